@@ -1,0 +1,62 @@
+"""Time as an argument: the protocol, and the one module that may ask the machine.
+
+`testing.VirtualClock` is the other implementation: it moves only when it is told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Alarm(Protocol):
+    """A pending call; `cancel` is safe to call twice and after it rang."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """What a board knows of time."""
+
+    def now(self) -> datetime:
+        """The wall clock: an aware UTC instant with microseconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never steps. For durations."""
+        ...
+
+    def database_now(self) -> datetime | None:
+        """What the store takes for the present: None for the database's own clock."""
+        ...
+
+    def call_at(self, monotonic: float, callback: Callable[[], object]) -> Alarm:
+        """Call `callback` on the running loop when `monotonic()` reaches that many seconds."""
+        ...
+
+    async def sleep_until(self, monotonic: float) -> None:
+        """Return once `monotonic()` has reached that many seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks and the running event loop's timers."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def database_now(self) -> datetime | None:
+        return None
+
+    def call_at(self, monotonic: float, callback: Callable[[], object]) -> Alarm:
+        delay = max(0.0, monotonic - time.monotonic())
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+    async def sleep_until(self, monotonic: float) -> None:
+        await asyncio.sleep(max(0.0, monotonic - time.monotonic()))
