@@ -1,0 +1,72 @@
+"""JSON values: their type, and the checks that every door makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from callboard.errors import FieldProblem, InvalidInput
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+JsonObject: TypeAlias = Mapping[str, Json]
+
+MAX_DEPTH = 64
+
+
+def check_json(value: object, field: str, *, depth: int = 0) -> None:
+    """Raise InvalidInput where `value` is not something JSON and PostgreSQL can both keep."""
+    problem = _problem_of(value, field, depth)
+    if problem is not None:
+        raise InvalidInput(problem)
+
+
+def _problem_of(value: object, field: str, depth: int) -> FieldProblem | None:
+    if depth > MAX_DEPTH:
+        return FieldProblem(field, f"is nested deeper than {MAX_DEPTH} levels", "flatten it")
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return _string_problem(value, field)
+        case int():
+            if -(2**63) <= value < 2**64:
+                return None
+            return FieldProblem(field, "is an integer beyond 64 bits", "send it as a string")
+        case float():
+            if math.isfinite(value):
+                return None
+            return FieldProblem(field, f"is {value}, which JSON does not have", "use null")
+        case Mapping():
+            return _mapping_problem(value, field, depth)
+        case list() | tuple():
+            return _first(
+                _problem_of(item, f"{field}[{index}]", depth + 1)
+                for index, item in enumerate(value)
+            )
+    return FieldProblem(field, f"is a {type(value).__name__}, not a JSON value", "convert it first")
+
+
+def _mapping_problem(value: Mapping[object, object], field: str, depth: int) -> FieldProblem | None:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return FieldProblem(field, f"has the key {key!r}, which is not a string")
+        problem = _string_problem(key, field) or _problem_of(item, f"{field}.{key}", depth + 1)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _string_problem(value: str, field: str) -> FieldProblem | None:
+    if "\x00" in value:
+        return FieldProblem(field, "contains a NUL character, which jsonb cannot keep", "remove it")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return FieldProblem(field, "contains half of a surrogate pair", "send whole characters")
+    return None
+
+
+def _first(problems: Iterable[FieldProblem | None]) -> FieldProblem | None:
+    return next((problem for problem in problems if problem is not None), None)

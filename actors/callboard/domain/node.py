@@ -1,0 +1,21 @@
+"""A node: one process with one board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One process with one board, as the others see it."""
+
+    epoch: int
+    """Unique for each start of a node; handed out by the store, ascending."""
+    name: str
+    host: str
+    pid: int
+    version: str
+    capacity: int
+    started_at: datetime
+    lease_until: datetime

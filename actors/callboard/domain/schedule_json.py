@@ -1,0 +1,171 @@
+"""Schedules as JSON: the form in which they are stored and spoken of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from callboard.domain.instant import instant_from_text, instant_to_text
+from callboard.domain.json import Json
+from callboard.domain.schedule_kind import At, Cron, Interval, OnDemand, Schedule
+from callboard.domain.zone import zone
+from callboard.errors import FieldProblem, InvalidInput, NotSupportedYet, invalid
+
+_Read: TypeAlias = Callable[[object, str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """A kind of schedule: how to make it, and how to read each of its fields."""
+
+    make: Callable[..., Schedule]
+    required: Mapping[str, _Read] = field(default_factory=dict)
+    optional: Mapping[str, _Read] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> dict[str, _Read]:
+        return {**self.required, **self.optional}
+
+
+_LATER: Final = ("delay", "calendar_interval", "conditional")
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
+    """The schedule as a JSON object; `schedule_from_json` gives the same schedule back."""
+    match schedule:
+        case Cron():
+            body: dict[str, Json] = {
+                "expression": schedule.expression,
+                "dialect": schedule.dialect,
+                "zone": schedule.zone,
+                "gap": schedule.gap,
+                "fold": schedule.fold,
+            }
+        case Interval():
+            anchor = schedule.anchor_at
+            body = {
+                "every_s": schedule.every_s,
+                "anchor_at": None if anchor is None else instant_to_text(anchor),
+            }
+        case At():
+            body = {"at": instant_to_text(schedule.at)}
+        case OnDemand():
+            body = {}
+    return {"kind": schedule.kind, **body}
+
+
+def schedule_from_json(document: object, *, stored: bool = False) -> Schedule:
+    """The schedule that a JSON object describes.
+
+    Args:
+        stored: it was checked once and comes back from the store; the zone may be gone since, and
+            `next_slot` will say so (D05).
+    Raises:
+        InvalidInput: everything that is wrong, by field (`kind`, `expression`, `every_s` ...).
+        NotSupportedYet: a documented kind that this release does not have.
+    """
+    body = _object(document)
+    shape = _shape_of(body.get("kind"), stored)
+    problems = [*_unknown_fields(body, shape)]
+    values = {}
+    for name, read in shape.fields.items():
+        try:
+            if body.get(name) is not None:
+                values[name] = read(body[name], name)
+            elif name in shape.required:
+                problems.append(FieldProblem(name, "is missing"))
+        except InvalidInput as error:
+            problems.extend(error.problems)
+    if values.keys() >= shape.required.keys():
+        try:
+            schedule = shape.make(**values)
+        except InvalidInput as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidInput(*problems)
+    return schedule
+
+
+def patched_schedule(schedule: Schedule, patch: object) -> Schedule:
+    """The schedule after a JSON merge patch (null: back to the default).
+
+    A patch with another `kind` starts afresh. A changed expression whose old `gap` and `fold` were
+    its defaults gets the new expression's defaults.
+
+    Raises:
+        InvalidInput, NotSupportedYet: as `schedule_from_json`.
+    """
+    if not isinstance(patch, Mapping) or patch.get("kind", schedule.kind) != schedule.kind:
+        return schedule_from_json(patch)
+    base = schedule_to_json(schedule)
+    if isinstance(schedule, Cron):
+        plain = Cron(expression=schedule.expression, dialect=schedule.dialect)
+        base |= {"gap": None} if schedule.gap == plain.gap else {}
+        base |= {"fold": None} if schedule.fold == plain.fold else {}
+    merged = {**base, **patch}
+    return schedule_from_json({key: value for key, value in merged.items() if value is not None})
+
+
+def _object(document: object) -> Mapping[str, object]:
+    if isinstance(document, Mapping):
+        return document
+    reason = f"is a {type(document).__name__}, not an object"
+    raise invalid("", reason, 'write {"kind": "cron", "expression": "0 2 * * *"}')
+
+
+def _shape_of(kind: object, stored: bool) -> _Shape:
+    if kind in _LATER:
+        raise NotSupportedYet("kind", f"the schedule kind {kind!r}")
+    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        reason = "is missing" if kind is None else f"{kind!r:.40} is not a kind of schedule"
+        raise invalid("kind", reason, f"use one of {', '.join(_SHAPES)}")
+    return shape if not stored or kind != "cron" else _STORED_CRON
+
+
+def _unknown_fields(body: Mapping[str, object], shape: _Shape) -> Iterator[FieldProblem]:
+    allowed = ", ".join(("kind", *shape.fields))
+    for name in body:
+        if name == "kind" or name in shape.fields:
+            continue
+        yield FieldProblem(
+            str(name)[:80],
+            f"schedules of kind {body['kind']} have no such field",
+            f"they have {allowed}",
+        )
+
+
+def _text(value: object, name: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise invalid(name, f"is a {type(value).__name__}, not a string")
+
+
+def _zone_name(value: object, name: str) -> str:
+    text = _text(value, name)
+    zone(text)
+    return text
+
+
+def _as_it_is(value: object, name: str) -> object:
+    return value
+
+
+_CRON: Final[Mapping[str, _Read]] = {
+    "dialect": _text,
+    "zone": _zone_name,
+    "gap": _text,
+    "fold": _text,
+}
+_SHAPES: Final[Mapping[str, _Shape]] = {
+    "cron": _Shape(make=Cron, required={"expression": _text}, optional=_CRON),
+    "interval": _Shape(
+        make=Interval, required={"every_s": _as_it_is}, optional={"anchor_at": instant_from_text}
+    ),
+    "at": _Shape(make=At, required={"at": instant_from_text}),
+    "on_demand": _Shape(make=OnDemand),
+}
+_STORED_CRON: Final = _Shape(
+    make=Cron, required={"expression": _text}, optional={**_CRON, "zone": _text}
+)

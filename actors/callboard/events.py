@@ -1,0 +1,186 @@
+"""The facts that a board tells its subscribers: the contract of the stream.
+
+| type | when | carries |
+| --- | --- | --- |
+| run.queued | a run was created, or is to be run again after its node died | run |
+| run.started | a node claimed it | run |
+| run.stopping | a stop was requested and its handler has not ended yet | run |
+| run.lost | its node's lease ended under it | run |
+| run.parked | it waits for an operator | run |
+| run.ended | it ended; `state` says how | run |
+| run.abandoned | an operator gave up a failed or stopped run | run |
+| trigger.changed | created, edited, activated, deactivated, completed, parked | trigger |
+| trigger.deleted | gone | trigger |
+| job.changed, job.deleted | likewise | job |
+
+Events are committed together with the change that they tell of, and numbered without gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from callboard.domain.json import JsonObject
+from callboard.domain.node import Node
+from callboard.domain.run import Run, RunError
+from callboard.domain.states import ENDED, RunState
+from callboard.domain.trigger import Trigger
+
+EVENT_OF_STATE: Final[Mapping[RunState, str]] = {
+    RunState.QUEUED: "run.queued",
+    RunState.RUNNING: "run.started",
+    RunState.STOPPING: "run.stopping",
+    RunState.LOST: "run.lost",
+    RunState.PARKED: "run.parked",
+    RunState.ABANDONED: "run.abandoned",
+    **dict.fromkeys(ENDED - {RunState.ABANDONED}, "run.ended"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """An event as it is stored: small, with only what may be different later."""
+
+    type: str
+    run_id: int | None = None
+    patch: JsonObject = field(default_factory=dict)
+    """run.*: the run's changeable fields at that moment; otherwise the thing's name and state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBatch:
+    """The events of one commit; the i-th has the number `first_seq + i`."""
+
+    first_seq: int
+    at: datetime
+    records: tuple[EventRecord, ...]
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + len(self.records) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event as a subscriber gets it."""
+
+    seq: int
+    type: str
+    at: datetime
+    run: Run | None = None
+    """run.*: the run as it was right after the change; None when its history is pruned."""
+    subject: JsonObject = field(default_factory=dict)
+    """trigger.*, job.*: group, name, state, version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What one commit of this node changed; told to its actors, not stored."""
+
+    events: tuple[Event, ...]
+    triggers: tuple[Trigger, ...] = ()
+    """Triggers whose timing or state changed, as they are now."""
+    logged_run_ids: frozenset[int] = frozenset()
+    """Runs that got log lines."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """How many slots were decided, by `fired` or the reason of the skip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hinted:
+    """Another node says that there is something new; never needed for being right."""
+
+    topic: str
+    """runs, stops, triggers, events or logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseGained:
+    """This node is registered: it may hold runs under its epoch."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRenewed:
+    """The lease goes on."""
+
+    skew_s: float
+    """Seconds by which the node's clock is ahead of the store's."""
+    stopping: tuple[Run, ...]
+    """Runs of this node that are to be stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLost:
+    """This node may not hold runs any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged:
+    """The store began, or ceased, to answer."""
+
+    is_up: bool
+    reason: str = ""
+
+
+Fact: TypeAlias = Committed | Hinted | LeaseGained | LeaseRenewed | LeaseLost | StoreChanged
+"""What a board's actors are told of its job store and its standing among the nodes."""
+
+
+def run_record(run: Run) -> EventRecord:
+    """The record of the run's arrival in its present state."""
+    error = None
+    if run.error is not None:
+        error = {"type": run.error.type, "message": run.error.message[:1000]}
+    patch: JsonObject = {
+        "state": run.state.value,
+        "node": run.node,
+        "crashes": run.crashes,
+        "due_at": run.due_at.isoformat(),
+        "started_at": _text(run.started_at),
+        "ended_at": _text(run.ended_at),
+        "error": error,
+    }
+    return EventRecord(type=EVENT_OF_STATE[run.state], run_id=run.id, patch=patch)
+
+
+def subject_record(type: str, group: str, name: str, **facts: Any) -> EventRecord:
+    """The record of a change of a job or trigger."""
+    return EventRecord(type=type, patch={"group": group, "name": name, **facts})
+
+
+def run_as_of(run: Run, record: EventRecord) -> Run:
+    """The run as it was when `record` was written, from the run as it is now."""
+    patch: Mapping[str, Any] = record.patch
+    state = RunState(str(patch["state"]))
+    final = state in ENDED
+    error = patch.get("error")
+    return replace(
+        run,
+        state=state,
+        node=patch.get("node"),
+        crashes=patch.get("crashes") or 0,
+        due_at=_instant(patch["due_at"]) or run.due_at,
+        started_at=_instant(patch.get("started_at")),
+        ended_at=_instant(patch.get("ended_at")),
+        result=run.result if final else None,
+        error=run.error if final else _error(error) if isinstance(error, Mapping) else None,
+    )
+
+
+def _error(patch: Mapping[str, Any]) -> RunError:
+    return RunError(type=patch["type"], message=patch["message"])
+
+
+def _text(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant is not None else None
+
+
+def _instant(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,398 @@
+"""What a store must do: the port behind the job store, with one contract suite for all backends.
+
+Writes happen in a transaction and are sets: one call takes many items and is one statement where
+the backend is a database. A verb that finds an item not as the caller believed leaves that item out
+of its answer and changes nothing of it; the caller turns that into a refusal. Nothing here decides:
+which change is legal, which slot fires, what a crash means is the business of domain and actors.
+
+Instants are aware UTC datetimes. Every method may raise StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from callboard.domain.job import Job
+from callboard.domain.json import Json
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.log import LogChunk as LogChunk
+from callboard.domain.log import LogLine as LogLine
+from callboard.domain.misfire import SlotPlan
+from callboard.domain.node import Node as Node
+from callboard.domain.run import Run, RunError
+from callboard.domain.states import RunState
+from callboard.domain.trigger import Trigger
+from callboard.events import EventBatch, EventRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs to list: every given condition holds. By group and name, ascending."""
+
+    group: str | None = None
+    kind: str | None = None
+    disabled: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, str] | None = None
+    """(group, name) of the last item of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerFilter:
+    """Which triggers to list. By group and name, ascending."""
+
+    group: str | None = None
+    job: str | None = None
+    """Only triggers with an action on this job."""
+    state: str | None = None
+    after: tuple[str, str] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list. Newest (highest id) first."""
+
+    group: str | None = None
+    job: str | None = None
+    trigger: str | None = None
+    states: tuple[RunState, ...] = ()
+    created_from: datetime | None = None
+    """At or after."""
+    created_until: datetime | None = None
+    """Before."""
+    chain_id: int | None = None
+    before_id: int | None = None
+    """Only ids below this one: the last id of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """The end of a run."""
+
+    run_id: int
+    epoch: int | None
+    """The epoch that the run must still have; None: it must be held by nobody."""
+    state: RunState
+    result: Json = None
+    error: RunError | None = None
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """The answer to a node that renews its lease."""
+
+    now: datetime
+    """The store's present, to compare the node's clock with."""
+    lease_until: datetime
+    live_nodes: int
+    """Nodes whose lease runs, this one included."""
+    stopping: tuple[Run, ...]
+    """Runs held by this node in state `stopping`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyRecord:
+    """What is kept of a request with an Idempotency-Key."""
+
+    key: str
+    """The caller's key, within scope: group, method and path are part of it."""
+    digest: str
+    """Of the request's body."""
+    status: int | None = None
+    """HTTP status of the answer; None while it is being worked on."""
+    answer: bytes | None = None
+    run_ids: tuple[int, ...] = ()
+    """Runs that the request created, written in the same transaction as the runs."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All live runs as of event number `seq`."""
+
+    seq: int
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoffs:
+    """Until when the pruner removes what; None keeps all of it."""
+
+    ended_runs: datetime | None = None
+    """With their logs."""
+    ledger: datetime | None = None
+    """Entries of slots before it, except a trigger's last entry."""
+    events: datetime | None = None
+    idempotency: datetime | None = None
+    limit: int = 10_000
+    """Rows of each table at the most, in one call."""
+
+
+class Transaction(Protocol):
+    """Verbs that take effect together when the `async with` block ends without an exception."""
+
+    @property
+    def now(self) -> datetime:
+        """The transaction's instant by the store's clock."""
+        ...
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        """New ids, ascending, never handed out twice (not even after a rollback)."""
+        ...
+
+    # jobs
+    async def insert_job(self, job: Job) -> Job | None:
+        """The stored job (id, version 1, created_at, updated_at set); None: the name is taken."""
+        ...
+
+    async def update_job(self, job: Job) -> Job | None:
+        """Replace the definition of the job `job.id` at `job.version`; its name and group stay.
+
+        Returns the job with its version counted up; None: gone, or at another version.
+        """
+        ...
+
+    async def delete_job(self, job_id: int) -> bool:
+        """Whether it was there. The caller has ended its queued runs and checked its triggers."""
+        ...
+
+    async def lock_jobs(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Job]:
+        """The jobs by (group, name) that exist, guarded against deletion until the commit.
+
+        `for_change` waits for, and keeps out, everybody else's lock_jobs of the same jobs.
+        """
+        ...
+
+    # triggers
+    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
+        """As insert_job."""
+        ...
+
+    async def update_trigger(self, trigger: Trigger) -> Trigger | None:
+        """Replace everything but the names of the trigger `trigger.id` at `trigger.version`."""
+        ...
+
+    async def lock_trigger(self, group: str, name: str) -> Trigger | None:
+        """The trigger, its row locked against every other writer until the commit."""
+        ...
+
+    async def delete_trigger(self, trigger_id: int) -> bool:
+        """Whether it was there. Its ledger and its runs stay."""
+        ...
+
+    async def triggers_of_job(self, group: str, job: str) -> list[str]:
+        """Names of the triggers that have an action on the job, ascending, at most 10."""
+        ...
+
+    async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
+        """Move each trigger from `plan.before` to `plan.after`; for each plan whether it did.
+
+        It does only where the stored trigger still has before's id, generation, state and
+        next_slot. Writes after's state, reason, next_slot, last_slot and firings; the version
+        stays.
+        """
+        ...
+
+    async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        """Raises LedgerConflict when a (trigger, generation, slot) has an entry already."""
+        ...
+
+    # runs
+    async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
+        """Ids of the runs that were stored, all in state queued.
+
+        A run is left out when a live run of the same job has the same unique_key (also one earlier
+        in `runs`).
+        """
+        ...
+
+    async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
+        """Live runs by (job_id, unique_key)."""
+        ...
+
+    async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
+        """Give up to `limit` queued runs whose due_at has come to a node, oldest due first.
+
+        They become running, with the node's name, epoch and started_at = now. None when the
+        node's lease is over. Runs that another transaction has locked are passed over. A job's
+        `max_concurrent_runs` bounds its runs in running and stopping over all nodes, always.
+        """
+        ...
+
+    async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        """Live and ended runs by id, the rows locked against other writers until the commit."""
+        ...
+
+    async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
+        """Ids of queued and parked runs of a job, ascending."""
+        ...
+
+    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
+        """Running, stopping and lost runs whose epoch has no live node; rows locked, others' locks
+        passed over."""
+        ...
+
+    async def lock_runs_of_node(self, epoch: int) -> list[Run]:
+        """Running and stopping runs that have this epoch; rows locked until the commit."""
+        ...
+
+    async def update_runs(self, runs: Sequence[Run]) -> None:
+        """Write the changeable fields of locked live runs that stay live, or of locked ended ones.
+
+        state, node, epoch, crashes, due_at, started_at, stop_mode, stop_grace_s, progress, error.
+        """
+        ...
+
+    async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
+        """End live runs that still have the given epoch; those that did, as they are now.
+
+        They leave the live runs for the history in the same statement.
+        """
+        ...
+
+    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
+        """A chunk whose first line is stored already is ignored (a retried write)."""
+        ...
+
+    # nodes
+    async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
+        """The node with its epoch, started_at and lease_until (now + lease); None: a node of that
+        name has a live lease. A dead one of the same name is replaced (its epoch is not live)."""
+        ...
+
+    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
+        """Prolong the lease to now + lease, also one that ended and that nobody removed yet.
+
+        None: somebody removed the node; it must not go on under this epoch.
+        """
+        ...
+
+    async def delete_node(self, epoch: int) -> bool: ...
+
+    async def delete_expired_nodes(self) -> list[Node]:
+        """Remove and return the nodes whose lease is over."""
+        ...
+
+    # idempotency
+    async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
+        """None: stored, the caller goes on. Otherwise what is there already."""
+        ...
+
+    async def update_idempotency(self, record: IdempotencyRecord) -> None:
+        """Write status, answer and run_ids of the record with that key."""
+        ...
+
+    async def delete_idempotency(self, key: str) -> None: ...
+
+    # events
+    async def append_events(self, records: Sequence[EventRecord]) -> int:
+        """Number the events and store them as one batch; the first one's number.
+
+        The numbers of all committed events are without gaps, and a reader who sees number n sees
+        all before it. The last verb of a transaction: it holds a lock that all writers take.
+        """
+        ...
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """Hint other nodes, after the commit, that there is something new: runs, stops,
+        triggers, events, logs."""
+        ...
+
+
+class Store(Protocol):
+    """A backend: transactions to write, plain reads beside them."""
+
+    async def open(self) -> None:
+        """Connect and check the schema; safe to call again after a failure.
+
+        Raises:
+            SchemaMismatch: the database's schema is not this program's.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction; rolled back when its block raises. One at a time is enough."""
+        ...
+
+    async def listen(self, on_hint: Callable[[str], None]) -> None:
+        """Call `on_hint(topic)` on the loop for every notify of another node, until cancelled.
+
+        Raises StoreUnavailable when the connection is lost; the caller calls again later.
+        """
+        ...
+
+    async def ping(self) -> datetime:
+        """The store's present."""
+        ...
+
+    async def get_job(self, group: str, name: str) -> Job | None: ...
+    async def get_jobs_by_id(self, ids: Sequence[int]) -> dict[int, Job]: ...
+    async def list_jobs(self, filter: JobFilter) -> list[Job]: ...
+    async def get_trigger(self, group: str, name: str) -> Trigger | None: ...
+    async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]: ...
+
+    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+        """Active and paused triggers whose next_slot is at or before `until`, earliest first."""
+        ...
+
+    async def next_slot_after(self, instant: datetime) -> datetime | None:
+        """The earliest next_slot later than `instant` among active and paused triggers."""
+        ...
+
+    async def get_run(self, run_id: int) -> Run | None: ...
+    async def get_runs(self, ids: Sequence[int]) -> dict[int, Run]: ...
+    async def list_runs(self, filter: RunFilter) -> list[Run]: ...
+
+    async def count_live_runs(self) -> dict[RunState, int]:
+        """How many live runs are in each state; states without one are left out."""
+        ...
+
+    async def next_due_at(self) -> datetime | None:
+        """The earliest due_at of a queued run that is still in the future; None: there is none."""
+        ...
+
+    async def has_due_runs(self) -> bool:
+        """Whether a queued run's due_at has come."""
+        ...
+
+    async def read_ledger(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[LedgerEntry]:
+        """Entries whose slot, or stretch, touches [since, until), all generations, by slot."""
+        ...
+
+    async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
+        """Lines with seq > after, ascending, at most `limit`."""
+        ...
+
+    async def read_events(self, after: int, limit: int) -> list[EventBatch]:
+        """Whole batches that hold a number > after, ascending, at most `limit` of them."""
+        ...
+
+    async def event_range(self) -> tuple[int, int]:
+        """(oldest number still stored, newest number given); (n + 1, n) when none is stored."""
+        ...
+
+    async def snapshot(self, limit: int) -> Snapshot:
+        """Live runs, newest first, at most `limit`, and the newest event number, of one moment."""
+        ...
+
+    async def list_nodes(self) -> list[Node]:
+        """By name; also those whose lease is over and that nobody removed yet."""
+        ...
+
+    async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
+        """Remove what is older; rows removed by table."""
+        ...
