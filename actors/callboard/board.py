@@ -1,0 +1,420 @@
+"""Callboard: the object that starts, holds and stops the actors of one node."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence, Sized
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from random import Random, SystemRandom  # noqa: TID251 - the one place that makes a generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import pykka
+
+from callboard.clock import Clock, SystemClock
+from callboard.config import BoardConfig
+from callboard.definition import Definition, definition_of, handler_name, to_job
+from callboard.domain.job import Job
+from callboard.domain.json import Json, JsonObject
+from callboard.domain.names import DEFAULT_GROUP
+from callboard.domain.node import Node
+from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.schedule import Schedule
+from callboard.domain.states import RunState
+from callboard.domain.trigger import Action, Trigger
+from callboard.errors import BugError, CallboardError, RunFailed, StoreUnavailable, UsageError
+from callboard.events import Fact
+from callboard.executor import Executor
+from callboard.job_store import JobStore
+from callboard.operations import Operations
+from callboard.pruner import Pruner
+from callboard.registrar import Registrar, this_node
+from callboard.rescuer import Rescuer
+from callboard.runners.capture import Capture
+from callboard.runners.command import CommandRunner
+from callboard.runners.contract import Runners, Spawn
+from callboard.runners.coroutine import CoroutineRunner
+from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.program import find_guard
+from callboard.runners.python import PythonRunner
+from callboard.runners.thread import ThreadRunner
+from callboard.runtime import RestartPolicy, ask, stop
+from callboard.scheduler import Scheduler
+from callboard.standing import Standing
+from callboard.store.contract import Store
+from callboard.store.dsn import open_store
+from callboard.stream import Stream
+from callboard.supervisor import Close, Factory, GetChildren, Supervisor
+
+if TYPE_CHECKING:
+    import asyncpg
+
+READY_S: Final = 60.0
+READY_POLL_S: Final = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+def installed_version() -> str:
+    """Of the distribution; 0 when the sources run without being installed."""
+    try:
+        return version("callboard")
+    except PackageNotFoundError:
+        return "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a board is, at a glance."""
+
+    is_ready: bool
+    reasons: tuple[str, ...]
+    """Why it is not; empty when it is."""
+    node: str
+    epoch: int | None
+    is_store_up: bool
+    clock_skew_s: float | None
+    slots: Mapping[str, int]
+    """Slots that this node decided since it was made, by `fired` or the reason of the skip."""
+    mailboxes: Mapping[str, int]
+    """Messages that wait, by actor."""
+
+
+class RunHandle:
+    """A started run, for whoever started it."""
+
+    def __init__(self, board: Operations, run: Run) -> None:
+        self._board = board
+        self.started = run
+        """The run as it was created."""
+
+    @property
+    def id(self) -> int:
+        return self.started.id
+
+    async def wait(self, timeout_s: float | None = None) -> Run:
+        """The run when it has ended, or as it is when the time is over."""
+        return await self._board.wait_run(self.id, timeout_s=timeout_s)
+
+    async def result(self, timeout_s: float | None = None) -> Json:
+        """What the handler returned.
+
+        Raises:
+            RunFailed: it ended in another way, or was parked; retries are runs of their own.
+            TimeoutError: it has not ended in time.
+        """
+        run = await self.wait(timeout_s)
+        if run.state is RunState.SUCCEEDED:
+            return run.result
+        if not run.has_ended and run.state is not RunState.PARKED:
+            raise TimeoutError(f"run {run.id} is {run.state} after {timeout_s} s")
+        error: dict[str, object] | None = None
+        if run.error is not None:
+            error = {"type": run.error.type, "message": run.error.message}
+        raise RunFailed(run.id, run.state.value, error)
+
+    async def stop(self, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0) -> Run:
+        """Stop it; see Operations.stop_run."""
+        return await self._board.stop_run(self.id, mode=mode, grace_s=grace_s)
+
+
+class Callboard(Operations):
+    """A node: `async with Callboard("postgresql://...") as board`.
+
+    Any number of boards may share a database, also in one process.
+    """
+
+    def __init__(
+        self,
+        dsn: str = "memory:",
+        *,
+        config: BoardConfig | None = None,
+        handlers: HandlerRegistry | None = None,
+        pool: asyncpg.Pool[Any] | None = None,
+        store: Store | None = None,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Args:
+        dsn: `postgresql://...`, `embedded:PATH` or `memory:`; not used with `pool` or `store`.
+        handlers: functions known by name; others are imported by `module:function`.
+        pool: the host's own, which stays the host's.
+        environ: what commands inherit a little of; the process's own by default.
+        """
+        self.clock = clock or SystemClock()
+        self.config = config or BoardConfig()
+        self.handlers = handlers or HandlerRegistry(modules=self.config.modules)
+        self._store = store or open_store(dsn, clock=self.clock, pool=pool)
+        self._rng = rng or SystemRandom()
+        self._environ = os.environ if environ is None else environ
+        self._node = this_node(
+            self.config.node_name, version=installed_version(), capacity=self.config.capacity
+        )
+        self._supervisor: pykka.ActorRef[Any] | None = None
+        self._actors: Mapping[str, pykka.ActorRef[Any]] = {}
+        self._standing = Standing()
+        self._failure: CallboardError | None = None
+        self._failed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        try:
+            await self.wait_ready(READY_S)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Start the actors. The database may be away: they go on trying to reach it."""
+        if self._supervisor is not None:
+            raise UsageError("this board is open already")
+        self._failure = None
+        self._supervisor = Supervisor.start(
+            factories=self._factories(),
+            policy=RestartPolicy(),
+            observe=self._observe,
+            on_failure=self._on_failure,
+            clock=self.clock,
+        )
+        self._actors = await ask(self._supervisor, GetChildren())
+
+    async def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Return when the store answers and this node is registered.
+
+        Raises:
+            StoreUnavailable: not within the time; it says what is missing.
+            CallboardError: the board failed for good (SchemaMismatch, node name in use).
+        """
+        deadline = None if timeout_s is None else self.clock.monotonic() + timeout_s
+        while not (health := self.health()).is_ready:
+            if self._failure is not None:
+                raise self._failure
+            now = self.clock.monotonic()
+            if deadline is not None and now >= deadline:
+                raise StoreUnavailable("; ".join(health.reasons))
+            await self.clock.sleep_until(now + READY_POLL_S)
+
+    async def close(self) -> None:
+        """Stop firing, let running handlers end (`drain_s`), hand back the rest, stop."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is None:
+            return
+        if supervisor.is_alive():
+            await ask(supervisor, Close(drain_s=self.config.drain_s), timeout=None)
+            await stop(supervisor)
+        self._actors = {}
+        self._standing = Standing()
+
+    async def failure(self) -> CallboardError:
+        """Wait until the board cannot go on; why."""
+        await self._failed.wait()
+        return self._failure or BugError("a board failed without a reason")
+
+    def health(self) -> Health:
+        """How the board is now; asks nobody."""
+        standing = self._standing
+        reasons = []
+        if self._failure is not None:
+            reasons.append(str(self._failure))
+        if not standing.is_store_up:
+            reasons.append(standing.store_reason)
+        if standing.node is None:
+            reasons.append(standing.node_reason)
+        return Health(
+            is_ready=not reasons,
+            reasons=tuple(reasons),
+            node=self._node.name,
+            epoch=self._epoch(),
+            is_store_up=standing.is_store_up,
+            clock_skew_s=standing.skew_s,
+            slots=standing.slots,
+            mailboxes={
+                name: len(cast(Sized, ref.actor_inbox)) for name, ref in self._actors.items()
+            },
+        )
+
+    # embedding
+
+    async def define(self, handler: Callable[..., Any] | str, **fields: Any) -> Job:
+        """Store a function, or one named `module:function`, as a job; again changes nothing.
+
+        Fields are those of `callboard.job`, `name` and `disabled` included, and win over what the
+        function's decorator says.
+        """
+        if isinstance(handler, str):
+            definition = Definition(name=handler.rpartition(":")[2], fields={})
+            reference = handler
+        else:
+            definition, reference = definition_of(handler), handler_name(handler)
+            self.handlers.register(reference, handler)
+        job, _ = await self.replace_job(to_job(definition, reference, fields))
+        return job
+
+    async def schedule(
+        self,
+        name: str,
+        schedule: Schedule,
+        job: str | Callable[..., Any] | Sequence[Action],
+        arguments: JsonObject | None = None,
+        *,
+        group: str = DEFAULT_GROUP,
+        **fields: Any,
+    ) -> Trigger:
+        """Store a trigger, active; again changes nothing. Other fields are those of Trigger.
+
+        Args:
+            schedule: `cron("0 2 * * *", zone="Europe/Prague")`, `every(minutes=5)`, `at(instant)`.
+            job: a job's name, a function that was defined, or several actions.
+        """
+        if isinstance(job, str) or callable(job):
+            job = [Action(job=_job_name(job), arguments=arguments or {})]
+        trigger = Trigger(name=name, group=group, schedule=schedule, actions=tuple(job), **fields)
+        stored, _ = await self.replace_trigger(trigger)
+        return stored
+
+    async def start(
+        self,
+        job: str | Callable[..., Any],
+        arguments: JsonObject | None = None,
+        *,
+        group: str = DEFAULT_GROUP,
+        due_at: datetime | None = None,
+        unique_key: str | None = None,
+    ) -> RunHandle:
+        """Start a run; it is committed when this returns.
+
+        Args:
+            due_at: not before this instant; None: at once.
+            unique_key: at most one live run of the job has it; another start gets that run.
+        """
+        new = NewRun(
+            job=_job_name(job),
+            group=group,
+            arguments=arguments or {},
+            due_at=due_at,
+            unique_key=unique_key,
+        )
+        (run,) = await self.start_runs([new])
+        return RunHandle(self, run)
+
+    # wiring
+
+    def _actor(self, name: str) -> pykka.ActorRef[Any]:
+        ref = self._actors.get(name)
+        if ref is None:
+            raise StoreUnavailable("the board is not open")
+        return ref
+
+    def _observe(self, fact: Fact) -> None:
+        self._standing = self._standing.after(fact)
+
+    def _registered(self) -> Node | None:
+        return self._standing.node
+
+    def _epoch(self) -> int | None:
+        return self._standing.node.epoch if self._standing.node else None
+
+    def _on_failure(self, error: CallboardError) -> None:
+        logger.error("this board cannot go on: %s", error)
+        self._failure = error
+        self._failed.set()
+
+    def _factories(self) -> dict[str, Factory]:
+        """Makers of the actors, in the order of their start; stopped in the other direction."""
+        factories: dict[str, Factory] = {
+            "job_store": self._make_job_store,
+            "stream": self._make_stream,
+            "registrar": self._make_registrar,
+            "rescuer": self._make_rescuer,
+            "pruner": self._make_pruner,
+        }
+        if self.config.executes:
+            factories["executor"] = self._make_executor
+        if self.config.fires:
+            factories["scheduler"] = self._make_scheduler
+        return factories
+
+    def _make_job_store(self, supervisor: Supervisor) -> JobStore:
+        return JobStore(
+            store=self._store,
+            publish=supervisor.publish,
+            new_trace_id=lambda: f"{self._rng.getrandbits(128) or 1:032x}",
+            clock=self.clock,
+        )
+
+    def _make_stream(self, supervisor: Supervisor) -> Stream:
+        return Stream(
+            job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
+        )
+
+    def _make_registrar(self, supervisor: Supervisor) -> Registrar:
+        return Registrar(
+            job_store=supervisor.child("job_store"),
+            publish=supervisor.publish,
+            node=self._node,
+            lease=self.config.lease,
+            clock=self.clock,
+        )
+
+    def _make_rescuer(self, supervisor: Supervisor) -> Rescuer:
+        return Rescuer(
+            job_store=supervisor.child("job_store"),
+            own_epoch=self._epoch,
+            every_s=self.config.rescue_every_s,
+            lease=self.config.lease,
+            crash_budget=self.config.crash_budget,
+            clock=self.clock,
+        )
+
+    def _make_pruner(self, supervisor: Supervisor) -> Pruner:
+        return Pruner(job_store=supervisor.child("job_store"), config=self.config, clock=self.clock)
+
+    def _make_executor(self, supervisor: Supervisor) -> Executor:
+        return Executor(
+            job_store=supervisor.child("job_store"),
+            make_runners=self._make_runners,
+            config=self.config,
+            node=self._registered,
+            rng=self._rng,
+            clock=self.clock,
+        )
+
+    def _make_scheduler(self, supervisor: Supervisor) -> Scheduler:
+        return Scheduler(
+            job_store=supervisor.child("job_store"),
+            horizon_s=self.config.horizon_s,
+            tick_s=self.config.poll_s,
+            clock=self.clock,
+        )
+
+    def _make_runners(self, spawn: Spawn) -> Runners:
+        hold = getattr(self.clock, "hold", nullcontext)
+        python = PythonRunner(
+            self.handlers,
+            coroutines=CoroutineRunner(spawn=spawn, clock=self.clock),
+            threads=ThreadRunner(self.config.capacity, hold=hold),
+            capture=Capture(),
+        )
+        command = CommandRunner(
+            clock=SystemClock(), environ=self._environ, guard=find_guard(), hold=hold
+        )
+        return Runners([python, command])
+
+
+def _job_name(job: str | Callable[..., Any]) -> str:
+    return job if isinstance(job, str) else definition_of(job).name

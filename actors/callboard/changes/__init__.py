@@ -1,0 +1,1 @@
+"""What each command does inside a transaction; one noun a file, no actor in here."""

@@ -1,0 +1,156 @@
+"""The end of runs, and the ways back: stopped, parked, handed back, abandoned, rescued."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from callboard.changes.runs import NextAttempt, create_attempts
+from callboard.changes.work import Work
+from callboard.commands import AbandonRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
+from callboard.domain.job import Job, OnCrash
+from callboard.domain.run import Run, RunError
+from callboard.domain.states import ON_NODE, RunEvent, RunState, advance
+from callboard.errors import NotFound
+from callboard.store.contract import RunEnd
+
+
+async def end_runs(work: Work, commands: Sequence[EndRuns]) -> list[frozenset[int]]:
+    """For each command the ids of its runs that ended by it."""
+    every = [ended for command in commands for ended in command.ended]
+    await work.tx.append_log([chunk for ended in every for chunk in ended.log])
+    done = {run.id: run for run in await work.tx.end_runs([ended.end for ended in every])}
+    work.runs_changed(list(done.values()))
+    work.logged_run_ids.update(ended.end.run_id for ended in every if ended.log)
+    again = [
+        NextAttempt(run=done[ended.end.run_id], after_s=ended.retry_after_s)
+        for ended in every
+        if ended.retry_after_s is not None and ended.end.run_id in done
+    ]
+    await create_attempts(work, again)
+    return [
+        frozenset(ended.end.run_id for ended in command.ended if ended.end.run_id in done)
+        for command in commands
+    ]
+
+
+async def stop_run(work: Work, command: StopRun) -> Run:
+    run = await _locked(work, command.run_id)
+    if run.state not in ON_NODE:
+        advance(run.state, RunEvent.STOP)
+        (stopped,) = await stop_unheld(work, [run], None)
+        return stopped
+    if run.state is RunState.RUNNING:
+        run = replace(run, state=advance(run.state, RunEvent.REQUEST_STOP))
+    # A second request may be harder than the first.
+    stopping = replace(run, stop_mode=command.mode, stop_grace_s=command.grace_s)
+    await work.tx.update_runs([stopping])
+    work.run_changed(stopping)
+    return stopping
+
+
+async def stop_unheld(work: Work, runs: Sequence[Run], reason: str | None) -> list[Run]:
+    """End locked runs that no node works on."""
+    error = None if reason is None else RunError(type="Stopped", message=reason)
+    ends = [
+        RunEnd(
+            run_id=run.id,
+            epoch=run.epoch,
+            state=advance(run.state, RunEvent.STOP),
+            error=error or run.error,
+            ended_at=work.now,
+        )
+        for run in runs
+    ]
+    stopped = await work.tx.end_runs(ends)
+    work.runs_changed(stopped)
+    return stopped
+
+
+async def park_run(work: Work, command: ParkRun) -> bool:
+    run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
+    if run is None or run.epoch != command.epoch or run.state not in ON_NODE:
+        return False
+    if run.state is RunState.STOPPING:
+        await stop_unheld(work, [run], None)
+    else:
+        await _write(work, [_parked(run, command.error)])
+    return True
+
+
+def _parked(run: Run, error: RunError) -> Run:
+    return replace(_unheld(run, advance(run.state, RunEvent.PARK)), error=error)
+
+
+def _unheld(run: Run, state: RunState) -> Run:
+    return replace(run, state=state, node=None, epoch=None, started_at=None)
+
+
+async def hand_back(work: Work, command: HandBack) -> int:
+    runs = await work.tx.lock_runs_of_node(command.epoch)
+    held = [run for run in runs if run.id not in command.keep]
+    queued = [
+        _unheld(run, advance(run.state, RunEvent.REQUEUE))
+        for run in held
+        if run.state is RunState.RUNNING
+    ]
+    await _write(work, queued)
+    await stop_unheld(work, [run for run in held if run.state is RunState.STOPPING], None)
+    return len(held)
+
+
+async def abandon_run(work: Work, command: AbandonRun) -> Run:
+    run = await _locked(work, command.run_id)
+    abandoned = replace(run, state=advance(run.state, RunEvent.ABANDON))
+    await _write(work, [abandoned])
+    return abandoned
+
+
+async def rescue_runs(work: Work, command: RescueRuns) -> int:
+    if command.own_epoch is not None:
+        await work.tx.renew_node(command.own_epoch, command.lease)
+    await work.tx.delete_expired_nodes()
+    runs = await work.tx.lock_runs_of_lost_nodes(command.limit)
+    if not runs:
+        return 0
+    lost = [run if run.state is RunState.LOST else _lost(run) for run in runs]
+    await _write(work, lost)
+    jobs = await work.tx.lock_jobs(sorted({(run.group, run.job) for run in runs}))
+    for run, was in zip(lost, runs, strict=True):
+        await _rescue(work, run, was.state, jobs.get((run.group, run.job)), command.crash_budget)
+    return len(runs)
+
+
+def _lost(run: Run) -> Run:
+    return replace(run, state=advance(run.state, RunEvent.LOSE), crashes=run.crashes + 1)
+
+
+async def _rescue(work: Work, run: Run, was: RunState, job: Job | None, budget: int) -> None:
+    error = RunError(type="NodeLost", message=f"the lease of node {run.node} ended under the run")
+    policy = job.on_crash if job is not None else OnCrash.FAIL
+    if was is RunState.STOPPING:
+        await stop_unheld(work, [run], error.message)
+    elif policy is OnCrash.FAIL:
+        await _end_lost(work, run, error)
+    elif policy is OnCrash.PARK or run.crashes > budget:
+        await _write(work, [_parked(run, error)])
+    else:
+        await _write(work, [_unheld(run, advance(run.state, RunEvent.REQUEUE))])
+
+
+async def _end_lost(work: Work, run: Run, error: RunError) -> None:
+    state = advance(run.state, RunEvent.FAIL)
+    end = RunEnd(run_id=run.id, epoch=run.epoch, state=state, error=error, ended_at=work.now)
+    work.runs_changed(await work.tx.end_runs([end]))
+
+
+async def _locked(work: Work, run_id: int) -> Run:
+    run = (await work.tx.lock_runs([run_id])).get(run_id)
+    if run is None:
+        raise NotFound("run", run_id)
+    return run
+
+
+async def _write(work: Work, runs: Sequence[Run]) -> None:
+    await work.tx.update_runs(runs)
+    work.runs_changed(runs)

@@ -1,0 +1,74 @@
+"""Changes of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callboard.changes.ends import stop_unheld
+from callboard.changes.work import Work
+from callboard.commands import CreateJob, DeleteJob, ReplaceJob
+from callboard.domain.job import Job
+from callboard.errors import AlreadyExists, Conflict, NotFound, StaleVersion
+
+STOPPED_PER_STEP = 10_000
+
+
+async def create_job(work: Work, command: CreateJob) -> Job:
+    job = await work.tx.insert_job(command.job)
+    if job is None:
+        raise AlreadyExists("job", command.job.name)
+    work.job_changed(job)
+    return job
+
+
+async def replace_job(work: Work, command: ReplaceJob) -> tuple[Job, bool]:
+    wanted = command.job
+    present = await _lock(work, wanted.group, wanted.name)
+    if present is None:
+        if command.expected_version is not None:
+            raise NotFound("job", wanted.name)
+        return await create_job(work, CreateJob(job=wanted)), True
+    _check_version(present, command.expected_version)
+    wanted = replace(
+        wanted,
+        id=present.id,
+        version=present.version,
+        created_at=present.created_at,
+        updated_at=present.updated_at,
+    )
+    if wanted == present:
+        return present, False
+    stored = await work.tx.update_job(wanted)
+    if stored is None:
+        raise NotFound("job", wanted.name)
+    work.job_changed(stored)
+    return stored, False
+
+
+async def delete_job(work: Work, command: DeleteJob) -> None:
+    job = await _lock(work, command.group, command.name)
+    if job is None:
+        raise NotFound("job", command.name)
+    _check_version(job, command.expected_version)
+    users = await work.tx.triggers_of_job(command.group, command.name)
+    if users:
+        names = ", ".join(users[:3]) + (", ..." if len(users) > 3 else "")
+        raise Conflict(
+            "job_in_use", f"job {job.name!r} is started by {names}: delete or change those first"
+        )
+    while ids := await work.tx.queued_run_ids(job.id, STOPPED_PER_STEP):
+        await stop_unheld(
+            work, list((await work.tx.lock_runs(ids)).values()), "its job was deleted"
+        )
+    await work.tx.delete_job(job.id)
+    work.job_deleted(job)
+
+
+async def _lock(work: Work, group: str, name: str) -> Job | None:
+    jobs = await work.tx.lock_jobs([(group, name)], for_change=True)
+    return jobs.get((group, name))
+
+
+def _check_version(job: Job, expected: int | None) -> None:
+    if expected is not None and expected != job.version:
+        raise StaleVersion("job", job.name, expected=expected, present=job.version)

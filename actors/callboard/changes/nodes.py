@@ -1,0 +1,51 @@
+"""What nodes do: live, claim, and write logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from callboard.changes.work import Work
+from callboard.commands import (
+    AppendLog,
+    ClaimedRun,
+    ClaimRuns,
+    DeregisterNode,
+    RegisterNode,
+    RenewLease,
+)
+from callboard.domain.node import Node
+from callboard.errors import Conflict
+from callboard.store.contract import Renewal
+
+
+async def register_node(work: Work, command: RegisterNode) -> Node:
+    node = await work.tx.insert_node(command.node, command.lease)
+    if node is None:
+        raise Conflict(
+            "node_name_in_use",
+            f"a node named {command.node.name!r} is alive; give this one another",
+        )
+    return node
+
+
+async def renew_lease(work: Work, command: RenewLease) -> Renewal | None:
+    return await work.tx.renew_node(command.epoch, command.lease)
+
+
+async def deregister_node(work: Work, command: DeregisterNode) -> None:
+    await work.tx.delete_node(command.epoch)
+
+
+async def claim_runs(work: Work, command: ClaimRuns) -> tuple[ClaimedRun, ...]:
+    runs = await work.tx.claim_runs(command.epoch, command.limit)
+    work.runs_changed(runs)
+    jobs = await work.tx.lock_jobs(sorted({(run.group, run.job) for run in runs}))
+    by_id = {job.id: job for job in jobs.values()}
+    return tuple(ClaimedRun(run=run, job=by_id.get(run.job_id)) for run in runs)
+
+
+async def append_log(work: Work, commands: Sequence[AppendLog]) -> list[None]:
+    chunks = [chunk for command in commands for chunk in command.chunks]
+    await work.tx.append_log(chunks)
+    work.logged_run_ids.update(chunk.run_id for chunk in chunks)
+    return [None for _ in commands]

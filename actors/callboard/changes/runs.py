@@ -1,0 +1,204 @@
+"""The beginning of runs: started by a caller, by a slot, or as the next attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from callboard.changes.work import Work
+from callboard.commands import RetryRun, StartRuns
+from callboard.domain.job import Job
+from callboard.domain.run import NewRun, Run, merge_arguments
+from callboard.domain.states import RunEvent, RunState, advance
+from callboard.errors import (
+    Conflict,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    RefusedError,
+    UsageError,
+)
+from callboard.store.contract import IdempotencyRecord
+
+RETRYABLE = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.STOPPED, RunState.ABANDONED})
+
+
+async def start_runs(work: Work, command: StartRuns) -> tuple[Run, ...]:
+    (answer,) = await start_all(work, [command])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def start_all(
+    work: Work, commands: Sequence[StartRuns]
+) -> list[tuple[Run, ...] | RefusedError | UsageError]:
+    """The answers of many starts that share one commit, each all or none, in their order."""
+    names = sorted({(new.group, new.job) for command in commands for new in command.runs})
+    jobs = await work.tx.lock_jobs(names)
+    answers: list[tuple[Run, ...] | RefusedError | UsageError] = []
+    wanted: list[tuple[NewRun, Job]] = []
+    spans: list[tuple[int, int]] = []
+    for command in commands:
+        refusal = refusal_of(command.runs, jobs)
+        if refusal is None and command.idempotency_key is not None:
+            # Rare and needs a row of its own: not worth a place in the shared insert.
+            answers.append(await _start_once(work, command, jobs))
+        else:
+            answers.append(refusal or ())
+        spans.append((len(wanted), len(wanted)))
+        if refusal is None and command.idempotency_key is None:
+            wanted += [(new, jobs[new.group, new.job]) for new in command.runs]
+            spans[-1] = (spans[-1][0], len(wanted))
+    runs = await create_runs(work, wanted)
+    return [
+        tuple(runs[first:last]) if last > first else answer
+        for answer, (first, last) in zip(answers, spans, strict=True)
+    ]
+
+
+def refusal_of(
+    runs: Sequence[NewRun], jobs: dict[tuple[str, str], Job]
+) -> RefusedError | UsageError | None:
+    """Why these runs cannot be created; None when they can."""
+    problems = [
+        FieldProblem(
+            f"runs[{index}].job", f"there is no job {new.job!r} in the group {new.group!r}"
+        )
+        for index, new in enumerate(runs)
+        if (new.group, new.job) not in jobs
+    ]
+    if problems:
+        return InvalidInput(*problems)
+    for new in runs:
+        if jobs[new.group, new.job].disabled:
+            return Conflict("job_disabled", f"job {new.job!r} is disabled")
+    return None
+
+
+async def _start_once(
+    work: Work, command: StartRuns, jobs: dict[tuple[str, str], Job]
+) -> tuple[Run, ...]:
+    assert command.idempotency_key is not None
+    fresh = IdempotencyRecord(key=command.idempotency_key, digest="", created_at=work.now)
+    known = await work.tx.insert_idempotency(fresh) or fresh
+    if known.run_ids:
+        runs = await work.tx.lock_runs(known.run_ids)
+        return tuple(runs[run_id] for run_id in known.run_ids if run_id in runs)
+    created = await create_runs(work, [(new, jobs[new.group, new.job]) for new in command.runs])
+    await work.tx.update_idempotency(replace(known, run_ids=tuple(run.id for run in created)))
+    return tuple(created)
+
+
+async def create_runs(work: Work, wanted: Sequence[tuple[NewRun, Job]]) -> list[Run]:
+    """The stored runs in the given order; for a taken unique_key the live run that has it."""
+    if not wanted:
+        return []
+    ids = await work.tx.allocate_run_ids(len(wanted))
+    runs = [_queued(work, new, job, id) for (new, job), id in zip(wanted, ids, strict=True)]
+    stored = await work.tx.insert_runs(runs)
+    work.runs_changed([run for run in runs if run.id in stored])
+    if len(stored) == len(runs):
+        return runs
+    keys = [(run.job_id, run.unique_key) for run in runs if run.unique_key is not None]
+    holders = await work.tx.live_runs_by_key(keys)
+    return [run if run.id in stored else _holder(holders, run) for run in runs]
+
+
+def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
+    holder = holders.get((run.job_id, run.unique_key or ""))
+    if holder is None:
+        # It ended between the two statements: the caller may simply try again.
+        raise Conflict("unique_key_busy", f"a run with the key {run.unique_key!r} just ended")
+    return holder
+
+
+def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
+    return Run(
+        id=id,
+        job=job.name,
+        group=job.group,
+        job_id=job.id,
+        trigger=new.trigger,
+        trigger_id=new.trigger_id,
+        slot=new.slot,
+        attempt=new.attempt,
+        previous_run_id=new.previous_run_id,
+        chain_id=new.chain_id or id,
+        arguments=merge_arguments(job.arguments, new.arguments),
+        unique_key=new.unique_key,
+        trace_id=new.trace_id or work.new_trace_id(),
+        created_at=work.now,
+        due_at=new.due_at or work.now,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAttempt:
+    """The attempt that follows an ended run."""
+
+    run: Run
+    after_s: float
+
+
+async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run]:
+    """The next attempts, in order: same arguments, slot, chain and trace."""
+    if not wanted:
+        return []
+    ids = await work.tx.allocate_run_ids(len(wanted))
+    runs = [
+        replace(
+            next.run,
+            id=id,
+            state=RunState.QUEUED,
+            attempt=next.run.attempt + 1,
+            previous_run_id=next.run.id,
+            result=None,
+            error=None,
+            progress=None,
+            node=None,
+            epoch=None,
+            crashes=0,
+            stop_mode=None,
+            stop_grace_s=None,
+            created_at=work.now,
+            due_at=work.now + timedelta(seconds=next.after_s),
+            started_at=None,
+            ended_at=None,
+        )
+        for next, id in zip(wanted, ids, strict=True)
+    ]
+    stored = await work.tx.insert_runs(runs)
+    created = [run for run in runs if run.id in stored]
+    work.runs_changed(created)
+    return created
+
+
+async def retry_run(work: Work, command: RetryRun) -> Run:
+    run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
+    if run is None:
+        raise NotFound("run", command.run_id)
+    if run.state is RunState.PARKED:
+        return await _release(work, run)
+    if run.state not in RETRYABLE:
+        raise Conflict("not_retryable", f"run {run.id} is {run.state}; only an ended, failed one")
+    job = (await work.tx.lock_jobs([(run.group, run.job)])).get((run.group, run.job))
+    if job is None or job.id != run.job_id:
+        raise Conflict("job_gone", f"the job {run.job!r} of run {run.id} was deleted")
+    if job.disabled:
+        raise Conflict("job_disabled", f"job {run.job!r} is disabled")
+    created = await create_attempts(work, [NextAttempt(run=run, after_s=0.0)])
+    if not created:
+        raise Conflict(
+            "unique_key_busy", f"a live run has the key {run.unique_key!r} of run {run.id}"
+        )
+    return created[0]
+
+
+async def _release(work: Work, run: Run) -> Run:
+    state = advance(run.state, RunEvent.REQUEUE)
+    queued = replace(run, state=state, crashes=0, error=None, due_at=work.now)
+    await work.tx.update_runs([queued])
+    work.run_changed(queued)
+    return queued

@@ -1,0 +1,79 @@
+"""What a board can be told: one value, checked once, all faults in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from callboard.domain.job import seconds_problem
+from callboard.domain.names import name_problem
+from callboard.errors import FieldProblem, InvalidInput
+
+DAY_S: Final = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardConfig:
+    """Settings of one board; the library never reads the environment."""
+
+    node_name: str | None = None
+    """Unique among the nodes of a database; None: made of host name and process id."""
+    capacity: int = 100
+    """Runs on this node at once, at the most."""
+    fires: bool = True
+    """Whether this node decides slots."""
+    executes: bool = True
+    """Whether this node executes runs."""
+    modules: tuple[str, ...] | None = None
+    """Modules from which handlers may be imported by name; None: any."""
+    lease_s: float = 15.0
+    """Seconds without a sign of life after which others take a node's runs away."""
+    poll_s: float = 5.0
+    """Seconds between looks at the database where no hint came."""
+    horizon_s: float = 60.0
+    """Slots due within so many seconds are kept in memory."""
+    rescue_every_s: float = 5.0
+    crash_budget: int = 3
+    """Nodes that may die under a run before it is parked."""
+    drain_s: float = 30.0
+    """Seconds that running handlers have when the board closes; then they are handed back."""
+    log_limit_bytes: int = 1_048_576
+    """Of one run's log; what comes after is counted and dropped."""
+    log_flush_s: float = 0.5
+    keep_runs_s: float | None = 30 * DAY_S
+    """How long ended runs and their logs are kept; None: for ever."""
+    keep_ledger_s: float | None = 90 * DAY_S
+    keep_events_s: float | None = DAY_S
+    """How far back a stream can be resumed."""
+    prune_every_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise InvalidInput(*problems)
+
+    def _problems(self) -> Iterator[FieldProblem]:
+        if self.node_name is not None:
+            problem = name_problem(self.node_name, "node_name")
+            if problem is not None:
+                yield problem
+        if not 1 <= self.capacity <= 100_000:
+            yield FieldProblem("capacity", f"{self.capacity} is outside 1 to 100000")
+        if not 0 <= self.crash_budget <= 1000:
+            yield FieldProblem("crash_budget", f"{self.crash_budget} is outside 0 to 1000")
+        if not 1024 <= self.log_limit_bytes <= 1 << 30:
+            yield FieldProblem("log_limit_bytes", "is outside 1 KiB to 1 GiB")
+        for name in ("lease_s", "poll_s", "horizon_s", "rescue_every_s", "log_flush_s"):
+            yield from seconds_problem(getattr(self, name), name)
+        yield from seconds_problem(self.prune_every_s, "prune_every_s")
+        yield from seconds_problem(self.drain_s, "drain_s", zero=True)
+        for name in ("keep_runs_s", "keep_ledger_s", "keep_events_s"):
+            value = getattr(self, name)
+            if value is not None:
+                yield from seconds_problem(value, name, zero=True, maximum=36_600 * DAY_S)
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_s)

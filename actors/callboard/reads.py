@@ -1,0 +1,33 @@
+"""Which verb of the store answers each read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from callboard import commands as c
+from callboard.store.contract import Store
+
+READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
+    c.Prune: lambda store, ask: store.prune(ask.cutoffs),
+    c.GetJob: lambda store, ask: store.get_job(ask.group, ask.name),
+    c.GetJobsById: lambda store, ask: store.get_jobs_by_id(ask.ids),
+    c.ListJobs: lambda store, ask: store.list_jobs(ask.filter),
+    c.GetTrigger: lambda store, ask: store.get_trigger(ask.group, ask.name),
+    c.ListTriggers: lambda store, ask: store.list_triggers(ask.filter),
+    c.DueTriggers: lambda store, ask: store.due_triggers(ask.until, ask.limit),
+    c.NextSlotAfter: lambda store, ask: store.next_slot_after(ask.instant),
+    c.GetRun: lambda store, ask: store.get_run(ask.run_id),
+    c.GetRuns: lambda store, ask: store.get_runs(ask.ids),
+    c.ListRuns: lambda store, ask: store.list_runs(ask.filter),
+    c.CountLiveRuns: lambda store, ask: store.count_live_runs(),
+    c.NextDueAt: lambda store, ask: store.next_due_at(),
+    c.ReadLedger: lambda store, ask: store.read_ledger(
+        ask.trigger_id, since=ask.since, until=ask.until, limit=ask.limit
+    ),
+    c.ReadLog: lambda store, ask: store.read_log(ask.run_id, after=ask.after, limit=ask.limit),
+    c.ReadEvents: lambda store, ask: store.read_events(ask.after, ask.limit),
+    c.EventRange: lambda store, ask: store.event_range(),
+    c.TakeSnapshot: lambda store, ask: store.snapshot(ask.limit),
+    c.ListNodes: lambda store, ask: store.list_nodes(),
+}

@@ -1,0 +1,47 @@
+"""Standing: what a board knows of its store and of its place among the nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from callboard.domain.node import Node
+from callboard.events import (
+    Committed,
+    Fact,
+    LeaseGained,
+    LeaseLost,
+    LeaseRenewed,
+    StoreChanged,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A value: every fact that concerns it makes the next one."""
+
+    is_store_up: bool = False
+    store_reason: str = "the database has not been reached yet"
+    node: Node | None = None
+    """Registered, with a lease; None: not."""
+    node_reason: str = "this node has not been registered yet"
+    skew_s: float | None = None
+    """Seconds by which the node's clock is ahead of the store's."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """Slots that this node decided, by `fired` or the reason of the skip."""
+
+    def after(self, fact: Fact) -> Standing:
+        """What is known once `fact` is."""
+        match fact:
+            case StoreChanged():
+                return replace(self, is_store_up=fact.is_up, store_reason=fact.reason)
+            case LeaseGained():
+                return replace(self, node=fact.node, node_reason="")
+            case LeaseRenewed():
+                return replace(self, skew_s=fact.skew_s)
+            case Committed(slots=slots) if slots:
+                return replace(self, slots=Counter(self.slots) + Counter(slots))
+            case LeaseLost():
+                return replace(self, node=None, node_reason=fact.reason)
+        return self
