@@ -1,0 +1,36 @@
+"""What tests ask of boards on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+from callboard import Callboard, Run
+from callboard.store.contract import RunFilter
+from callboard.testing import VirtualClock
+
+T = TypeVar("T")
+
+
+async def meanwhile(clock: VirtualClock, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, with the clock moved on as far as it takes."""
+    task = asyncio.create_task(work)
+    try:
+        await clock.run_until(task.done)
+    finally:
+        task.cancel()
+    return await task
+
+
+async def all_runs(board: Callboard, **filter: Any) -> list[Run]:
+    """Runs, oldest first."""
+    return (await board.list_runs(RunFilter(limit=1000, **filter)))[::-1]
+
+
+async def answered(work: Awaitable[Any]) -> Any:
+    """The result, or the exception as a value."""
+    try:
+        return await work
+    except Exception as error:  # noqa: BLE001 - which one is the test's question
+        return error

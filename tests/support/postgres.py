@@ -1,0 +1,146 @@
+"""Real PostgreSQL servers for the suite, and a fresh database for each test.
+
+Fixtures (imported by tests/conftest.py):
+    postgres_servers     {"18": dsn, "15": dsn}: one server a version for the whole session
+    postgres_dsn         a fresh, empty database, once on each version; dropped after the test
+
+Functions:
+    open_servers()                          context manager behind the session fixture
+    fresh_database(server_dsn, template)    -> dsn of a new database
+    drop_database(dsn)
+    database(server_dsn, template)          async context manager: both of them
+    dsn_for(server_dsn, name)               the DSN of another database on the same server
+
+Servers are started on the main thread, outside any test's event loop, and belong to none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from callboard.store.embedded import Binaries, EmbeddedServer
+from callboard.store.embedded.binaries import inspect_directory, known_directories
+
+T = TypeVar("T")
+
+VERSIONS = ("18", "15")
+"""The versions the suite runs on; 15 only where it is installed."""
+
+# The suite's databases need not outlive the machine's crash.
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "120",
+    "synchronous_commit": "off",
+}
+
+
+def found_binaries() -> dict[str, Binaries]:
+    """The installations on this machine by major version, of those in `VERSIONS`."""
+    found: dict[str, Binaries] = {}
+    for directory in known_directories():
+        binaries = inspect_directory(directory)
+        if binaries is not None and str(binaries.major) in VERSIONS:
+            found.setdefault(str(binaries.major), binaries)
+    return found
+
+
+@contextmanager
+def open_servers() -> Iterator[Mapping[str, str]]:
+    """A server of each version found, by major version: the DSN of its database `callboard`."""
+    with ExitStack() as stack:
+        yield {
+            major: stack.enter_context(_open_server(binaries.directory))
+            for major, binaries in found_binaries().items()
+        }
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Mapping[str, str]]:
+    """One server a version for the whole session: {"18": dsn, "15": dsn}."""
+    with open_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(params=VERSIONS, ids=lambda major: f"pg{major}")
+async def postgres_dsn(
+    request: pytest.FixtureRequest, postgres_servers: Mapping[str, str]
+) -> AsyncIterator[str]:
+    """A fresh, empty database on each version; the test is skipped where one is not installed."""
+    if request.param not in postgres_servers:
+        pytest.skip(f"PostgreSQL {request.param} is not installed")
+    async with database(postgres_servers[request.param]) as dsn:
+        yield dsn
+
+
+@asynccontextmanager
+async def database(server_dsn: str, template: str | None = None) -> AsyncIterator[str]:
+    """A fresh database for the length of the block."""
+    dsn = await fresh_database(server_dsn, template)
+    try:
+        yield dsn
+    finally:
+        await drop_database(dsn)
+
+
+async def fresh_database(server_dsn: str, template: str | None = None) -> str:
+    """The DSN of a new database, a copy of the database `template` (None: empty).
+
+    Nobody may be connected to the template meanwhile.
+    """
+    name = f"test_{uuid.uuid4().hex}"
+    source = f' template "{template}"' if template is not None else ""
+    await _execute(server_dsn, f'create database "{name}"{source}')
+    return dsn_for(server_dsn, name)
+
+
+async def drop_database(dsn: str) -> None:
+    """Drop the database of `dsn`, whoever is still connected to it."""
+    name = urlsplit(dsn).path.removeprefix("/")
+    await _execute(dsn_for(dsn, "postgres"), f'drop database if exists "{name}" with (force)')
+
+
+def dsn_for(server_dsn: str, name: str) -> str:
+    """The DSN of the database `name` on the same server."""
+    return urlunsplit(urlsplit(server_dsn)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def _open_server(binaries: Path) -> Iterator[str]:
+    directory = Path(tempfile.mkdtemp(prefix="callboard-test-"))
+    try:
+        server = _run(EmbeddedServer.open(directory, binaries=binaries, settings=SETTINGS))
+        try:
+            yield server.dsn
+        finally:
+            _run(server.close())
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on a loop of its own, and leave the thread's event loop as it was."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
