@@ -8,7 +8,7 @@ A wall time is matched first, then placed in the zone's spans:
 - fold: wall times that come twice. With `fold_first` only the first pass fires.
 - a shift of more than three hours is a correction: nothing is made up and nothing held back.
 
-Source: cronie's cron(8) and cron.c for the two defaults, specs of the golden table for the rest.
+Source: cronie's cron(8) and cron.c.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import date
 from typing import Final
 
 from callboard.domain.cron import CronFields
-from callboard.domain.zone_span import OffsetSpan, span_at
+from callboard.domain.zone_span import LARGEST_SHIFT_S, OffsetSpan, span_at
 
 LAST_YEAR: Final = 2200
 """The search ends with it, in UTC."""
@@ -103,8 +103,8 @@ class CronWalk:
         wall = slot_s + span.offset_s
         if self.made_up(slot_s) is not None:
             yield "dst_gap"
-        following = span_at(self.zone, span.end_s)
-        if wall < span.repeated_until or _comes_again(wall, following):
+        soon = _spans(self.zone, slot_s, slot_s + LARGEST_SHIFT_S)
+        if wall < span.repeated_until or any(_comes_again(wall, later) for later in soon):
             yield "dst_fold"
 
     def gaps(self, after_s: int, until_s: int) -> Iterator[OffsetSpan]:
@@ -130,8 +130,8 @@ def _spans(zone: str, after_s: int, until_s: int) -> Iterator[OffsetSpan]:
         span = span_at(zone, span.end_s)
 
 
-def _comes_again(wall: int, following: OffsetSpan) -> bool:
-    return not following.corrected and following.first_wall <= wall < following.repeated_until
+def _comes_again(wall: int, later: OffsetSpan) -> bool:
+    return not later.corrected and later.first_wall <= wall < later.repeated_until
 
 
 def next_wall(fields: CronFields, wall: int) -> int:

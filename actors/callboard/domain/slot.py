@@ -1,4 +1,4 @@
-"""Slots of one trigger as people look at them: the ledger for the past, the preview for the future."""
+"""Slots of one trigger as people look at them: the ledger for the past, then the preview."""
 
 from __future__ import annotations
 

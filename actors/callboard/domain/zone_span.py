@@ -21,6 +21,8 @@ BLOCK_BITS: Final = 25
 LARGEST_SHIFT_S: Final = 3 * 3600
 """A larger change is a correction of the calendar: nothing is made up or held back (cronie)."""
 _DAY_S: Final = 86_400
+_NEVER: Final = -(1 << 60)
+"""A wall time before all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +68,14 @@ def _block(zone_name: str, index: int) -> tuple[tuple[int, ...], tuple[OffsetSpa
     start, end = index << BLOCK_BITS, (index + 1) << BLOCK_BITS
     # A change in the last hours of the block before still has wall times to repeat in this one.
     changes = _changes(rules, start - _DAY_S, end)
-    earlier = [change for change in changes if change[0] < start]
-    inside = [change for change in changes if change[0] >= start]
+    carried = [at_s + old for at_s, old, new in changes if at_s < start and _is_fold(old, new)]
     offset = _offset(rules, start)
+    at, before, after, repeated_until = start, offset, offset, max(carried, default=_NEVER)
     spans = []
-    at, before, after = start, offset, offset
-    repeated_until = max(
-        (at_s + old for at_s, old, new in earlier if _is_fold(old, new)), default=0
-    )
-    for next_at, next_before, next_after in [*inside, (end, 0, 0)]:
-        if next_at > at:
-            spans.append(_span(at, next_at, before, after, repeated_until))
-        at, before, after, repeated_until = next_at, next_before, next_after, 0
+    for change in [*(change for change in changes if change[0] >= start), (end, 0, 0)]:
+        if change[0] > at:
+            spans.append(_span(at, change[0], before, after, repeated_until))
+        at, before, after, repeated_until = *change, _NEVER
     return tuple(span.start_s for span in spans), tuple(spans)
 
 

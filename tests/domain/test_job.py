@@ -1,0 +1,75 @@
+"""What a job may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from callboard.domain.job import Job, RetryPolicy
+from callboard.errors import InvalidInput, NotSupportedYet
+
+
+def problems_of(**fields: Any) -> dict[str, str]:
+    values = {"name": "j", "kind": "python", "spec": {"handler": "a:b"}, **fields}
+    with pytest.raises(InvalidInput) as caught:
+        Job(**values)
+    return {problem.field: problem.reason for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "-x"}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"name": "a" * 256}, "name"),
+        ({"group": "with space"}, "group"),
+        ({"kind": "magic"}, "kind"),
+        ({"spec": {}}, "spec.handler"),
+        ({"spec": {"handler": ""}}, "spec.handler"),
+        ({"spec": {"handler": "a:b", "hander": "x"}}, "spec.hander"),
+        ({"spec": {"handler": "a:b", "isolation": "vm"}}, "spec.isolation"),
+        ({"kind": "command", "spec": {}}, "spec"),
+        ({"kind": "command", "spec": {"argv": ["a"], "shell": "a"}}, "spec"),
+        ({"kind": "command", "spec": {"argv": []}}, "spec.argv"),
+        ({"kind": "command", "spec": {"argv": [1]}}, "spec.argv"),
+        ({"kind": "command", "spec": {"shell": ""}}, "spec.shell"),
+        ({"kind": "command", "spec": {"shell": "a", "env": {"A=B": "c"}}}, "spec.env.A=B"),
+        ({"timeout_s": 0.0}, "timeout_s"),
+        ({"timeout_s": float("nan")}, "timeout_s"),
+        ({"timeout_s": float("inf")}, "timeout_s"),
+        ({"max_concurrent_runs": 0}, "max_concurrent_runs"),
+        ({"retry": RetryPolicy(max_attempts=0)}, "retry.max_attempts"),
+        ({"retry": RetryPolicy(initial_s=-1)}, "retry.initial_s"),
+        ({"retry": RetryPolicy(factor=0.5)}, "retry.factor"),
+        ({"labels": {"": "x"}}, "labels."),
+        ({"arguments": {"a": float("nan")}}, "arguments.a"),
+        ({"arguments": {"a": "\x00"}}, "arguments.a"),
+        ({"arguments": {"a": "\ud800"}}, "arguments.a"),
+        ({"arguments": {"a": 2**70}}, "arguments.a"),
+        ({"arguments": {"a": [object()]}}, "arguments.a[0]"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: dict[str, Any], field: str):
+    assert field in problems_of(**fields)
+
+
+def test_all_wrong_fields_are_named_at_once():
+    assert set(problems_of(name="", timeout_s=-1.0, spec={})) == {
+        "name",
+        "timeout_s",
+        "spec.handler",
+    }
+
+
+def test_a_kind_of_a_later_release_is_not_supported_yet():
+    with pytest.raises(NotSupportedYet, match="http"):
+        Job(name="j", kind="http", spec={"url": "http://localhost"})
+
+
+def test_json_that_is_nested_too_deeply_is_refused():
+    value: Any = 1
+    for _ in range(100):
+        value = [value]
+    assert "nested" in next(iter(problems_of(arguments={"a": value}).values()))

@@ -1,0 +1,195 @@
+"""Schedules as JSON: there and back, and every fault by its field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callboard.domain.schedule import (
+    Cron,
+    Schedule,
+    at,
+    cron,
+    every,
+    on_demand,
+    patched_schedule,
+    schedule_from_json,
+    schedule_to_json,
+)
+from callboard.errors import InvalidInput, NotSupportedYet
+
+ANCHOR = datetime(2026, 11, 20, 1, 2, 3, 456, tzinfo=UTC)
+
+
+def problems_of(document: object) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as caught:
+        schedule_from_json(document)
+    return {problem.field: f"{problem.reason} ({problem.fix})" for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        cron("0 2 * * *", zone="Europe/Prague"),
+        cron("@hourly", gap="run"),
+        every(minutes=5),
+        every(seconds=0.25, anchor_at=ANCHOR),
+        at(ANCHOR),
+        on_demand(),
+    ],
+    ids=str,
+)
+def test_a_schedule_comes_back_as_it_was(schedule: Schedule) -> None:
+    assert schedule_from_json(schedule_to_json(schedule)) == schedule
+
+
+def test_the_form_of_each_kind() -> None:
+    assert schedule_to_json(cron("0 2 * * *", zone="Europe/Prague")) == {
+        "kind": "cron",
+        "expression": "0 2 * * *",
+        "dialect": "vixie",
+        "zone": "Europe/Prague",
+        "gap": "run",
+        "fold": "first",
+    }
+    assert schedule_to_json(every(minutes=5, anchor_at=ANCHOR)) == {
+        "kind": "interval",
+        "every_s": 300.0,
+        "anchor_at": "2026-11-20T01:02:03.000456Z",
+    }
+    assert schedule_to_json(at(ANCHOR.replace(microsecond=0))) == {
+        "kind": "at",
+        "at": "2026-11-20T01:02:03Z",
+    }
+    assert schedule_to_json(on_demand()) == {"kind": "on_demand"}
+
+
+def test_what_is_left_out_or_null_is_the_default() -> None:
+    document = {"kind": "cron", "expression": "0 2 * * *", "zone": None, "gap": None}
+    assert schedule_from_json(document) == cron("0 2 * * *")
+
+
+def test_all_faults_come_at_once() -> None:
+    document = {
+        "kind": "cron",
+        "expression": "61 * * * *",
+        "zone": "Europe/Pragu",
+        "gap": "jump",
+        "fold": 7,
+        "timezone": "UTC",
+    }
+    problems = problems_of(document)
+    assert problems.keys() == {"expression", "zone", "gap", "fold", "timezone"}
+    assert "did you mean Europe/Prague?" in problems["zone"]
+    assert problems["timezone"] == (
+        "schedules of kind cron have no such field "
+        "(they have kind, expression, dialect, zone, gap, fold)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "words"),
+    [
+        (None, "", "is a NoneType, not an object"),
+        ([], "", "is a list, not an object"),
+        ({}, "kind", "is missing (use one of cron, interval, at, on_demand)"),
+        ({"kind": "hourly"}, "kind", "'hourly' is not a kind of schedule"),
+        ({"kind": ["cron"]}, "kind", "['cron'] is not a kind of schedule"),
+        ({"kind": "cron"}, "expression", "is missing"),
+        ({"kind": "cron", "expression": 5}, "expression", "is a int, not a string"),
+        ({"kind": "cron", "expression": "0 2 * * *", "dialect": "aws"}, "dialect", "'aws' is not"),
+        ({"kind": "interval"}, "every_s", "is missing"),
+        ({"kind": "interval", "every_s": "5"}, "every_s", "is a str, not a number of seconds"),
+        ({"kind": "interval", "every_s": True}, "every_s", "is a bool"),
+        ({"kind": "interval", "every_s": 0}, "every_s", "0 is outside 0.1"),
+        ({"kind": "interval", "every_s": float("inf")}, "every_s", "inf is outside"),
+        ({"kind": "interval", "every_s": 1, "anchor_at": 5}, "anchor_at", "is a int, not a string"),
+        ({"kind": "interval", "every_s": 1, "zone": "UTC"}, "zone", "kind interval have no"),
+        ({"kind": "at"}, "at", "is missing"),
+        ({"kind": "at", "at": "2026-01-01"}, "at", "is not an instant with an offset"),
+        ({"kind": "at", "at": "2026-01-01T00:00:00"}, "at", "is not an instant with an offset"),
+        ({"kind": "at", "at": "2026-02-30T00:00:00Z"}, "at", "is not an instant: day is out of"),
+        ({"kind": "at", "at": "2016-12-31T23:59:60Z"}, "at", "is a leap second"),  # D07
+        ({"kind": "at", "at": "0001-01-01T00:00:00+05:00"}, "at", "outside the years 1 to 9999"),
+        ({"kind": "at", "at": "٢٠٢٦-01-01T00:00:00Z"}, "at", "is not an instant with an offset"),
+        ({"kind": "on_demand", "at": "x"}, "at", "schedules of kind on_demand have no such field"),
+    ],
+)
+def test_a_fault_names_its_field(document: object, field: str, words: str) -> None:
+    problems = problems_of(document)
+    assert list(problems) == [field]
+    assert words in problems[field]
+
+
+@pytest.mark.parametrize("kind", ["delay", "calendar_interval", "conditional"])
+def test_kinds_of_later_releases_are_told_apart_from_wrong_ones(kind: str) -> None:
+    with pytest.raises(NotSupportedYet) as caught:
+        schedule_from_json({"kind": kind, "after_s": 5})
+    assert caught.value.field == "kind"
+
+
+def test_d05_a_stored_schedule_is_read_although_its_zone_is_gone() -> None:
+    document = schedule_to_json(Cron(expression="0 2 * * *", zone="Atlantis/Capital"))
+    assert schedule_from_json(document, stored=True).kind == "cron"
+    assert "zone" in problems_of(document)
+
+
+def test_offsets_are_accepted_and_become_utc() -> None:
+    read = schedule_from_json({"kind": "at", "at": "2026-11-20t02:00:00.5+01:00"})
+    assert schedule_to_json(read)["at"] == "2026-11-20T01:00:00.500000Z"
+
+
+def test_a_patch_changes_what_it_names() -> None:
+    before = cron("0 2 * * *", zone="Europe/Prague", fold="both")
+    after = patched_schedule(before, {"expression": "0 3 * * *"})
+    assert after == cron("0 3 * * *", zone="Europe/Prague", fold="both")
+
+
+def test_a_patched_expression_gets_its_own_default_policies() -> None:
+    assert patched_schedule(cron("0 2 * * *"), {"expression": "0 * * * *"}) == cron("0 * * * *")
+
+
+def test_null_in_a_patch_goes_back_to_the_default() -> None:
+    before = cron("0 2 * * *", zone="Europe/Prague", gap="skip")
+    assert patched_schedule(before, {"zone": None, "gap": None}) == cron("0 2 * * *")
+    assert patched_schedule(every(hours=1, anchor_at=ANCHOR), {"anchor_at": None}) == every(hours=1)
+
+
+def test_a_patch_with_another_kind_starts_afresh() -> None:
+    assert patched_schedule(cron("0 2 * * *"), {"kind": "interval", "every_s": 5}) == every(
+        seconds=5
+    )
+
+
+@pytest.mark.parametrize("patch", [5, {"expression": None}, {"expression": "x"}, {"every_s": 5}])
+def test_a_wrong_patch_is_refused(patch: Any) -> None:
+    with pytest.raises(InvalidInput):
+        patched_schedule(cron("0 2 * * *"), patch)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KINDS = st.sampled_from(["cron", "interval", "at", "on_demand", "delay", "x"])
+NAMES = st.sampled_from(
+    ["expression", "zone", "dialect", "gap", "fold", "every_s", "anchor_at", "at"]
+)
+
+
+@given(st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=4), KINDS)
+def test_any_json_is_a_schedule_or_a_named_fault(body: dict[str, Any], kind: str) -> None:
+    try:
+        schedule_from_json({**body, "kind": kind})
+    except (InvalidInput, NotSupportedYet) as error:
+        refusal = str(error)
+    else:
+        refusal = "none"
+    assert refusal
