@@ -1,0 +1,111 @@
+"""Handler: a function, and how a run's arguments become its keywords."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import Any, Final
+
+from callboard.domain.json import Json
+from callboard.runners.context import RunContext
+
+_CONTEXT_NAME: Final = "ctx"
+_NAMES_CONTEXT: Final = re.compile(r"\bRunContext\b")
+
+
+class ArgumentMismatch(TypeError):
+    """The run's arguments do not fit the handler's parameters; names the parameter."""
+
+
+class Handler:
+    """A function that can be called with a run's arguments.
+
+    Arguments are passed as keywords. The parameter annotated `RunContext`, or named `ctx` without
+    an annotation, receives the run's context.
+    """
+
+    __slots__ = (
+        "_allowed",
+        "_context",
+        "_has_keywords",
+        "_required",
+        "function",
+        "is_async",
+        "name",
+    )
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self.function = function
+        self.is_async = _is_async(function)
+        parameters = _parameters_of(function)
+        self._context = next((p.name for p in parameters or () if _takes_context(p)), None)
+        named = [p for p in parameters or () if p.kind in _NAMED and p.name != self._context]
+        self._allowed = tuple(p.name for p in named)
+        self._required = tuple(p.name for p in named if p.default is Parameter.empty)
+        kinds = {p.kind for p in parameters or ()}
+        self._has_keywords = parameters is None or Parameter.VAR_KEYWORD in kinds
+
+    def bind(self, arguments: Mapping[str, Json], context: RunContext) -> Callable[[], Any]:
+        """The call, ready to be made.
+
+        Raises:
+            ArgumentMismatch: an argument is unknown or missing.
+        """
+        for name in arguments:
+            if name == self._context:
+                raise self._mismatch(f"{name!r} is the run's context, not an argument")
+            if name not in self._allowed and not self._has_keywords:
+                raise self._mismatch(f"there is no parameter {name!r}{self._likely(name)}")
+        for name in self._required:
+            if name not in arguments:
+                raise self._mismatch(f"the argument {name!r} is missing")
+        keywords: dict[str, Any] = dict(arguments)
+        if self._context is not None:
+            keywords[self._context] = context
+        return functools.partial(self.function, **keywords)
+
+    def _likely(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self._allowed, 1)
+        return f": did you mean {close[0]!r}?" if close else ""
+
+    def _mismatch(self, reason: str) -> ArgumentMismatch:
+        return ArgumentMismatch(f"handler {self.name!r}: {reason}")
+
+
+_NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+
+
+def _parameters_of(function: Callable[..., Any]) -> list[Parameter] | None:
+    """None: it does not tell (some built-in functions), so nothing can be checked."""
+    try:
+        return list(inspect.signature(function, eval_str=True).parameters.values())
+    except Exception:  # noqa: BLE001 - annotations are the user's code; try without evaluating them
+        pass
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return None
+
+
+def _takes_context(parameter: Parameter) -> bool:
+    if parameter.kind not in _NAMED:
+        return False
+    annotation = parameter.annotation
+    if annotation is Parameter.empty:
+        return parameter.name == _CONTEXT_NAME
+    if isinstance(annotation, str):
+        return _NAMES_CONTEXT.search(annotation) is not None
+    return annotation is RunContext or RunContext in getattr(annotation, "__args__", ())
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object's own, to look at
+    )
