@@ -1,0 +1,186 @@
+"""The store of one process without a database: nothing survives its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import islice
+
+from callboard.clock import Clock
+from callboard.domain.job import Job
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.run import MAX_RUN_ID, Run
+from callboard.domain.states import RunState
+from callboard.domain.trigger import Trigger
+from callboard.events import EventBatch
+from callboard.store.contract import (
+    Cutoffs,
+    JobFilter,
+    LogLine,
+    Node,
+    RunFilter,
+    Snapshot,
+    Transaction,
+    TriggerFilter,
+)
+from callboard.store.memory_journal import Journal
+from callboard.store.memory_prune import prune
+from callboard.store.memory_tables import Tables
+from callboard.store.memory_transaction import MemoryTransaction
+
+
+class MemoryStore:
+    """A `contract.Store` for one event loop, all boards of which may share it.
+
+    Transactions run one after the other; reads beside them see what was committed last.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._journal = Journal()
+        self._tables = Tables(self._journal)
+        self._writing = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Nothing: it is open."""
+
+    async def close(self) -> None:
+        """Nothing: its rows stay for whoever opens it again."""
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        async with self._writing:
+            try:
+                yield MemoryTransaction(self._tables, self._clock.now())
+            except BaseException:
+                self._journal.roll_back()
+                raise
+            self._journal.commit()
+
+    async def listen(self, on_hint: Callable[[str], None]) -> None:
+        """Wait until cancelled: there is no other node to hear of."""
+        await asyncio.get_running_loop().create_future()
+
+    async def ping(self) -> datetime:
+        return self._clock.now()
+
+    async def get_job(self, group: str, name: str) -> Job | None:
+        with self._journal.hidden():
+            return self._tables.jobs.by_name(group, name)
+
+    async def get_jobs_by_id(self, ids: Sequence[int]) -> dict[int, Job]:
+        with self._journal.hidden():
+            rows = self._tables.jobs.rows
+            return {job_id: rows[job_id] for job_id in ids if job_id in rows}
+
+    async def list_jobs(self, filter: JobFilter) -> list[Job]:
+        with self._journal.hidden():
+            jobs = self._tables.jobs.in_order(filter.after)
+            return list(islice((job for job in jobs if _is_job(job, filter)), filter.limit))
+
+    async def get_trigger(self, group: str, name: str) -> Trigger | None:
+        with self._journal.hidden():
+            return self._tables.triggers.by_name(group, name)
+
+    async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]:
+        with self._journal.hidden():
+            triggers = self._tables.triggers.in_order(filter.after)
+            wanted = (trigger for trigger in triggers if _is_trigger(trigger, filter))
+            return list(islice(wanted, filter.limit))
+
+    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+        with self._journal.hidden():
+            triggers = self._tables.triggers
+            first = islice(triggers.due, limit)
+            return [triggers.rows[trigger_id] for slot, trigger_id in first if slot <= until]
+
+    async def next_slot_after(self, instant: datetime) -> datetime | None:
+        with self._journal.hidden():
+            above = self._tables.triggers.due.above((instant, MAX_RUN_ID))
+            return next((slot for slot, _ in above), None)
+
+    async def get_run(self, run_id: int) -> Run | None:
+        with self._journal.hidden():
+            return self._tables.runs.rows.get(run_id)
+
+    async def get_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        with self._journal.hidden():
+            rows = self._tables.runs.rows
+            return {run_id: rows[run_id] for run_id in ids if run_id in rows}
+
+    async def list_runs(self, filter: RunFilter) -> list[Run]:
+        with self._journal.hidden():
+            return list(islice(self._tables.runs.newest(filter), filter.limit))
+
+    async def count_live_runs(self) -> dict[RunState, int]:
+        with self._journal.hidden():
+            return {state: n for state, n in self._tables.runs.live_counts.items() if n}
+
+    async def next_due_at(self) -> datetime | None:
+        with self._journal.hidden():
+            queue = self._tables.runs.queue
+            queue.move_to(self._clock.now())
+            return queue.next_due_at
+
+    async def has_due_runs(self) -> bool:
+        with self._journal.hidden():
+            queue = self._tables.runs.queue
+            queue.move_to(self._clock.now())
+            return queue.first_due() is not None
+
+    async def read_ledger(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[LedgerEntry]:
+        with self._journal.hidden():
+            return list(islice(self._tables.ledger.touching(trigger_id, since, until), limit))
+
+    async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
+        with self._journal.hidden():
+            return list(islice(self._tables.logs.lines_after(run_id, after), limit))
+
+    async def read_events(self, after: int, limit: int) -> list[EventBatch]:
+        with self._journal.hidden():
+            return list(islice(self._tables.events.after(after), limit))
+
+    async def event_range(self) -> tuple[int, int]:
+        with self._journal.hidden():
+            newest = self._newest_event()
+            oldest = self._tables.events.oldest
+            return newest + 1 if oldest is None else oldest, newest
+
+    async def snapshot(self, limit: int) -> Snapshot:
+        with self._journal.hidden():
+            runs = tuple(islice(self._tables.runs.live(), limit))
+            return Snapshot(seq=self._newest_event(), runs=runs)
+
+    async def list_nodes(self) -> list[Node]:
+        with self._journal.hidden():
+            return sorted(self._tables.nodes.rows.values(), key=lambda node: node.name)
+
+    async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
+        async with self._writing:
+            removed = prune(self._tables, cutoffs)
+            self._journal.commit()
+            return removed
+
+    def _newest_event(self) -> int:
+        return self._tables.newest_event.rows.get(None, 0)
+
+
+def _is_job(job: Job, wanted: JobFilter) -> bool:
+    return (
+        wanted.group in (None, job.group)
+        and wanted.kind in (None, job.kind)
+        and wanted.disabled in (None, job.disabled)
+        and wanted.labels.items() <= job.labels.items()
+    )
+
+
+def _is_trigger(trigger: Trigger, wanted: TriggerFilter) -> bool:
+    return (
+        wanted.group in (None, trigger.group)
+        and wanted.state in (None, trigger.state)
+        and (wanted.job is None or any(action.job == wanted.job for action in trigger.actions))
+    )

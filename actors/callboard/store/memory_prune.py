@@ -1,0 +1,65 @@
+"""The memory store's end of history: what a pruner's cutoffs remove."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import datetime
+from itertools import islice, takewhile
+from typing import Any, TypeVar
+
+from callboard.store.contract import Cutoffs
+from callboard.store.memory_journal import Table
+from callboard.store.memory_tables import Tables
+
+K = TypeVar("K", bound=Hashable)
+
+
+def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
+    """Remove what is older than its cutoff, the oldest first; rows removed by table."""
+    runs = _ended_before(tables, cutoffs.ended_runs, cutoffs.limit)
+    logs = [key for run_id in runs for key in tables.logs.keys_of_run(run_id)]
+    return {
+        "runs": _remove(tables.runs, runs),
+        "logs": _remove(tables.logs, logs),
+        "ledger": _remove(tables.ledger, _ledger_before(tables, cutoffs.ledger, cutoffs.limit)),
+        "events": _remove(tables.events, _events_before(tables, cutoffs.events, cutoffs.limit)),
+        "idempotency": _remove(
+            tables.idempotency, _keys_before(tables, cutoffs.idempotency, cutoffs.limit)
+        ),
+    }
+
+
+def _remove(table: Table[K, Any], keys: Iterable[K]) -> int:
+    removed = 0
+    for key in keys:
+        table.write(key, None)
+        removed += 1
+    return removed
+
+
+def _ended_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:
+    if cutoff is None:
+        return []
+    older = takewhile(lambda ended: ended[0] < cutoff, tables.runs.ended)
+    return [run_id for _, run_id in islice(older, limit)]
+
+
+def _ledger_before(
+    tables: Tables, cutoff: datetime | None, limit: int
+) -> list[tuple[int, int, datetime]]:
+    return [] if cutoff is None else list(islice(tables.ledger.before(cutoff), limit))
+
+
+def _events_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:
+    """Batches from the oldest on: what stays has no gap, even if the clock once stepped back."""
+    if cutoff is None:
+        return []
+    older = takewhile(lambda batch: batch.at < cutoff, tables.events.after(0))
+    return [batch.first_seq for batch in islice(older, limit)]
+
+
+def _keys_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[str]:
+    if cutoff is None:
+        return []
+    rows = tables.idempotency.rows.values()
+    return list(islice((record.key for record in rows if record.created_at < cutoff), limit))

@@ -1,0 +1,194 @@
+"""The memory store's table of runs with its indexes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from datetime import datetime
+from typing import Final, TypeVar
+
+from callboard.domain.run import Run
+from callboard.domain.states import ENDED, LIVE, ON_NODE, RunState
+from callboard.store.contract import RunFilter
+from callboard.store.memory_journal import Journal, Table
+from callboard.store.memory_queue import RunQueue
+from callboard.store.memory_sorted import SortedKeys
+
+HELD: Final = frozenset({RunState.RUNNING, RunState.STOPPING, RunState.LOST})
+"""States of runs that a node has, or had until its lease ended."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+class RunTable(Table[int, Run]):
+    """Runs by id, live and ended."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self.queue = RunQueue()
+        self.live_counts: Counter[RunState] = Counter()
+        self.on_node_counts: Counter[int] = Counter()
+        """Runs in running and stopping, by job id."""
+        self.ended = SortedKeys[tuple[datetime, int]]()
+        self._ids = SortedKeys[int]()
+        self._live = SortedKeys[int]()
+        self._of_job: dict[tuple[str, str], SortedKeys[int]] = {}
+        self._of_trigger: dict[tuple[str, str], SortedKeys[int]] = {}
+        self._retries: dict[int, SortedKeys[int]] = {}
+        self._by_unique_key: dict[tuple[int, str], int] = {}
+        self._held: dict[int | None, set[int]] = {}
+        self._waiting: dict[int, set[int]] = {}
+
+    def put(self, run: Run) -> Run:
+        """The run, written."""
+        self.write(run.id, run)
+        return run
+
+    def live_by_key(self, job_id: int, unique_key: str) -> Run | None:
+        run_id = self._by_unique_key.get((job_id, unique_key))
+        return None if run_id is None else self.rows[run_id]
+
+    def live(self) -> Iterator[Run]:
+        """Live runs, newest first."""
+        return (self.rows[run_id] for run_id in reversed(self._live))
+
+    def waiting_ids(self, job_id: int) -> Iterable[int]:
+        """Ids of the job's queued and parked runs, in no order."""
+        return self._waiting.get(job_id, ())
+
+    def held_by(self, epoch: int | None) -> list[Run]:
+        """Running, stopping and lost runs of an epoch, by id."""
+        return [self.rows[run_id] for run_id in sorted(self._held.get(epoch, ()))]
+
+    def holders(self) -> list[int | None]:
+        """Epochs that have a running, stopping or lost run."""
+        return list(self._held)
+
+    def newest(self, wanted: RunFilter) -> Iterator[Run]:
+        """The runs that the filter lets through, highest id first, without its limit."""
+        for run_id in self._candidates(wanted):
+            run = self.rows[run_id]
+            if _matches(run, wanted):
+                yield run
+
+    def _candidates(self, wanted: RunFilter) -> Iterator[int]:
+        """Ids that contain those of the filter, descending: the shortest index that has them."""
+        if wanted.chain_id is not None:
+            return self._chain(wanted.chain_id, wanted.before_id)
+        indexes = [self._ids]
+        if wanted.states and LIVE.issuperset(wanted.states):
+            indexes.append(self._live)
+        if wanted.group is not None and wanted.job is not None:
+            indexes.append(self._of_job.get((wanted.group, wanted.job)) or SortedKeys())
+        if wanted.group is not None and wanted.trigger is not None:
+            indexes.append(self._of_trigger.get((wanted.group, wanted.trigger)) or SortedKeys())
+        ids = min(indexes, key=len)
+        return reversed(ids) if wanted.before_id is None else ids.below(wanted.before_id)
+
+    def _chain(self, chain_id: int, before_id: int | None) -> Iterator[int]:
+        ids = [*reversed(self._retries.get(chain_id) or SortedKeys[int]())]
+        first = self.rows.get(chain_id)
+        if first is not None and first.chain_id == chain_id:
+            ids.append(chain_id)
+        return (run_id for run_id in ids if before_id is None or run_id < before_id)
+
+    def reindex(self, key: int, before: Run | None, after: Run | None) -> None:
+        if before is None or after is None:
+            self._reindex_identity(before, after)
+        was_live = before is not None and before.state in LIVE
+        is_live = after is not None and after.state in LIVE
+        if was_live is not is_live:
+            self._reindex_live(before, after, is_live)
+        if before is not None:
+            self._leave_state(before)
+        if after is not None:
+            self._enter_state(after)
+
+    def _reindex_identity(self, before: Run | None, after: Run | None) -> None:
+        """Into the indexes that a run stays in as long as it exists, or out of them."""
+        run, is_in = (before, False) if after is None else (after, True)
+        if run is None:
+            return
+        _mark(self._ids, run.id, is_in)
+        _mark_in(self._of_job, (run.group, run.job), run.id, is_in)
+        if run.trigger is not None:
+            _mark_in(self._of_trigger, (run.group, run.trigger), run.id, is_in)
+        if run.chain_id != run.id:
+            _mark_in(self._retries, run.chain_id, run.id, is_in)
+
+    def _reindex_live(self, before: Run | None, after: Run | None, is_live: bool) -> None:
+        run = after or before
+        if run is None:
+            return
+        _mark(self._live, run.id, is_live)
+        if run.unique_key is not None and is_live:
+            self._by_unique_key[run.job_id, run.unique_key] = run.id
+        elif run.unique_key is not None:
+            del self._by_unique_key[run.job_id, run.unique_key]
+
+    def _leave_state(self, run: Run) -> None:
+        state = run.state
+        if state in ENDED:
+            self.ended.discard((run.ended_at or run.created_at, run.id))
+            return
+        self.live_counts[state] -= 1
+        if state in HELD:
+            _mark_among(self._held, run.epoch, run.id, False)
+            self.on_node_counts[run.job_id] -= state in ON_NODE
+            return
+        _mark_among(self._waiting, run.job_id, run.id, False)
+        if state is RunState.QUEUED:
+            self.queue.discard((run.due_at, run.id, run.job_id))
+
+    def _enter_state(self, run: Run) -> None:
+        state = run.state
+        if state in ENDED:
+            self.ended.add((run.ended_at or run.created_at, run.id))
+            return
+        self.live_counts[state] += 1
+        if state in HELD:
+            _mark_among(self._held, run.epoch, run.id, True)
+            self.on_node_counts[run.job_id] += state in ON_NODE
+            return
+        _mark_among(self._waiting, run.job_id, run.id, True)
+        if state is RunState.QUEUED:
+            self.queue.add((run.due_at, run.id, run.job_id))
+
+
+def _mark(ids: SortedKeys[int], run_id: int, is_in: bool) -> None:
+    if is_in:
+        ids.add(run_id)
+    else:
+        ids.discard(run_id)
+
+
+def _mark_in(index: dict[K, SortedKeys[int]], key: K, run_id: int, is_in: bool) -> None:
+    ids = index.get(key)
+    if ids is None:
+        ids = index[key] = SortedKeys()
+    _mark(ids, run_id, is_in)
+    if not ids:
+        del index[key]
+
+
+def _mark_among(index: dict[K, set[int]], key: K, run_id: int, is_in: bool) -> None:
+    ids = index.get(key)
+    if ids is None:
+        ids = index[key] = set()
+    if is_in:
+        ids.add(run_id)
+    else:
+        ids.discard(run_id)
+        if not ids:
+            del index[key]
+
+
+def _matches(run: Run, wanted: RunFilter) -> bool:
+    return (
+        wanted.group in (None, run.group)
+        and wanted.job in (None, run.job)
+        and wanted.trigger in (None, run.trigger)
+        and (not wanted.states or run.state in wanted.states)
+        and (wanted.created_from is None or run.created_at >= wanted.created_from)
+        and (wanted.created_until is None or run.created_at < wanted.created_until)
+    )

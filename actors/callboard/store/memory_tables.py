@@ -1,0 +1,236 @@
+"""The memory store's tables other than runs, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import count, pairwise
+from typing import Protocol, TypeAlias, TypeVar
+
+from callboard.domain.job import Job
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.trigger import Trigger, TriggerState
+from callboard.events import EventBatch
+from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
+from callboard.store.memory_journal import Journal, Table
+from callboard.store.memory_runs import RunTable
+from callboard.store.memory_sorted import SortedKeys
+
+Slot: TypeAlias = "tuple[datetime, int]"
+"""Instant and generation: a trigger's ledger entries in their order."""
+
+
+class Named(Protocol):
+    """A job or a trigger."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+class NamedTable(Table[int, N]):
+    """Rows by id, with their names in order."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._ids: dict[tuple[str, str], int] = {}
+        self._names = SortedKeys[tuple[str, str]]()
+
+    def by_name(self, group: str, name: str) -> N | None:
+        row_id = self._ids.get((group, name))
+        return None if row_id is None else self.rows[row_id]
+
+    def in_order(self, after: tuple[str, str] | None) -> Iterator[N]:
+        """Rows by group and name, behind `after`."""
+        names = iter(self._names) if after is None else self._names.above(after)
+        return (self.rows[self._ids[name]] for name in names)
+
+    def reindex(self, key: int, before: N | None, after: N | None) -> None:
+        if before is None and after is not None:
+            self._ids[after.group, after.name] = key
+            self._names.add((after.group, after.name))
+        elif after is None and before is not None:
+            del self._ids[before.group, before.name]
+            self._names.discard((before.group, before.name))
+
+
+class TriggerTable(NamedTable[Trigger]):
+    """Triggers, in the order of their next slot and by the jobs that they start."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self.due = SortedKeys[tuple[datetime, int]]()
+        """(next_slot, id) of the active and paused triggers that have one."""
+        self._of_job: dict[tuple[str, str], SortedKeys[str]] = {}
+
+    def names_of_job(self, group: str, job: str) -> Iterator[str]:
+        """Names of the group's triggers with an action on the job, ascending."""
+        return iter(self._of_job.get((group, job)) or SortedKeys[str]())
+
+    def reindex(self, key: int, before: Trigger | None, after: Trigger | None) -> None:
+        super().reindex(key, before, after)
+        if before is not None and (due := _due_key(before)):
+            self.due.discard(due)
+        if after is not None and (due := _due_key(after)):
+            self.due.add(due)
+        if before is None or after is None or before.actions != after.actions:
+            self._reindex_jobs(before, after)
+
+    def _reindex_jobs(self, before: Trigger | None, after: Trigger | None) -> None:
+        if before is not None:
+            for job in _jobs_of(before):
+                self._of_job[job].discard(before.name)
+        if after is not None:
+            for job in _jobs_of(after):
+                self._of_job.setdefault(job, SortedKeys()).add(after.name)
+
+
+def _due_key(trigger: Trigger) -> tuple[datetime, int] | None:
+    if trigger.next_slot is None:
+        return None
+    if trigger.state not in (TriggerState.ACTIVE, TriggerState.PAUSED):
+        return None
+    return trigger.next_slot, trigger.id
+
+
+def _jobs_of(trigger: Trigger) -> set[tuple[str, str]]:
+    return {(trigger.group, action.job) for action in trigger.actions}
+
+
+class LedgerTable(Table[tuple[int, int, datetime], LedgerEntry]):
+    """Entries by trigger id, generation and slot."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._slots: dict[int, SortedKeys[Slot]] = {}
+        self._stretches: dict[int, SortedKeys[Slot]] = {}
+
+    def touching(self, trigger_id: int, since: datetime, until: datetime) -> Iterator[LedgerEntry]:
+        """Entries of the trigger that lie, in part at least, in [since, until), by slot."""
+        for slot, generation in self._stretches.get(trigger_id) or SortedKeys[Slot]():
+            if slot >= min(since, until):
+                break
+            entry = self.rows[trigger_id, generation, slot]
+            if entry.until is not None and entry.until >= since:
+                yield entry
+        slots = self._slots.get(trigger_id) or SortedKeys[Slot]()
+        for slot, generation in slots.above((since, 0), or_equal=True):
+            if slot >= until:
+                break
+            yield self.rows[trigger_id, generation, slot]
+
+    def before(self, cutoff: datetime) -> Iterator[tuple[int, int, datetime]]:
+        """Keys of the entries that end before `cutoff`, without each trigger's last entry."""
+        for trigger_id, slots in self._slots.items():
+            for (slot, generation), _ in pairwise(slots):
+                if slot >= cutoff:
+                    break
+                key = trigger_id, generation, slot
+                if (self.rows[key].until or slot) < cutoff:
+                    yield key
+
+    def reindex(
+        self,
+        key: tuple[int, int, datetime],
+        before: LedgerEntry | None,
+        after: LedgerEntry | None,
+    ) -> None:
+        trigger_id, generation, slot = key
+        for entry, change in ((before, SortedKeys[Slot].discard), (after, SortedKeys[Slot].add)):
+            if entry is not None:
+                change(self._slots.setdefault(trigger_id, SortedKeys()), (slot, generation))
+                if entry.until is not None:
+                    stretches = self._stretches.setdefault(trigger_id, SortedKeys())
+                    change(stretches, (slot, generation))
+
+
+class LogTable(Table[tuple[int, int], LogChunk]):
+    """Chunks by run id and the number of their first line."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._firsts: dict[int, SortedKeys[int]] = {}
+
+    def has_line(self, run_id: int, seq: int) -> bool:
+        chunk = self._chunk_at(run_id, seq)
+        return chunk is not None and chunk.lines[-1].seq >= seq
+
+    def lines_after(self, run_id: int, seq: int) -> Iterator[LogLine]:
+        """Lines with a number greater than `seq`, ascending."""
+        chunk = self._chunk_at(run_id, seq)
+        start = seq if chunk is None else chunk.lines[0].seq
+        for first in self._of_run(run_id).above(start, or_equal=True):
+            yield from (line for line in self.rows[run_id, first].lines if line.seq > seq)
+
+    def keys_of_run(self, run_id: int) -> list[tuple[int, int]]:
+        return [(run_id, first) for first in self._of_run(run_id)]
+
+    def _chunk_at(self, run_id: int, seq: int) -> LogChunk | None:
+        """The last chunk that begins at or before the line `seq`."""
+        first = next(self._of_run(run_id).below(seq + 1), None)
+        return None if first is None else self.rows[run_id, first]
+
+    def _of_run(self, run_id: int) -> SortedKeys[int]:
+        return self._firsts.get(run_id) or SortedKeys()
+
+    def reindex(
+        self, key: tuple[int, int], before: LogChunk | None, after: LogChunk | None
+    ) -> None:
+        run_id, first = key
+        if before is None:
+            self._firsts.setdefault(run_id, SortedKeys()).add(first)
+        elif after is None:
+            self._firsts[run_id].discard(first)
+            if not self._firsts[run_id]:
+                del self._firsts[run_id]
+
+
+class EventTable(Table[int, EventBatch]):
+    """Batches by the number of their first event."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._firsts = SortedKeys[int]()
+
+    @property
+    def oldest(self) -> int | None:
+        """The oldest number that is stored."""
+        return self._firsts.first
+
+    def after(self, seq: int) -> Iterator[EventBatch]:
+        """Batches with a number greater than `seq`, ascending."""
+        start = next(self._firsts.below(seq + 2), seq)
+        batches = (self.rows[first] for first in self._firsts.above(start, or_equal=True))
+        return (batch for batch in batches if batch.last_seq > seq)
+
+    def reindex(self, key: int, before: EventBatch | None, after: EventBatch | None) -> None:
+        if before is None:
+            self._firsts.add(key)
+        elif after is None:
+            self._firsts.discard(key)
+
+
+class Tables:
+    """All tables, and the counters that no rollback takes back."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.jobs = NamedTable[Job](journal)
+        self.triggers = TriggerTable(journal)
+        self.runs = RunTable(journal)
+        self.ledger = LedgerTable(journal)
+        self.logs = LogTable(journal)
+        self.nodes = Table[int, Node](journal)
+        self.idempotency = Table[str, IdempotencyRecord](journal)
+        self.events = EventTable(journal)
+        self.newest_event = Table[None, int](journal)
+        """One row: the newest event number given; none before the first."""
+        self.run_ids = count(1)
+        self.job_ids = count(1)
+        self.trigger_ids = count(1)
+        self.epochs = count(1)

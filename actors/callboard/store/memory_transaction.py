@@ -1,0 +1,335 @@
+"""The memory store's transaction: every verb takes effect at once, and the journal can undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from itertools import islice
+
+from callboard.domain.job import Job
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.misfire import SlotPlan
+from callboard.domain.run import Run
+from callboard.domain.states import LIVE, ON_NODE, RunState, may_become
+from callboard.domain.trigger import Trigger
+from callboard.errors import LedgerConflict
+from callboard.events import EventBatch, EventRecord
+from callboard.store.contract import IdempotencyRecord, LogChunk, Node, Renewal, RunEnd
+from callboard.store.memory_copy import changed
+from callboard.store.memory_tables import Tables
+
+MOST_TRIGGER_NAMES = 10
+
+
+class MemoryTransaction:
+    """The verbs of `contract.Transaction` on the tables of one store."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._tables = tables
+        self._now = now
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        return list(islice(self._tables.run_ids, count))
+
+    # jobs
+
+    async def insert_job(self, job: Job) -> Job | None:
+        jobs = self._tables.jobs
+        if jobs.by_name(job.group, job.name) is not None:
+            return None
+        job_id = next(self._tables.job_ids)
+        stored = replace(job, id=job_id, version=1, created_at=self._now, updated_at=self._now)
+        jobs.write(job_id, stored)
+        return stored
+
+    async def update_job(self, job: Job) -> Job | None:
+        before = self._tables.jobs.rows.get(job.id)
+        if before is None or before.version != job.version:
+            return None
+        stored = replace(
+            job,
+            name=before.name,
+            group=before.group,
+            version=before.version + 1,
+            created_at=before.created_at,
+            updated_at=self._now,
+        )
+        self._tables.jobs.write(job.id, stored)
+        return stored
+
+    async def delete_job(self, job_id: int) -> bool:
+        if job_id not in self._tables.jobs.rows:
+            return False
+        self._tables.jobs.write(job_id, None)
+        return True
+
+    async def lock_jobs(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Job]:
+        found = {name: self._tables.jobs.by_name(*name) for name in names}
+        return {name: job for name, job in found.items() if job is not None}
+
+    # triggers
+
+    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
+        triggers = self._tables.triggers
+        if triggers.by_name(trigger.group, trigger.name) is not None:
+            return None
+        trigger_id = next(self._tables.trigger_ids)
+        stored = replace(
+            trigger, id=trigger_id, version=1, created_at=self._now, updated_at=self._now
+        )
+        triggers.write(trigger_id, stored)
+        return stored
+
+    async def update_trigger(self, trigger: Trigger) -> Trigger | None:
+        before = self._tables.triggers.rows.get(trigger.id)
+        if before is None or before.version != trigger.version:
+            return None
+        stored = replace(
+            trigger,
+            name=before.name,
+            group=before.group,
+            version=before.version + 1,
+            created_at=before.created_at,
+            updated_at=self._now,
+        )
+        self._tables.triggers.write(trigger.id, stored)
+        return stored
+
+    async def lock_trigger(self, group: str, name: str) -> Trigger | None:
+        return self._tables.triggers.by_name(group, name)
+
+    async def delete_trigger(self, trigger_id: int) -> bool:
+        if trigger_id not in self._tables.triggers.rows:
+            return False
+        self._tables.triggers.write(trigger_id, None)
+        return True
+
+    async def triggers_of_job(self, group: str, job: str) -> list[str]:
+        return list(islice(self._tables.triggers.names_of_job(group, job), MOST_TRIGGER_NAMES))
+
+    async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
+        return [self._advance(plan) for plan in plans]
+
+    def _advance(self, plan: SlotPlan) -> bool:
+        stored = self._tables.triggers.rows.get(plan.before.id)
+        if stored is None or _place_in_time(stored) != _place_in_time(plan.before):
+            return False
+        after = plan.after
+        moved = replace(
+            stored,
+            state=after.state,
+            reason=after.reason,
+            next_slot=after.next_slot,
+            last_slot=after.last_slot,
+            firings=after.firings,
+        )
+        self._tables.triggers.write(stored.id, moved)
+        return True
+
+    async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        ledger = self._tables.ledger
+        for entry in entries:
+            key = entry.trigger_id, entry.generation, entry.slot
+            if key in ledger.rows:
+                raise LedgerConflict(
+                    f"trigger {entry.trigger_id}, generation {entry.generation}: "
+                    f"the slot {entry.slot.isoformat()} is decided already"
+                )
+            ledger.write(key, entry)
+
+    # runs
+
+    async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
+        table = self._tables.runs
+        stored = set[int]()
+        for run in runs:
+            if run.unique_key is None or not table.live_by_key(run.job_id, run.unique_key):
+                table.put(run if run.state is RunState.QUEUED else _queued(run))
+                stored.add(run.id)
+        return stored
+
+    async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
+        found = {key: self._tables.runs.live_by_key(*key) for key in keys}
+        return {key: run for key, run in found.items() if run is not None}
+
+    async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
+        node = self._live_node(epoch)
+        if node is None:
+            return []
+        runs, claimed = self._tables.runs, list[Run]()
+        runs.queue.move_to(self._now)
+        head = runs.queue.first_due()
+        while head is not None and len(claimed) < limit:
+            _, run_id, job_id = head
+            if self._has_room(job_id):
+                claimed.append(runs.put(_claimed(runs.rows[run_id], node, self._now)))
+            head = runs.queue.first_due(behind=head)
+        return claimed
+
+    def _has_room(self, job_id: int) -> bool:
+        job = self._tables.jobs.rows.get(job_id)
+        if job is None or job.max_concurrent_runs is None:
+            return True
+        return self._tables.runs.on_node_counts[job_id] < job.max_concurrent_runs
+
+    async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        rows = self._tables.runs.rows
+        return {run_id: rows[run_id] for run_id in ids if run_id in rows}
+
+    async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
+        return nsmallest(limit, self._tables.runs.waiting_ids(job_id))
+
+    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
+        runs = self._tables.runs
+        dead = (epoch for epoch in runs.holders() if self._live_node(epoch) is None)
+        return list(islice((run for epoch in dead for run in runs.held_by(epoch)), limit))
+
+    async def lock_runs_of_node(self, epoch: int) -> list[Run]:
+        held = self._tables.runs.held_by(epoch)
+        return [run for run in held if run.state in ON_NODE]
+
+    async def update_runs(self, runs: Sequence[Run]) -> None:
+        table = self._tables.runs
+        for run in runs:
+            stored = table.rows.get(run.id)
+            if stored is not None:
+                table.put(_with_changeable_fields(stored, run))
+
+    async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
+        table, ended = self._tables.runs, list[Run]()
+        for end in ends:
+            run = table.rows.get(end.run_id)
+            if run is not None and run.epoch == end.epoch and _may_end(run, end):
+                ended.append(table.put(_ended(run, end)))
+        return ended
+
+    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
+        logs = self._tables.logs
+        for chunk in chunks:
+            first = chunk.lines[0].seq
+            if not logs.has_line(chunk.run_id, first):
+                logs.write((chunk.run_id, first), chunk)
+
+    # nodes
+
+    async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
+        nodes = self._tables.nodes
+        namesakes = [other for other in nodes.rows.values() if other.name == node.name]
+        if any(self._is_live(other) for other in namesakes):
+            return None
+        for dead in namesakes:
+            nodes.write(dead.epoch, None)
+        epoch = next(self._tables.epochs)
+        stored = replace(node, epoch=epoch, started_at=self._now, lease_until=self._now + lease)
+        nodes.write(epoch, stored)
+        return stored
+
+    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
+        node = self._tables.nodes.rows.get(epoch)
+        if node is None:
+            return None
+        renewed = replace(node, lease_until=self._now + lease)
+        self._tables.nodes.write(epoch, renewed)
+        held = self._tables.runs.held_by(epoch)
+        return Renewal(
+            now=self._now,
+            lease_until=renewed.lease_until,
+            live_nodes=sum(map(self._is_live, self._tables.nodes.rows.values())),
+            stopping=tuple(run for run in held if run.state is RunState.STOPPING),
+        )
+
+    async def delete_node(self, epoch: int) -> bool:
+        if epoch not in self._tables.nodes.rows:
+            return False
+        self._tables.nodes.write(epoch, None)
+        return True
+
+    async def delete_expired_nodes(self) -> list[Node]:
+        expired = [node for node in self._tables.nodes.rows.values() if not self._is_live(node)]
+        for node in expired:
+            self._tables.nodes.write(node.epoch, None)
+        return expired
+
+    def _live_node(self, epoch: int | None) -> Node | None:
+        node = None if epoch is None else self._tables.nodes.rows.get(epoch)
+        return node if node is not None and self._is_live(node) else None
+
+    def _is_live(self, node: Node) -> bool:
+        return node.lease_until > self._now
+
+    # idempotency
+
+    async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
+        present = self._tables.idempotency.rows.get(record.key)
+        if present is None:
+            self._tables.idempotency.write(record.key, record)
+        return present
+
+    async def update_idempotency(self, record: IdempotencyRecord) -> None:
+        present = self._tables.idempotency.rows.get(record.key)
+        if present is not None:
+            answered = replace(
+                present, status=record.status, answer=record.answer, run_ids=record.run_ids
+            )
+            self._tables.idempotency.write(record.key, answered)
+
+    async def delete_idempotency(self, key: str) -> None:
+        if key in self._tables.idempotency.rows:
+            self._tables.idempotency.write(key, None)
+
+    # events
+
+    async def append_events(self, records: Sequence[EventRecord]) -> int:
+        first = self._tables.newest_event.rows.get(None, 0) + 1
+        if records:
+            batch = EventBatch(first_seq=first, at=self._now, records=tuple(records))
+            self._tables.events.write(first, batch)
+            self._tables.newest_event.write(None, batch.last_seq)
+        return first
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """Nothing: there are no other nodes."""
+
+
+def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
+    return trigger.generation, trigger.state, trigger.next_slot
+
+
+def _may_end(run: Run, end: RunEnd) -> bool:
+    return run.state in LIVE and may_become(run.state, end.state)
+
+
+def _queued(run: Run) -> Run:
+    return changed(run, state=RunState.QUEUED, node=None, epoch=None, started_at=None)
+
+
+def _claimed(run: Run, node: Node, now: datetime) -> Run:
+    return changed(run, state=RunState.RUNNING, node=node.name, epoch=node.epoch, started_at=now)
+
+
+def _ended(run: Run, end: RunEnd) -> Run:
+    return changed(run, state=end.state, result=end.result, error=end.error, ended_at=end.ended_at)
+
+
+def _with_changeable_fields(stored: Run, run: Run) -> Run:
+    return changed(
+        stored,
+        state=run.state,
+        node=run.node,
+        epoch=run.epoch,
+        crashes=run.crashes,
+        due_at=run.due_at,
+        started_at=run.started_at,
+        stop_mode=run.stop_mode,
+        stop_grace_s=run.stop_grace_s,
+        progress=run.progress,
+        error=run.error,
+    )

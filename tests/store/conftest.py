@@ -1,0 +1,112 @@
+"""The backends that the contract suite runs on, each empty and with a virtual clock.
+
+`store` is a backend's store; `peer` is another one on the same database, as a second node has it
+(of memory there is only one: the same again). A backend is left out with a skip only when its
+binaries are not on the machine.
+
+A server's tests share one database, which is emptied before each: that is a tenth of the time
+that a database of its own takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from callboard.store.contract import Store
+from callboard.store.dsn import open_store
+from callboard.testing import VirtualClock
+from support.backends import BACKENDS
+from support.postgres import fresh_database
+
+StoreFactory: TypeAlias = Callable[[], Store]
+
+EMPTIED = """
+do $$
+declare emptied text;
+begin
+    for emptied in
+        select tablename from pg_tables
+        where schemaname = 'callboard' and tablename not in ('schema_migration', 'stream_head')
+    loop
+        execute format('delete from callboard.%I', emptied);
+    end loop;
+    update callboard.stream_head set seq = 0;
+end $$
+"""
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture(scope="session")
+def contract_databases(postgres_servers: Mapping[str, str]) -> Mapping[str, str]:
+    """A migrated database on each of the session's servers: its DSN by major version."""
+    loop = asyncio.new_event_loop()
+    try:
+        return {
+            major: loop.run_until_complete(_migrated_database(server))
+            for major, server in postgres_servers.items()
+        }
+    finally:
+        loop.close()
+
+
+async def _migrated_database(server_dsn: str) -> str:
+    dsn = await fresh_database(server_dsn)
+    store = open_store(dsn, clock=VirtualClock())
+    await store.open()
+    await store.close()
+    return dsn
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The DSN of the backend to run on."""
+    kind, _, version = request.param.partition("-")
+    if kind == "memory":
+        return "memory:"
+    databases: Mapping[str, str] = request.getfixturevalue("contract_databases")
+    if version not in databases:
+        pytest.skip(f"PostgreSQL {version} is not installed")
+    return databases[version]
+
+
+@pytest.fixture
+async def new_store(backend: str, clock: VirtualClock) -> StoreFactory:
+    """Gives a store on this test's database, not open yet."""
+    if backend == "memory:":
+        memory = open_store(backend, clock=clock)
+        return lambda: memory
+    await _empty(backend)
+    return lambda: open_store(backend, clock=clock)
+
+
+async def _empty(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(EMPTIED, timeout=30)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def store(new_store: StoreFactory) -> AsyncIterator[Store]:
+    store = new_store()
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def peer(new_store: StoreFactory) -> AsyncIterator[Store]:
+    peer = new_store()
+    await peer.open()
+    yield peer
+    await peer.close()
