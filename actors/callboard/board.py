@@ -35,14 +35,9 @@ from callboard.operations import Operations
 from callboard.pruner import Pruner
 from callboard.registrar import Registrar, this_node
 from callboard.rescuer import Rescuer
-from callboard.runners.capture import Capture
-from callboard.runners.command import CommandRunner
 from callboard.runners.contract import Runners, Spawn
-from callboard.runners.coroutine import CoroutineRunner
 from callboard.runners.handlers import HandlerRegistry
-from callboard.runners.program import find_guard
-from callboard.runners.python import PythonRunner
-from callboard.runners.thread import ThreadRunner
+from callboard.runners.standard import standard_runners
 from callboard.runtime import RestartPolicy, ask, stop
 from callboard.scheduler import Scheduler
 from callboard.standing import Standing
@@ -403,17 +398,14 @@ class Callboard(Operations):
         )
 
     def _make_runners(self, spawn: Spawn) -> Runners:
-        hold = getattr(self.clock, "hold", nullcontext)
-        python = PythonRunner(
+        return standard_runners(
             self.handlers,
-            coroutines=CoroutineRunner(spawn=spawn, clock=self.clock),
-            threads=ThreadRunner(self.config.capacity, hold=hold),
-            capture=Capture(),
+            spawn=spawn,
+            clock=self.clock,
+            capacity=self.config.capacity,
+            environ=self._environ,
+            hold=getattr(self.clock, "hold", nullcontext),
         )
-        command = CommandRunner(
-            clock=SystemClock(), environ=self._environ, guard=find_guard(), hold=hold
-        )
-        return Runners([python, command])
 
 
 def _job_name(job: str | Callable[..., Any]) -> str:

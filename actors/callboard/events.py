@@ -28,6 +28,7 @@ from callboard.domain.node import Node
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import ENDED, RunState
 from callboard.domain.trigger import Trigger
+from callboard.errors import CallboardError
 
 EVENT_OF_STATE: Final[Mapping[RunState, str]] = {
     RunState.QUEUED: "run.queued",
@@ -129,7 +130,16 @@ class StoreChanged:
     reason: str = ""
 
 
-Fact: TypeAlias = Committed | Hinted | LeaseGained | LeaseRenewed | LeaseLost | StoreChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hopeless:
+    """The board cannot go on, and another try would change nothing."""
+
+    error: CallboardError
+
+
+Fact: TypeAlias = (
+    Committed | Hinted | LeaseGained | LeaseRenewed | LeaseLost | StoreChanged | Hopeless
+)
 """What a board's actors are told of its job store and its standing among the nodes."""
 
 

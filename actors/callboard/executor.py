@@ -1,7 +1,7 @@
 """Executor: runs runs on this node, never more than `capacity` at once.
 
 Receives
-    Committed(events)            from job store   runs were queued, stops were requested
+    Committed(...)               from job store   runs were queued, stops were requested
     Hinted(topic)                from job store   the same, on other nodes
     LeaseGained(node)            from registrar   claims may begin
     LeaseRenewed(stopping)       from registrar   stops that were requested on other nodes
@@ -133,12 +133,17 @@ class Executor(AsyncioActor):
         """Whether the store may hold runs for this epoch that this actor does not know of."""
 
     def on_start(self) -> None:
-        self.timers.send_after("flush", self._config.log_flush_s, _Flush())
         node = self._known_node()
         if node is not None:
             # Another life of this actor held runs that died with it.
             self._is_unsure = True
             self._on_lease_gained(LeaseGained(node=node))
+
+    def on_stop(self) -> None:
+        self._runners.close()
+
+    def on_failure(self, *_: object) -> None:
+        self._runners.close()
 
     def on_receive(self, message: Inbox) -> Any:
         match message:
@@ -293,6 +298,8 @@ class Executor(AsyncioActor):
         )
         self._held[run.id] = held
         held.task = self.spawn(self._execute(held), name=f"run-{run.id}")
+        if "flush" not in self.timers:
+            self.timers.send_after("flush", self._config.log_flush_s, _Flush())
 
     async def _execute(self, held: Held) -> None:
         try:
@@ -380,7 +387,8 @@ class Executor(AsyncioActor):
         if not self._is_logging and any(held.chunks for held in self._held.values()):
             self._is_logging = True
             self.spawn(self._store_logs(), name="executor-logs")
-        self.timers.send_after("flush", self._config.log_flush_s, _Flush())
+        if self._held:
+            self.timers.send_after("flush", self._config.log_flush_s, _Flush())
 
     async def _store_logs(self) -> None:
         try:

@@ -4,7 +4,7 @@ Receives
     Change    from all    written in the next transaction -> the command's reply or refusal
     Read      from all    answered beside the transactions -> the command's reply
 Sends
-    Committed, Hinted, StoreChanged    to the board's other actors, through `publish`
+    Committed, Hinted, StoreChanged, Hopeless    to the board's other actors, through `publish`
 Owns
     waiting: changes that no transaction has taken yet, at most WAITING_LIMIT
     the store and its connection
@@ -12,7 +12,7 @@ States
     CLOSED -store opened-> OPEN; in CLOSED every command is refused with StoreUnavailable
 Fails
     StoreUnavailable: every change of the transaction is refused with it, none is done
-    SchemaMismatch: a crash, which the supervisor hands to the board: nothing can be done about it
+    SchemaMismatch, and what else opening says: Hopeless, there is nothing to be done about it
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from callboard.changes.apply import BULK, CHANGE, apply_all
 from callboard.changes.work import Work
 from callboard.clock import Clock
 from callboard.commands import Change, ClaimRuns, EndRuns, FireSlots, Read, StartRuns
-from callboard.errors import CallboardError, Overloaded, StoreUnavailable
-from callboard.events import Committed, Event, Hinted, StoreChanged
+from callboard.errors import CallboardError, Overloaded, StoreError, StoreUnavailable
+from callboard.events import Committed, Event, Hinted, Hopeless, StoreChanged
 from callboard.reads import READ
 from callboard.runtime import AsyncioActor, Reply
 from callboard.store.contract import Renewal, Store
@@ -42,7 +42,7 @@ TRIES: Final = 3
 
 Inbox: TypeAlias = Change | Read
 Waiting: TypeAlias = tuple[Change, Reply[Any]]
-Publish: TypeAlias = Callable[[Committed | Hinted | StoreChanged], None]
+Publish: TypeAlias = Callable[[Committed | Hinted | StoreChanged | Hopeless], None]
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,8 @@ class JobStore(AsyncioActor):
 
     async def _serve(self) -> None:
         await self._open()
+        if not self._is_open:
+            return
         self.spawn(self._listen(), name="job-store-hints")
         while True:
             if not self._waiting:
@@ -124,15 +126,18 @@ class JobStore(AsyncioActor):
             await self._commit(self._take())
 
     async def _open(self) -> None:
-        while True:
+        while not self._is_open:
             try:
                 await self._store.open()
-                break
             except StoreUnavailable as error:
                 logger.warning("the database cannot be reached: %s", error)
                 self._note(error)
                 await self._pause()
-        self._is_open = True
+            except StoreError as error:
+                self._publish(Hopeless(error=error))
+                return
+            else:
+                self._is_open = True
         self._idle.set()
         self._note(None)
         self._publish(Hinted(topic="opened"))

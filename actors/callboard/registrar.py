@@ -5,14 +5,14 @@ Receives
     _Beat()          from self        register, or renew the lease
 Sends
     RegisterNode, RenewLease, DeregisterNode    to job store
-    LeaseGained, LeaseRenewed, LeaseLost        to the board's other actors, through `publish`
+    LeaseGained, LeaseRenewed, LeaseLost, Hopeless    to the board's other actors, through `publish`
 Owns
     node: this node's registration, or None
 States
     OUT -registered-> IN -taken away, or not renewed for most of the lease-> OUT
 Fails
     StoreUnavailable: tries again; what others may have taken over is given up in time (H07)
-    Conflict node_name_in_use: tries again until the other's lease would be over, then a crash
+    Conflict node_name_in_use: tries again until the other's lease would be over, then Hopeless
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from callboard.clock import Clock
 from callboard.commands import DeregisterNode, RegisterNode, RenewLease
 from callboard.domain.node import Node
 from callboard.errors import CallboardError, Conflict
-from callboard.events import Hinted, LeaseGained, LeaseLost, LeaseRenewed
+from callboard.events import Hinted, Hopeless, LeaseGained, LeaseLost, LeaseRenewed
 from callboard.runtime import AsyncioActor, ask
 
 RETRY_S: Final = 0.5
@@ -50,7 +50,7 @@ class _Beat:
 
 
 Inbox: TypeAlias = Hinted | _Beat
-Publish: TypeAlias = Callable[[LeaseGained | LeaseRenewed | LeaseLost], None]
+Publish: TypeAlias = Callable[[LeaseGained | LeaseRenewed | LeaseLost | Hopeless], None]
 
 
 def this_node(name: str | None, *, version: str, capacity: int) -> Node:
@@ -144,7 +144,7 @@ class Registrar(AsyncioActor):
         elif isinstance(error, Conflict):
             self._refused_at = now if self._refused_at is None else self._refused_at
             if now - self._refused_at > NAME_PATIENCE * self._lease.total_seconds():
-                raise error
+                self._publish(Hopeless(error=error))
             logger.warning("this node waits for its name: %s", error)
 
     def _lose(self, reason: str) -> None:

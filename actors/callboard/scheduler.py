@@ -1,7 +1,7 @@
 """Scheduler: decides each slot when it is due, and sleeps until the next.
 
 Receives
-    Committed(triggers)    from job store   triggers that this node changed
+    Committed(...)         from job store   triggers that this node changed
     Hinted(topic)          from job store   other nodes changed triggers, or the store came up
     _Tick()                from self        a slot may be due, or the window is to be filled again
 Sends

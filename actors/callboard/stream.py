@@ -1,9 +1,9 @@
 """Stream: every event, in order, to any number of subscribers.
 
 Receives
-    Committed(events, ...)          from job store  this node's own commits
+    Committed(...)                  from job store  this node's own commits
     Hinted(topic)                   from job store  another node may have committed
-    Subscribe(filter, after, ...)   from board      -> Subscription
+    Subscribe(...)                  from board      -> Subscription
     _Poll()                         from self       look for other nodes' commits
 Sends
     ReadEvents, GetRuns, EventRange, TakeSnapshot   to job store

@@ -3,7 +3,7 @@
 Receives
     GetChildren()          from board            -> refs by name
     Close(drain_s)         from board            -> None, when everything has stopped
-    _Escalated(error)      from runtime          an actor crashed too often: the board fails
+    _Escalated(error)      from self             an actor crashed too often, or said Hopeless
 Sends
     Drain                  to executor
     every Fact             to the actors that listen to it; a full mailbox misses it, which is
@@ -32,6 +32,7 @@ from callboard.events import (
     Committed,
     Fact,
     Hinted,
+    Hopeless,
     LeaseGained,
     LeaseLost,
     LeaseRenewed,
@@ -48,6 +49,7 @@ LISTENERS: Final[Mapping[type, tuple[str, ...]]] = {
     LeaseRenewed: ("executor",),
     LeaseLost: ("executor",),
     StoreChanged: (),
+    Hopeless: (),
 }
 
 logger = logging.getLogger(__name__)
@@ -123,6 +125,8 @@ class Supervisor(AsyncioActor):
     def publish(self, fact: Fact) -> None:
         """Tell a fact to those who listen to it; called by the board's actors on the loop."""
         self._observe(fact)
+        if isinstance(fact, Hopeless):
+            self.actor_ref.tell(_Escalated(error=fact.error))
         for name in LISTENERS[type(fact)]:
             ref = self._children.get(name)
             if ref is None:

@@ -1,0 +1,188 @@
+"""The PostgreSQL backend: `contract.Store` on asyncpg and the statements of `callboard_sql`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from callboard.clock import Clock
+from callboard.domain.job import Job
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.run import Run
+from callboard.domain.states import RunState
+from callboard.domain.trigger import Trigger
+from callboard.events import EventBatch
+from callboard.store import (
+    postgres_events,
+    postgres_history,
+    postgres_jobs,
+    postgres_nodes,
+    postgres_prune,
+    postgres_triggers,
+)
+from callboard.store.contract import (
+    Cutoffs,
+    JobFilter,
+    LogLine,
+    Node,
+    RunFilter,
+    Snapshot,
+    Transaction,
+    TriggerFilter,
+)
+from callboard.store.listen import listen
+from callboard.store.migrate import migrate, verify
+from callboard.store.pool import HostPool, Pool
+from callboard.store.postgres_ids import RunIds
+from callboard.store.postgres_transaction import PostgresTransaction
+from callboard.store.statements import Statements
+
+DEADLINE_S: Final = 10.0
+"""Seconds that one statement, or one wait for a connection, may take."""
+
+
+class PostgresStore:
+    """A `contract.Store` in a PostgreSQL database, version 15 or newer.
+
+    Lives on the event loop on which it is opened. While the database is away every verb raises
+    StoreUnavailable; a lost connection is made anew by the next call.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool[Any] | Pool,
+        clock: Clock,
+        deadline_s: float = DEADLINE_S,
+        migrate_on_open: bool = True,
+    ) -> None:
+        """Args:
+        pool: a host's asyncpg pool, which stays the host's, or one of `callboard.store.pool`.
+        migrate_on_open: apply missing migrations; otherwise they are a SchemaMismatch.
+        """
+        if isinstance(pool, asyncpg.Pool):
+            pool = HostPool(pool, deadline_s=deadline_s)
+        self._pool: Pool = pool
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._migrate_on_open = migrate_on_open
+        self._ids = RunIds()
+        self._origin = uuid.uuid4().hex
+
+    async def open(self) -> None:
+        await self._pool.open()
+        async with self._pool.writer() as connection:
+            if self._migrate_on_open:
+                await migrate(connection)
+            await verify(connection)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        async with self._pool.writer() as connection:
+            sql = Statements(connection, self._deadline_s)
+            async with sql.transaction(self._pool.begin):
+                given_now = self._clock.database_now()
+                yield await PostgresTransaction.begun(sql, self._ids, self._origin, given_now)
+
+    async def listen(self, on_hint: Callable[[str], None]) -> None:
+        async with self._pool.listener() as connection:
+            await listen(connection, self._origin, on_hint, deadline_s=self._deadline_s)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Statements]:
+        async with self._pool.reader() as connection:
+            yield Statements(connection, self._deadline_s)
+
+    async def ping(self) -> datetime:
+        async with self._reading() as sql:
+            now: datetime = await sql.value("get_now", self._clock.database_now())
+            return now
+
+    async def get_job(self, group: str, name: str) -> Job | None:
+        async with self._reading() as sql:
+            return await postgres_jobs.get_job(sql, group, name)
+
+    async def get_jobs_by_id(self, ids: Sequence[int]) -> dict[int, Job]:
+        async with self._reading() as sql:
+            return await postgres_jobs.get_jobs(sql, ids)
+
+    async def list_jobs(self, filter: JobFilter) -> list[Job]:
+        async with self._reading() as sql:
+            return await postgres_jobs.list_jobs(sql, filter)
+
+    async def get_trigger(self, group: str, name: str) -> Trigger | None:
+        async with self._reading() as sql:
+            return await postgres_triggers.get_trigger(sql, group, name)
+
+    async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]:
+        async with self._reading() as sql:
+            return await postgres_triggers.list_triggers(sql, filter)
+
+    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+        async with self._reading() as sql:
+            return await postgres_triggers.due_triggers(sql, until, limit)
+
+    async def next_slot_after(self, instant: datetime) -> datetime | None:
+        async with self._reading() as sql:
+            return await postgres_triggers.next_slot_after(sql, instant)
+
+    async def read_ledger(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[LedgerEntry]:
+        async with self._reading() as sql:
+            return await postgres_triggers.read_ledger(sql, trigger_id, since, until, limit)
+
+    async def get_run(self, run_id: int) -> Run | None:
+        return (await self.get_runs([run_id])).get(run_id)
+
+    async def get_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        async with self._reading() as sql:
+            return await postgres_history.get_runs(sql, ids)
+
+    async def list_runs(self, filter: RunFilter) -> list[Run]:
+        async with self._reading() as sql:
+            return await postgres_history.list_runs(sql, filter)
+
+    async def count_live_runs(self) -> dict[RunState, int]:
+        async with self._reading() as sql:
+            return await postgres_history.count_live_runs(sql)
+
+    async def next_due_at(self) -> datetime | None:
+        async with self._reading() as sql:
+            return await postgres_history.next_due_at(sql, self._clock.database_now())
+
+    async def has_due_runs(self) -> bool:
+        async with self._reading() as sql:
+            return await postgres_history.has_due_runs(sql, self._clock.database_now())
+
+    async def snapshot(self, limit: int) -> Snapshot:
+        async with self._reading() as sql:
+            return await postgres_history.read_snapshot(sql, limit)
+
+    async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
+        async with self._reading() as sql:
+            return await postgres_events.read_log(sql, run_id, after, limit)
+
+    async def read_events(self, after: int, limit: int) -> list[EventBatch]:
+        async with self._reading() as sql:
+            return await postgres_events.read_events(sql, after, limit)
+
+    async def event_range(self) -> tuple[int, int]:
+        async with self._reading() as sql:
+            return await postgres_events.event_range(sql)
+
+    async def list_nodes(self) -> list[Node]:
+        async with self._reading() as sql:
+            return await postgres_nodes.list_nodes(sql)
+
+    async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
+        async with self._reading() as sql:
+            return await postgres_prune.prune(sql, cutoffs)

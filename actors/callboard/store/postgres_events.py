@@ -1,0 +1,58 @@
+"""Events, hints and run logs in PostgreSQL: one function a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from callboard.events import EventBatch, EventRecord
+from callboard.store.contract import LogChunk, LogLine
+from callboard.store.postgres_json import to_json
+from callboard.store.rows import batch_from_row, lines_from_row, micros
+from callboard.store.statements import Statements
+
+
+async def append_events(
+    sql: Statements, records: Sequence[EventRecord], now: datetime | None
+) -> int:
+    if not records:
+        return (await event_range(sql))[1] + 1
+    text = to_json([(record.type, record.run_id, record.patch) for record in records])
+    return int(await sql.value("insert_events", len(records), text, now))
+
+
+async def notify(sql: Statements, origin: str, topics: Sequence[str]) -> None:
+    """One hint a topic, however often it is named; `origin` lets the sender ignore its own."""
+    if topics:
+        await sql.rows("notify_nodes", origin, sorted(set(topics)))
+
+
+async def read_events(sql: Statements, after: int, limit: int) -> list[EventBatch]:
+    return [batch_from_row(row) for row in await sql.rows("read_events", after, limit)]
+
+
+async def event_range(sql: Statements) -> tuple[int, int]:
+    [row] = await sql.rows("get_event_range")
+    return row["oldest"], row["newest"]
+
+
+async def append_log(sql: Statements, chunks: Sequence[LogChunk]) -> None:
+    if not chunks:
+        return
+    await sql.rows(
+        "insert_log",
+        [chunk.run_id for chunk in chunks],
+        [chunk.lines[0].seq for chunk in chunks],
+        [chunk.lines[-1].seq for chunk in chunks],
+        [to_json([_line(line) for line in chunk.lines]) for chunk in chunks],
+    )
+
+
+def _line(line: LogLine) -> tuple[object, ...]:
+    return micros(line.at), line.stream, line.level, line.text
+
+
+async def read_log(sql: Statements, run_id: int, after: int, limit: int) -> list[LogLine]:
+    rows = await sql.rows("read_log", run_id, after, limit)
+    lines = [line for row in rows for line in lines_from_row(row) if line.seq > after]
+    return lines[:limit]

@@ -1,0 +1,54 @@
+"""Nodes and their leases in PostgreSQL: one function a statement."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from callboard.domain.run import Run
+from callboard.store.contract import Node, Renewal
+from callboard.store.rows import node_from_row, run_from_row
+from callboard.store.statements import Statements
+
+
+async def insert_node(
+    sql: Statements, node: Node, lease: timedelta, now: datetime | None
+) -> Node | None:
+    row = await sql.row(
+        "insert_node", node.name, node.host, node.pid, node.version, node.capacity, lease, now
+    )
+    return None if row is None else node_from_row(row)
+
+
+async def renew_node(
+    sql: Statements, epoch: int, lease: timedelta, now: datetime | None
+) -> Renewal | None:
+    row = await sql.row("renew_node", epoch, lease, now)
+    if row is None:
+        return None
+    stopping = await sql.rows("list_stopping_runs", epoch)
+    return Renewal(
+        now=row["now"],
+        lease_until=row["lease_until"],
+        live_nodes=row["live_nodes"],
+        stopping=tuple(run_from_row(run) for run in stopping),
+    )
+
+
+async def lock_runs_of_node(sql: Statements, epoch: int) -> list[Run]:
+    return [run_from_row(row) for row in await sql.rows("lock_node_runs", epoch)]
+
+
+async def lock_runs_of_lost_nodes(sql: Statements, limit: int, now: datetime | None) -> list[Run]:
+    return [run_from_row(row) for row in await sql.rows("lock_lost_runs", limit, now)]
+
+
+async def delete_node(sql: Statements, epoch: int) -> bool:
+    return await sql.value("delete_node", epoch) is not None
+
+
+async def delete_expired_nodes(sql: Statements, now: datetime | None) -> list[Node]:
+    return [node_from_row(row) for row in await sql.rows("delete_expired_nodes", now)]
+
+
+async def list_nodes(sql: Statements) -> list[Node]:
+    return [node_from_row(row) for row in await sql.rows("list_nodes")]

@@ -1,0 +1,130 @@
+"""Writes of runs in PostgreSQL: one function a statement, each for many runs.
+
+Statements that wait for row locks name their rows in the order of ids, so that two of them that
+want the same rows do not wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from callboard.domain.run import Run
+from callboard.store.contract import RunEnd
+from callboard.store.postgres_json import to_json, to_json_or_none
+from callboard.store.rows import run_from_row
+from callboard.store.statements import Row, Statements
+
+
+async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
+    if not runs:
+        return set()
+    rows = await sql.rows(
+        "insert_runs",
+        [run.id for run in runs],
+        [run.job_id for run in runs],
+        [run.job for run in runs],
+        [run.group for run in runs],
+        [run.trigger_id for run in runs],
+        [run.trigger for run in runs],
+        [run.slot for run in runs],
+        [run.attempt for run in runs],
+        [run.previous_run_id for run in runs],
+        [run.chain_id for run in runs],
+        [to_json(run.arguments) if run.arguments else "{}" for run in runs],
+        [to_json_or_none(run.progress) for run in runs],
+        [run.crashes for run in runs],
+        [run.unique_key for run in runs],
+        [run.trace_id for run in runs],
+        [run.created_at for run in runs],
+        [run.due_at for run in runs],
+    )
+    return {row[0] for row in rows}
+
+
+async def live_runs_by_key(
+    sql: Statements, keys: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], Run]:
+    if not keys:
+        return {}
+    job_ids, unique_keys = zip(*keys, strict=True)
+    found = [run_from_row(row) for row in await sql.rows("get_runs_by_key", job_ids, unique_keys)]
+    return {(run.job_id, run.unique_key): run for run in found if run.unique_key is not None}
+
+
+async def claim_runs(sql: Statements, epoch: int, limit: int, now: datetime | None) -> list[Run]:
+    """Due runs, claimed; in one statement unless a job with a limit has due runs, too."""
+    rows = await sql.rows("claim_runs", epoch, limit, now)
+    if rows[0]["is_limited"]:
+        return await _claim_limited_runs(sql, epoch, limit, now)
+    return [run_from_row(row) for row in rows if row[0] is not None]
+
+
+async def _claim_limited_runs(
+    sql: Statements, epoch: int, limit: int, now: datetime | None
+) -> list[Run]:
+    # The jobs are locked first: the next statement's counts are then true until the commit.
+    locked = [row[0] for row in await sql.rows("lock_limited_jobs", now)]
+    rows = await sql.rows("claim_limited_runs", epoch, limit, now, locked)
+    return [run_from_row(row) for row in rows]
+
+
+async def lock_runs(sql: Statements, ids: Sequence[int]) -> dict[int, Run]:
+    """Runs by id, locked. A run may end while we wait for it: then it is found among the ended."""
+    found = _by_id(await sql.rows("lock_live_runs", ids)) if ids else {}
+    missing = [run_id for run_id in ids if run_id not in found]
+    if missing:
+        found |= _by_id(await sql.rows("lock_ended_runs", missing))
+    return found
+
+
+async def queued_run_ids(sql: Statements, job_id: int, limit: int) -> list[int]:
+    return [row[0] for row in await sql.rows("list_queued_run_ids", job_id, limit)]
+
+
+async def update_runs(sql: Statements, runs: Sequence[Run]) -> None:
+    for has_ended, group in groupby(sorted(runs, key=_place), key=attrgetter("has_ended")):
+        statement = "update_ended_runs" if has_ended else "update_live_runs"
+        await sql.rows(statement, *_changeable(list(group)))
+
+
+def _place(run: Run) -> tuple[bool, int]:
+    return run.has_ended, run.id
+
+
+def _changeable(runs: Sequence[Run]) -> Iterable[object]:
+    return (
+        [run.id for run in runs],
+        [run.state.value for run in runs],
+        [run.node for run in runs],
+        [run.epoch for run in runs],
+        [run.crashes for run in runs],
+        [run.due_at for run in runs],
+        [run.started_at for run in runs],
+        [run.stop_mode and run.stop_mode.value for run in runs],
+        [run.stop_grace_s for run in runs],
+        [to_json_or_none(run.progress) for run in runs],
+        [to_json_or_none(run.error) for run in runs],
+    )
+
+
+async def end_runs(sql: Statements, ends: Sequence[RunEnd]) -> list[Run]:
+    if not ends:
+        return []
+    ends = sorted(ends, key=attrgetter("run_id"))
+    rows = await sql.rows(
+        "end_runs",
+        [end.run_id for end in ends],
+        [end.epoch for end in ends],
+        [end.state.value for end in ends],
+        [to_json_or_none(end.result) for end in ends],
+        [to_json_or_none(end.error) for end in ends],
+        [end.ended_at for end in ends],
+    )
+    return [run_from_row(row) for row in rows]
+
+
+def _by_id(rows: Sequence[Row]) -> dict[int, Run]:
+    return {row[0]: run_from_row(row) for row in rows}

@@ -1,0 +1,155 @@
+"""A transaction of the PostgreSQL store: the verbs of `contract.Transaction` on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from callboard.domain.job import Job
+from callboard.domain.ledger import LedgerEntry
+from callboard.domain.misfire import SlotPlan
+from callboard.domain.run import Run
+from callboard.domain.trigger import Trigger
+from callboard.events import EventRecord
+from callboard.store import (
+    postgres_events,
+    postgres_idempotency,
+    postgres_jobs,
+    postgres_nodes,
+    postgres_runs,
+    postgres_triggers,
+)
+from callboard.store.contract import (
+    IdempotencyRecord,
+    LogChunk,
+    Node,
+    Renewal,
+    RunEnd,
+)
+from callboard.store.postgres_ids import RunIds
+from callboard.store.statements import Statements
+
+
+class PostgresTransaction:
+    """One open transaction; `begun` makes it, the store ends it."""
+
+    def __init__(
+        self, sql: Statements, ids: RunIds, origin: str, now: datetime, given_now: datetime | None
+    ) -> None:
+        self._sql = sql
+        self._ids = ids
+        self._origin = origin
+        self._now = now
+        self._given_now = given_now
+
+    @classmethod
+    async def begun(
+        cls, sql: Statements, ids: RunIds, origin: str, given_now: datetime | None
+    ) -> PostgresTransaction:
+        """The transaction that `sql` is in, with its instant and ids for what it may insert."""
+        [row] = await sql.rows("begin_transaction", ids.blocks_ahead(), given_now)
+        ids.add(row["first_ids"])
+        return cls(sql, ids, origin, row["now"], given_now)
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        blocks = self._ids.blocks_for(count)
+        if blocks:
+            rows = await self._sql.rows("take_run_id_blocks", blocks)
+            self._ids.add(row[0] for row in rows)
+        return self._ids.take(count)
+
+    async def insert_job(self, job: Job) -> Job | None:
+        return await postgres_jobs.insert_job(self._sql, job, self._given_now)
+
+    async def update_job(self, job: Job) -> Job | None:
+        return await postgres_jobs.update_job(self._sql, job, self._given_now)
+
+    async def delete_job(self, job_id: int) -> bool:
+        return await postgres_jobs.delete_job(self._sql, job_id)
+
+    async def lock_jobs(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Job]:
+        return await postgres_jobs.lock_jobs(self._sql, names, for_change=for_change)
+
+    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
+        return await postgres_triggers.insert_trigger(self._sql, trigger, self._given_now)
+
+    async def update_trigger(self, trigger: Trigger) -> Trigger | None:
+        return await postgres_triggers.update_trigger(self._sql, trigger, self._given_now)
+
+    async def lock_trigger(self, group: str, name: str) -> Trigger | None:
+        return await postgres_triggers.lock_trigger(self._sql, group, name)
+
+    async def delete_trigger(self, trigger_id: int) -> bool:
+        return await postgres_triggers.delete_trigger(self._sql, trigger_id)
+
+    async def triggers_of_job(self, group: str, job: str) -> list[str]:
+        return await postgres_triggers.triggers_of_job(self._sql, group, job)
+
+    async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
+        return await postgres_triggers.advance_triggers(self._sql, plans)
+
+    async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        await postgres_triggers.insert_ledger(self._sql, entries, self._given_now)
+
+    async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
+        return await postgres_runs.insert_runs(self._sql, runs)
+
+    async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
+        return await postgres_runs.live_runs_by_key(self._sql, keys)
+
+    async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
+        return await postgres_runs.claim_runs(self._sql, epoch, limit, self._given_now)
+
+    async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        return await postgres_runs.lock_runs(self._sql, ids)
+
+    async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
+        return await postgres_runs.queued_run_ids(self._sql, job_id, limit)
+
+    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
+        return await postgres_nodes.lock_runs_of_lost_nodes(self._sql, limit, self._given_now)
+
+    async def lock_runs_of_node(self, epoch: int) -> list[Run]:
+        return await postgres_nodes.lock_runs_of_node(self._sql, epoch)
+
+    async def update_runs(self, runs: Sequence[Run]) -> None:
+        await postgres_runs.update_runs(self._sql, runs)
+
+    async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
+        return await postgres_runs.end_runs(self._sql, ends)
+
+    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
+        await postgres_events.append_log(self._sql, chunks)
+
+    async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
+        return await postgres_nodes.insert_node(self._sql, node, lease, self._given_now)
+
+    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
+        return await postgres_nodes.renew_node(self._sql, epoch, lease, self._given_now)
+
+    async def delete_node(self, epoch: int) -> bool:
+        return await postgres_nodes.delete_node(self._sql, epoch)
+
+    async def delete_expired_nodes(self) -> list[Node]:
+        return await postgres_nodes.delete_expired_nodes(self._sql, self._given_now)
+
+    async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
+        return await postgres_idempotency.insert_idempotency(self._sql, record)
+
+    async def update_idempotency(self, record: IdempotencyRecord) -> None:
+        await postgres_idempotency.update_idempotency(self._sql, record)
+
+    async def delete_idempotency(self, key: str) -> None:
+        await postgres_idempotency.delete_idempotency(self._sql, key)
+
+    async def append_events(self, records: Sequence[EventRecord]) -> int:
+        return await postgres_events.append_events(self._sql, records, self._given_now)
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        await postgres_events.notify(self._sql, self._origin, topics)

@@ -1,0 +1,209 @@
+"""From a row to the domain's value.
+
+Run rows come by the ten thousand a second, so they are read by position: every statement that
+returns runs returns RUN_COLUMNS in this order (a test holds the files against it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
+from callboard.domain.run import Run, RunError, StopMode
+from callboard.domain.schedule import schedule_from_json
+from callboard.domain.states import RunState
+from callboard.domain.trigger import (
+    Action,
+    Coalesce,
+    MisfirePolicy,
+    MisfirePolicyName,
+    OverlapPolicy,
+    OverlapPolicyName,
+    Trigger,
+    TriggerState,
+)
+from callboard.events import EventBatch, EventRecord
+from callboard.store.contract import IdempotencyRecord, LogLine, Node
+from callboard.store.postgres_json import from_json
+from callboard.store.statements import Row
+
+RUN_COLUMNS: Final = (
+    "id",
+    "job",
+    "group_name",
+    "job_id",
+    "trigger",
+    "trigger_id",
+    "slot",
+    "state",
+    "attempt",
+    "previous_run_id",
+    "chain_id",
+    "arguments",
+    "result",
+    "error",
+    "progress",
+    "node",
+    "epoch",
+    "crashes",
+    "unique_key",
+    "stop_mode",
+    "stop_grace_s",
+    "trace_id",
+    "created_at",
+    "due_at",
+    "started_at",
+    "ended_at",
+)
+_STATES: Final[Mapping[str, RunState]] = {state.value: state for state in RunState}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def run_from_row(row: Row | tuple[Any, ...]) -> Run:
+    """The run in the first columns of a row."""
+    arguments, result, error, progress, stop_mode = row[11], row[12], row[13], row[14], row[19]
+    return Run(
+        id=row[0],
+        job=row[1],
+        group=row[2],
+        job_id=row[3],
+        trigger=row[4],
+        trigger_id=row[5],
+        slot=_instant(row[6]),
+        state=_STATES[row[7]],
+        attempt=row[8],
+        previous_run_id=row[9],
+        chain_id=row[10],
+        arguments={} if arguments == "{}" else from_json(arguments),
+        result=None if result is None else from_json(result),
+        error=None if error is None else RunError(**from_json(error)),
+        progress=None if progress is None else from_json(progress),
+        node=row[15],
+        epoch=row[16],
+        crashes=row[17],
+        unique_key=row[18],
+        stop_mode=None if stop_mode is None else StopMode(stop_mode),
+        stop_grace_s=row[20],
+        trace_id=row[21],
+        created_at=row[22],
+        due_at=_instant(row[23]),
+        started_at=row[24],
+        ended_at=row[25],
+    )
+
+
+def _instant(value: Any) -> Any:
+    """The instant that a caller chose; asyncpg makes the last one it knows infinite, and naive."""
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def job_from_row(row: Row) -> Job:
+    """The job in a row of get_job and its like."""
+    retry = from_json(row["retry"])
+    return Job(
+        name=row["name"],
+        group=row["group_name"],
+        kind=row["kind"],
+        spec=from_json(row["spec"]),
+        arguments=from_json(row["arguments"]),
+        description=row["description"],
+        disabled=row["disabled"],
+        retry=RetryPolicy(**{**retry, "jitter": Jitter(retry["jitter"])}),
+        timeout_s=row["timeout_s"],
+        max_concurrent_runs=row["max_concurrent_runs"],
+        on_crash=OnCrash(row["on_crash"]),
+        labels=from_json(row["labels"]),
+        id=row["id"],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def trigger_from_row(row: Row) -> Trigger:
+    """The trigger in a row of get_trigger and its like."""
+    misfire, overlap = from_json(row["misfire"]), from_json(row["overlap"])
+    return Trigger(
+        name=row["name"],
+        group=row["group_name"],
+        schedule=schedule_from_json(from_json(row["schedule"]), stored=True),
+        actions=tuple(Action(**action) for action in from_json(row["actions"])),
+        description=row["description"],
+        misfire=MisfirePolicy(
+            policy=MisfirePolicyName(misfire.pop("policy")),
+            coalesce=Coalesce(misfire.pop("coalesce")),
+            **misfire,
+        ),
+        overlap=OverlapPolicy(policy=OverlapPolicyName(overlap.pop("policy")), **overlap),
+        start_at=_instant(row["start_at"]),
+        end_at=_instant(row["end_at"]),
+        max_firings=row["max_firings"],
+        jitter_s=row["jitter_s"],
+        state=TriggerState(row["state"]),
+        reason=row["reason"],
+        next_slot=_instant(row["next_slot"]),
+        last_slot=_instant(row["last_slot"]),
+        firings=row["firings"],
+        generation=row["generation"],
+        anchor_at=row["anchor_at"],
+        id=row["id"],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def entry_from_row(row: Row) -> LedgerEntry:
+    """The ledger entry in a row of read_ledger."""
+    reason = row["reason"]
+    return LedgerEntry(
+        trigger_id=row["trigger_id"],
+        generation=row["generation"],
+        slot=_instant(row["slot"]),
+        decision=Decision(row["decision"]),
+        reason=None if reason is None else SkipReason(reason),
+        until=_instant(row["until"]),
+        count=row["slot_count"],
+        decided_at=row["decided_at"],
+        run_ids=tuple(row["run_ids"]),
+    )
+
+
+def node_from_row(row: Row) -> Node:
+    """The node in a row of list_nodes and its like."""
+    return Node(**dict(row))
+
+
+def idempotency_from_row(row: Row) -> IdempotencyRecord:
+    """The record in a row of get_idempotency."""
+    return IdempotencyRecord(**{**dict(row), "run_ids": tuple(row["run_ids"])})
+
+
+def batch_from_row(row: Row) -> EventBatch:
+    """The batch in a row of read_events."""
+    return EventBatch(
+        first_seq=row["first_seq"],
+        at=row["at"],
+        records=tuple(
+            EventRecord(type=kind, run_id=run_id, patch=patch)
+            for kind, run_id, patch in from_json(row["records"])
+        ),
+    )
+
+
+def lines_from_row(row: Row) -> list[LogLine]:
+    """The lines in a row of read_log."""
+    return [
+        LogLine(
+            seq=seq, at=_EPOCH + timedelta(microseconds=at), stream=stream, level=level, text=text
+        )
+        for seq, (at, stream, level, text) in enumerate(from_json(row["lines"]), row["first_seq"])
+    ]
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970, as the lines of a log have them."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,167 @@
+"""Run a named statement on a connection, within a deadline; the driver's errors become ours.
+
+| what the driver or the server says | becomes |
+| --- | --- |
+| connection lost or refused, shutdown, no answer in time, read-only, no room | StoreUnavailable |
+| serialization failure, deadlock, lock not available | TransactionConflict (StoreUnavailable) |
+| the ledger's primary key is violated | LedgerConflict |
+| a schema, table, column or function is missing | SchemaMismatch |
+| anything else: a value it cannot keep, a wrong password, no permission | StoreError |
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+from asyncpg import exceptions as pg
+
+from callboard.errors import (
+    LedgerConflict,
+    SchemaMismatch,
+    StoreError,
+    StoreUnavailable,
+)
+from callboard_sql import load
+
+Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+Row: TypeAlias = "asyncpg.Record"
+
+
+class TransactionConflict(StoreUnavailable):
+    """The database gave up this transaction for another one's sake; the same may succeed now."""
+
+
+DRIVER_ERRORS: Final = (
+    pg.PostgresError,
+    pg.InterfaceError,
+    pg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""All that a call of asyncpg raises; InternalClientError is what a vanished server may cause."""
+
+_ERRORS: Final[tuple[tuple[tuple[type[BaseException], ...], type[StoreError]], ...]] = (
+    (
+        (pg.TransactionRollbackError, pg.LockNotAvailableError),
+        TransactionConflict,
+    ),
+    (
+        (
+            pg.UndefinedTableError,
+            pg.UndefinedColumnError,
+            pg.UndefinedFunctionError,
+            pg.InvalidSchemaNameError,
+        ),
+        SchemaMismatch,
+    ),
+    (
+        # Client-side complaints about a value are InterfaceErrors as well.
+        (pg.DataError, pg.ClientConfigurationError, pg.UnsupportedClientFeatureError),
+        StoreError,
+    ),
+    (
+        (
+            pg.PostgresConnectionError,
+            pg.OperatorInterventionError,
+            pg.InsufficientResourcesError,
+            pg.ReadOnlySQLTransactionError,
+            pg.IdleInTransactionSessionTimeoutError,
+            pg.ObjectNotInPrerequisiteStateError,
+            pg.PostgresSystemError,
+            pg.InterfaceError,
+            pg.InternalClientError,
+            OSError,
+            TimeoutError,
+        ),
+        StoreUnavailable,
+    ),
+    ((pg.PostgresError,), StoreError),
+)
+"""The first line that fits decides."""
+
+
+def translated(error: BaseException) -> StoreError:
+    """Our error for one of DRIVER_ERRORS."""
+    if isinstance(error, pg.UniqueViolationError) and error.constraint_name == "ledger_pkey":
+        return LedgerConflict(f"a slot has an entry already: {error.detail}")
+    ours = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    return ours(_message(error, ours))
+
+
+def _message(error: BaseException, ours: type[StoreError]) -> str:
+    if isinstance(error, TimeoutError):
+        return "the database did not answer in time"
+    state = getattr(error, "sqlstate", None)
+    said = f"{error or type(error).__name__}" + (f" (SQLSTATE {state})" if state else "")
+    if issubclass(ours, StoreUnavailable):
+        return f"the database is not available: {said}"
+    if ours is SchemaMismatch:
+        return f"the database does not have this program's schema: {said}; run `callboard migrate`"
+    return f"the database refused: {said}"
+
+
+class Statements:
+    """The statements of `callboard_sql`, on one connection."""
+
+    __slots__ = ("_connection", "_deadline_s")
+
+    def __init__(self, connection: Connection, deadline_s: float) -> None:
+        self._connection = connection
+        self._deadline_s = deadline_s
+
+    async def rows(self, name: str, *values: object) -> list[Row]:
+        """All rows that the statement `name` returns."""
+        try:
+            return await self._connection.fetch(load(name), *values, timeout=self._deadline_s)
+        except DRIVER_ERRORS as error:
+            raise self._given_up(error) from error
+
+    async def row(self, name: str, *values: object) -> Row | None:
+        """The first row, if there is one."""
+        rows = await self.rows(name, *values)
+        return rows[0] if rows else None
+
+    async def value(self, name: str, *values: object) -> Any:
+        """The first column of the first row; None when there is no row."""
+        row = await self.row(name, *values)
+        return row[0] if row is not None else None
+
+    async def script(self, text: str, *, timeout_s: float | None = None) -> str:
+        """Run statements without parameters; the last one's command tag."""
+        try:
+            return await self._connection.execute(text, timeout=timeout_s or self._deadline_s)
+        except DRIVER_ERRORS as error:
+            raise self._given_up(error) from error
+
+    @asynccontextmanager
+    async def transaction(self, begin: str) -> AsyncIterator[None]:
+        """A block that is committed, or rolled back when it raises; `begin` opens it."""
+        try:
+            await self.script(begin)
+            yield
+            tag = await self.script("commit")
+        except BaseException:
+            await self._roll_back()
+            raise
+        if tag != "COMMIT":  # a statement had failed, and the block went on
+            raise StoreError(f"nothing was stored: an error was passed over ({tag})")
+
+    async def _roll_back(self) -> None:
+        if self._connection.is_closed():
+            return
+        try:
+            await self._connection.execute("rollback", timeout=self._deadline_s)
+        except DRIVER_ERRORS:
+            self._connection.terminate()
+        except BaseException:
+            self._connection.terminate()
+            raise
+
+    def _given_up(self, error: BaseException) -> StoreError:
+        if isinstance(error, TimeoutError):
+            # Nobody knows what the server still does on it.
+            self._connection.terminate()
+        return translated(error)

@@ -1,0 +1,61 @@
+"""Boards on a virtual clock and the memory store, closed after the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from callboard import BoardConfig, Callboard
+from callboard.store.memory import MemoryStore
+from callboard.testing import VirtualClock
+
+OpenBoard = Callable[..., Any]
+CALM = {
+    "drain_s": 0.0,
+    "lease_s": 4 * 3600.0,
+    "poll_s": 3600.0,
+    "rescue_every_s": 3600.0,
+    "prune_every_s": 24 * 3600.0,
+    "horizon_s": 2 * 3600.0,
+}
+"""Beats so rare that hours of simulated time cost next to nothing."""
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def store(clock: VirtualClock) -> MemoryStore:
+    return MemoryStore(clock)
+
+
+@pytest.fixture
+async def open_board(clock: VirtualClock, store: MemoryStore) -> AsyncIterator[OpenBoard]:
+    """`await open_board(**config)`: another board on the same store and clock."""
+    boards: list[Callboard] = []
+
+    async def open_one(**config: Any) -> Callboard:
+        config.setdefault("node_name", f"node-{len(boards) + 1}")
+        config = {**CALM, **config}
+        board = Callboard(
+            store=store, config=BoardConfig(**config), clock=clock, rng=Random(len(boards))
+        )
+        boards.append(board)
+        await board.open()
+        await clock.run_until(lambda: board.health().is_ready)
+        return board
+
+    yield open_one
+    for board in boards:
+        await board.close()
+
+
+@pytest.fixture
+async def board(open_board: OpenBoard) -> Callboard:
+    one: Callboard = await open_board()
+    return one

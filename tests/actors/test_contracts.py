@@ -1,0 +1,30 @@
+"""The contract at the top of each actor's file is what the actor receives."""
+
+from __future__ import annotations
+
+import pytest
+
+from callboard import (
+    executor,
+    job_store,
+    pruner,
+    registrar,
+    rescuer,
+    scheduler,
+    stream,
+    supervisor,
+)
+from support.contract import assert_contract
+
+ACTORS = [executor, job_store, pruner, registrar, rescuer, scheduler, stream, supervisor]
+
+
+@pytest.mark.parametrize("module", ACTORS, ids=lambda module: module.__name__)
+def test_the_receives_block_is_the_inbox(module):
+    assert_contract(module)
+
+
+@pytest.mark.parametrize("module", ACTORS, ids=lambda module: module.__name__)
+def test_every_part_of_the_contract_is_there(module):
+    for part in ("Receives", "Sends", "Owns", "States", "Fails"):
+        assert f"\n{part}\n" in (module.__doc__ or "")
