@@ -4,7 +4,7 @@ Receives
     Committed(...)               from job store   runs were queued, stops were requested
     Hinted(topic)                from job store   the same, on other nodes
     LeaseGained(node)            from registrar   claims may begin
-    LeaseRenewed(stopping)       from registrar   stops that were requested on other nodes
+    LeaseRenewed(...)            from registrar   stops that were requested on other nodes
     LeaseLost(reason)            from registrar   cancel everything, record nothing
     Drain(deadline_s)            from supervisor  claim nothing more; answered when nothing runs
     _Look()                      from self        runs may be due

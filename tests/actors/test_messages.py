@@ -1,0 +1,106 @@
+"""Messages are plain values: frozen, without anything that could not cross a wire."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from callboard import commands, executor, registrar, rescuer, scheduler, stream
+from callboard.domain.json import Json
+from callboard.domain.schedule import Cron
+from callboard.domain.trigger import Action, Trigger
+from callboard.runtime import Command
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+JSON_NAMES = {"Json": Json, "Mapping": Mapping, "Sequence": Sequence}
+"""What the recursive alias `Json` speaks of."""
+ATOMS: dict[Any, Any] = {
+    str: "text",
+    int: 1,
+    float: 1.5,
+    bool: True,
+    bytes: b"bytes",
+    datetime: NOW,
+    timedelta: timedelta(seconds=1),
+}
+MESSAGES = [
+    *typing.get_args(commands.Change),
+    *typing.get_args(commands.Read),
+    executor.Drain,
+    executor._Look,
+    executor._Flush,
+    registrar._Beat,
+    rescuer._Beat,
+    scheduler._Tick,
+    stream.Subscribe,
+]
+
+
+def sample(kind: Any) -> Any:
+    """A value of an annotated type; KeyError for a type that is not plain."""
+    if kind in ATOMS:
+        return ATOMS[kind]
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return sample(args[0])
+    if origin is tuple:
+        return tuple(sample(arg) for arg in args if arg is not ...)
+    if origin is frozenset:
+        return frozenset({sample(args[0])})
+    if origin is Mapping or origin is dict:
+        return {} if "Json" in str(args) else {sample(args[0]): sample(args[1])}
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return next(iter(kind))
+    return sample_dataclass(kind)
+
+
+def sample_dataclass(kind: Any) -> Any:
+    if kind is commands.Job:
+        return kind(name="j", kind="python", spec={"handler": "a:b"}, created_at=NOW)
+    if kind is Trigger:
+        return kind(name="t", schedule=Cron(expression="0 2 * * *"), actions=(Action(job="j"),))
+    if not dataclasses.is_dataclass(kind):
+        raise KeyError(kind)
+    hints = typing.get_type_hints(kind, localns=JSON_NAMES)
+    given = {
+        field.name: sample(hints[field.name])
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    return kind(**given)
+
+
+def to_plain(value: Any) -> Any:
+    match value:
+        case timedelta():
+            return value.total_seconds()
+        case bytes():
+            return value.hex()
+        case frozenset():
+            return sorted(value)
+        case Mapping():
+            return dict(value)
+    raise TypeError(type(value))
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__qualname__)
+def test_a_message_is_a_frozen_value_that_can_be_serialised(kind: Any):
+    assert dataclasses.is_dataclass(kind)
+    message = sample_dataclass(kind)
+    assert kind.__dataclass_params__.frozen
+    wire = orjson.dumps(message, default=to_plain)
+    assert orjson.loads(wire).keys() == {field.name for field in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__qualname__)
+def test_a_message_to_be_answered_names_its_reply(kind: Any):
+    if not kind.__name__.startswith("_"):
+        assert issubclass(kind, Command)
