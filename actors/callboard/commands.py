@@ -178,6 +178,8 @@ class ClaimedRun:
     run: Run
     job: Job | None
     """None: the job was deleted."""
+    log_seq: int = 0
+    """Number of the last line that an earlier holder of the run logged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

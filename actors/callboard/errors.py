@@ -12,6 +12,7 @@ CallboardError
 |  |- Overloaded         a mailbox is full; try again shortly
 |- StoreError            the database
 |  |- StoreUnavailable   it cannot be reached or did not answer in time (try again)
+|  |  `- TransactionConflict   it gave up a transaction for another one's sake (try again)
 |  |- LedgerConflict     a slot that has an entry was to be decided again
 |  |- SchemaMismatch     its schema is newer than, or foreign to, this program (stop)
 |- RunFailed             the run that was waited for did not succeed
@@ -140,6 +141,10 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached, is shutting down, or did not answer in time."""
 
     retryable = True
+
+
+class TransactionConflict(StoreUnavailable):
+    """The database gave up this transaction for another one's sake; the same may succeed now."""
 
 
 class LedgerConflict(StoreError):

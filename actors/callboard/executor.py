@@ -292,6 +292,7 @@ class Executor(AsyncioActor):
                 clock=self.clock,
                 limit_bytes=self._config.log_limit_bytes,
                 emit=chunks.append,
+                after=claimed.log_seq,
             ),
             chunks=chunks,
             began_at=self.clock.monotonic(),

@@ -27,7 +27,7 @@ from callboard.changes.apply import BULK, CHANGE, apply_all
 from callboard.changes.work import Work
 from callboard.clock import Clock
 from callboard.commands import Change, ClaimRuns, EndRuns, FireSlots, Read, StartRuns
-from callboard.errors import CallboardError, Overloaded, StoreError, StoreUnavailable
+from callboard.errors import Overloaded, StoreError, StoreUnavailable, TransactionConflict
 from callboard.events import Committed, Event, Hinted, Hopeless, StoreChanged
 from callboard.reads import READ
 from callboard.runtime import AsyncioActor, Reply
@@ -38,7 +38,7 @@ COMMIT_WEIGHT: Final = 5_000
 """Rows, about, that one transaction takes on; a single larger change still goes alone."""
 RECONNECT_S: Final = 0.5
 TRIES: Final = 3
-"""Of a change that alone lost a race inside the database (a deadlock, say)."""
+"""Of a transaction that lost a race inside the database (a deadlock, say)."""
 
 Inbox: TypeAlias = Change | Read
 Waiting: TypeAlias = tuple[Change, Reply[Any]]
@@ -165,6 +165,11 @@ class JobStore(AsyncioActor):
         """Commit all of the batch; where one change spoils it, each alone."""
         try:
             answers = await self._transact([change for change, _ in batch])
+        except TransactionConflict as error:
+            if tries < TRIES:
+                await self._commit(batch, tries=tries + 1)
+            else:
+                _refuse(batch, error)
         except StoreUnavailable as error:
             self._note(error)
             _refuse(batch, error)
@@ -172,8 +177,6 @@ class JobStore(AsyncioActor):
             if len(batch) > 1:
                 for waiting in batch:
                     await self._commit([waiting])
-            elif isinstance(error, CallboardError) and error.retryable and tries < TRIES:
-                await self._commit(batch, tries=tries + 1)
             else:
                 _refuse(batch, error)
         else:

@@ -252,3 +252,22 @@ async def test_a_conflict_is_no_crash_of_the_job_store(board: Callboard, clock: 
     )
     assert isinstance(answers[0], Conflict)
     assert not isinstance(answers[1], BaseException)
+
+
+async def test_the_log_of_a_rescued_run_goes_on_where_it_was(
+    open_board, clock: VirtualClock, store: MemoryStore
+):
+    async def say() -> None:
+        print("here I am")
+        await asyncio.Event().wait()
+
+    one = await open_board(**SHORT)
+    await one.define(say)
+    run = await one.start(say)
+    await clock.advance(1)
+    two = await open_board(**SHORT)
+    two.handlers.register((await two.get_job("default", "say")).spec["handler"], say)
+    await die(one, clock, store)
+    await clock.advance(20)
+    lines = await two.read_log(run.id)
+    assert [(line.seq, line.text) for line in lines] == [(1, "here I am"), (2, "here I am")]

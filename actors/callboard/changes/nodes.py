@@ -41,7 +41,11 @@ async def claim_runs(work: Work, command: ClaimRuns) -> tuple[ClaimedRun, ...]:
     work.runs_changed(runs)
     jobs = await work.tx.lock_jobs(sorted({(run.group, run.job) for run in runs}))
     by_id = {job.id: job for job in jobs.values()}
-    return tuple(ClaimedRun(run=run, job=by_id.get(run.job_id)) for run in runs)
+    log_seqs = await work.tx.last_log_seqs([run.id for run in runs])
+    return tuple(
+        ClaimedRun(run=run, job=by_id.get(run.job_id), log_seq=log_seqs.get(run.id, 0))
+        for run in runs
+    )
 
 
 async def append_log(work: Work, commands: Sequence[AppendLog]) -> list[None]:

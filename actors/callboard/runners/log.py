@@ -37,8 +37,14 @@ class RunLog:
         emit: Callable[[LogChunk], None],
         limit_bytes: int = LIMIT_BYTES,
         chunk_bytes: int = CHUNK_BYTES,
+        after: int = 0,
     ) -> None:
-        """To be made on the loop's thread; `emit` must not raise."""
+        """To be made on the loop's thread.
+
+        Args:
+            emit: must not raise.
+            after: number of the last line that an earlier holder of the run logged.
+        """
         self._run_id = run_id
         self._clock = clock
         self._emit = emit
@@ -52,7 +58,7 @@ class RunLog:
         self._lines_bytes = 0
         self._waiting: list[LogChunk] = []
         self._waiting_bytes = 0
-        self._seq = 0
+        self._seq = after
         self._kept = 0
         self._dropped = 0
         self._missed = 0

@@ -223,8 +223,8 @@ class Transaction(Protocol):
     async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
         """Give up to `limit` queued runs whose due_at has come to a node, oldest due first.
 
-        They become running, with the node's name, epoch and started_at = now. None when the
-        node's lease is over. Runs that another transaction has locked are passed over. A job's
+        They become running, with the node's name, epoch and started_at = now. None of them when
+        the node's lease is over. Runs that another transaction has locked are passed over. A job's
         `max_concurrent_runs` bounds its runs in running and stopping over all nodes, always.
         """
         ...
@@ -254,10 +254,15 @@ class Transaction(Protocol):
         ...
 
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
-        """End live runs that still have the given epoch; those that did, as they are now.
+        """End live runs that still have the given epoch and whose state may become the given one;
+        those that did, as they are now.
 
         They leave the live runs for the history in the same statement.
         """
+        ...
+
+    async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
+        """Number of the last stored log line, by run id; runs without a log are left out."""
         ...
 
     async def append_log(self, chunks: Sequence[LogChunk]) -> None:

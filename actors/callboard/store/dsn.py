@@ -60,20 +60,17 @@ def open_store(
 
 def _own_pool(dsn: str, deadline_s: float) -> OwnPool | None:
     """The connections that a DSN asks for; None for `memory:`."""
-    form, _, rest = dsn.partition(":")
-    match form:
-        case "memory" if not rest:
+    form, colon, rest = dsn.partition(":")
+    match form + colon:
+        case "memory:" if not rest:
             return None
-        case "embedded" if rest:
+        case "embedded:" if rest:
             return OwnPool(_Embedded(Path(rest).expanduser()), deadline_s=deadline_s)
-        case "postgresql" | "postgres" if rest.startswith("//"):
+        case "postgresql:" | "postgres:" if rest.startswith("//"):
             return _server_pool(dsn, deadline_s)
-    raise invalid("dsn", f"{_shown(form)} is not a form of DSN", FORMS)
-
-
-def _shown(form: str) -> str:
-    """A DSN's first word, unless it may be anything: a password, say."""
-    return f"{form + ':'!r}" if form.isalnum() and len(form) <= 20 else "this"
+    # Only what is a scheme is shown: anything else may be a password.
+    shown = f"{form}://" if rest.startswith("//") and form.isalnum() else "this"
+    raise invalid("dsn", f"{shown} is not a form of DSN", FORMS)
 
 
 def _server_pool(dsn: str, deadline_s: float) -> OwnPool:
@@ -91,7 +88,8 @@ def _check_address(dsn: str) -> None:
     fix = "quote / : @ ? # % in the password as %2F %3A %40 %3F %23 %25"
     try:
         parts = urlsplit(dsn)
-        _ = parts.port if "," not in parts.netloc else None
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
     except ValueError:
         # What it says may quote a piece of the password.
         raise invalid("dsn", "has no valid host and port", fix) from None

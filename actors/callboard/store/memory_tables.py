@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count, pairwise
@@ -170,6 +171,11 @@ class LogTable(Table[tuple[int, int], LogChunk]):
 
     def keys_of_run(self, run_id: int) -> list[tuple[int, int]]:
         return [(run_id, first) for first in self._of_run(run_id)]
+
+    def last_seq(self, run_id: int) -> int:
+        """Number of the last line; 0 when there is none."""
+        first = next(self._of_run(run_id).below(sys.maxsize), None)
+        return 0 if first is None else self.rows[run_id, first].lines[-1].seq
 
     def _chunk_at(self, run_id: int, seq: int) -> LogChunk | None:
         """The last chunk that begins at or before the line `seq`."""

@@ -211,6 +211,11 @@ class MemoryTransaction:
                 ended.append(table.put(_ended(run, end)))
         return ended
 
+    async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
+        logs = self._tables.logs
+        last = {run_id: logs.last_seq(run_id) for run_id in ids}
+        return {run_id: seq for run_id, seq in last.items() if seq}
+
     async def append_log(self, chunks: Sequence[LogChunk]) -> None:
         logs = self._tables.logs
         for chunk in chunks:

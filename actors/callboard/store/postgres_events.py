@@ -36,6 +36,11 @@ async def event_range(sql: Statements) -> tuple[int, int]:
     return row["oldest"], row["newest"]
 
 
+async def last_log_seqs(sql: Statements, ids: Sequence[int]) -> dict[int, int]:
+    rows = await sql.rows("list_last_log_seqs", list(ids)) if ids else []
+    return {row["run_id"]: row["last_seq"] for row in rows}
+
+
 async def append_log(sql: Statements, chunks: Sequence[LogChunk]) -> None:
     if not chunks:
         return

@@ -124,6 +124,9 @@ class PostgresTransaction:
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
         return await postgres_runs.end_runs(self._sql, ends)
 
+    async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
+        return await postgres_events.last_log_seqs(self._sql, ids)
+
     async def append_log(self, chunks: Sequence[LogChunk]) -> None:
         await postgres_events.append_log(self._sql, chunks)
 

@@ -23,15 +23,12 @@ from callboard.errors import (
     SchemaMismatch,
     StoreError,
     StoreUnavailable,
+    TransactionConflict,
 )
 from callboard_sql import load
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 Row: TypeAlias = "asyncpg.Record"
-
-
-class TransactionConflict(StoreUnavailable):
-    """The database gave up this transaction for another one's sake; the same may succeed now."""
 
 
 DRIVER_ERRORS: Final = (
@@ -150,18 +147,22 @@ class Statements:
             raise StoreError(f"nothing was stored: an error was passed over ({tag})")
 
     async def _roll_back(self) -> None:
-        if self._connection.is_closed():
-            return
         try:
             await self._connection.execute("rollback", timeout=self._deadline_s)
         except DRIVER_ERRORS:
-            self._connection.terminate()
+            self._drop()
         except BaseException:
-            self._connection.terminate()
+            self._drop()
             raise
 
     def _given_up(self, error: BaseException) -> StoreError:
         if isinstance(error, TimeoutError):
             # Nobody knows what the server still does on it.
-            self._connection.terminate()
+            self._drop()
         return translated(error)
+
+    def _drop(self) -> None:
+        try:
+            self._connection.terminate()
+        except pg.InterfaceError:
+            pass  # it broke before, and its pool has it no more

@@ -107,3 +107,11 @@ async def test_of_one_chunk_sent_by_two_at_the_same_moment_one_is_stored(
     chunk = make_chunk(run.id, 1, 2)
     await asyncio.gather(append(store, chunk), append(peer, chunk))
     assert await seqs(store, run) == [1, 2]
+
+
+async def test_the_last_line_of_each_log_is_known(store: Store) -> None:
+    first, second = await two_runs(store)
+    await append(store, make_chunk(first.id, 1, 3), make_chunk(first.id, 4, 2))
+    async with store.begin() as tx:
+        assert await tx.last_log_seqs([first.id, second.id]) == {first.id: 5}
+        assert await tx.last_log_seqs([]) == {}

@@ -1,0 +1,25 @@
+-- advance_triggers: move triggers on that nobody has changed since they were read.
+-- takes positions int4[], ids int8[], generations int8[], states text[], next_slots timestamptz[]
+--     (these four: as they were read), new_states text[], reasons text[], new_next_slots
+--     timestamptz[], last_slots timestamptz[], firings int8[]
+-- returns position int4 (of those that moved)
+-- index trigger_pkey
+update callboard.trigger
+set
+    state = plan.new_state,
+    reason = plan.reason,
+    next_slot = plan.new_next_slot,
+    last_slot = plan.last_slot,
+    firings = plan.firings
+from unnest(
+    $1::int4[], $2::int8[], $3::int8[], $4::text[], $5::timestamptz[],
+    $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::int8[]
+) as plan (
+    position, id, generation, state, next_slot,
+    new_state, reason, new_next_slot, last_slot, firings
+)
+where trigger.id = plan.id
+    and trigger.generation = plan.generation
+    and trigger.state = plan.state
+    and trigger.next_slot is not distinct from plan.next_slot
+returning plan.position;

@@ -1,0 +1,19 @@
+-- has_due_runs: whether a queued run's due_at has come.
+-- takes now timestamptz (NULL: the database's clock)
+-- returns is_due bool
+-- index live_run_free_idx, live_run_limited_due_idx
+select
+    exists (
+        select
+        from callboard.live_run as run
+        where run.state = 'queued'
+            and not run.limited
+            and run.due_at <= coalesce($1::timestamptz, now())
+    )
+    or exists (
+        select
+        from callboard.live_run as run
+        where run.state = 'queued'
+            and run.limited
+            and run.due_at <= coalesce($1::timestamptz, now())
+    ) as is_due;

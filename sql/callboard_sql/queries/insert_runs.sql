@@ -1,0 +1,40 @@
+-- insert_runs: store new runs, queued, in the given order.
+-- takes ids int8[], job_ids int8[], jobs text[], group_names text[], trigger_ids int8[], triggers
+--     text[], slots timestamptz[], attempts int4[], previous_run_ids int8[], chain_ids int8[],
+--     arguments text[], progress text[], crashes int4[], unique_keys text[], trace_ids text[],
+--     created_ats timestamptz[], due_ats timestamptz[]
+-- returns id int8 (of those that were stored: one whose unique_key a live run of the job has is
+--     left out)
+-- index live_run_unique_idx, job_pkey
+-- lock the jobs for key share: their "limited" stays as it is copied until the commit
+with locked as materialized (
+    select job.id, job.limited
+    from callboard.job
+    where job.id = any($2::int8[])
+    order by job.id
+    for key share of job
+),
+bounded as materialized (
+    select coalesce(array_agg(locked.id) filter (where locked.limited), '{}') as job_ids
+    from locked
+)
+insert into callboard.live_run (
+    id, job_id, job, group_name, trigger_id, trigger, slot, state, attempt, previous_run_id,
+    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at, limited
+)
+select
+    new.id, new.job_id, new.job, new.group_name, new.trigger_id, new.trigger, new.slot, 'queued',
+    new.attempt, new.previous_run_id, new.chain_id, new.arguments::jsonb, new.progress::jsonb,
+    new.crashes, new.unique_key, new.trace_id, new.created_at, new.due_at,
+    new.job_id = any(bounded.job_ids)
+from bounded
+cross join unnest(
+    $1::int8[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::text[],
+    $7::timestamptz[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::text[],
+    $13::int4[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[]
+) as new (
+    id, job_id, job, group_name, trigger_id, trigger, slot, attempt, previous_run_id,
+    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at
+)
+on conflict (job_id, unique_key) where unique_key is not null do nothing
+returning id;

@@ -1,0 +1,20 @@
+-- next_due_at: the earliest due_at of a queued run that is still to come.
+-- takes now timestamptz (NULL: the database's clock)
+-- returns due_at timestamptz (NULL: there is none)
+-- index live_run_free_idx, live_run_limited_due_idx
+select least(
+    (
+        select min(run.due_at)
+        from callboard.live_run as run
+        where run.state = 'queued'
+            and not run.limited
+            and run.due_at > coalesce($1::timestamptz, now())
+    ),
+    (
+        select min(run.due_at)
+        from callboard.live_run as run
+        where run.state = 'queued'
+            and run.limited
+            and run.due_at > coalesce($1::timestamptz, now())
+    )
+) as due_at;

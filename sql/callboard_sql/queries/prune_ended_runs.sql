@@ -1,0 +1,26 @@
+-- prune_ended_runs: remove the runs that ended longest ago, with their logs.
+-- takes ended_before timestamptz, limit int8
+-- returns runs int8, logs int8
+-- index ended_run_ended_idx, run_log_pkey
+with old as materialized (
+    select id
+    from callboard.ended_run
+    where ended_at < $1
+    order by ended_at, id
+    limit $2::int8
+),
+runs as (
+    delete from callboard.ended_run
+    using old
+    where ended_run.id = old.id
+    returning ended_run.id
+),
+logs as (
+    delete from callboard.run_log
+    using old
+    where run_log.run_id = old.id
+    returning run_log.run_id
+)
+select
+    (select count(*) from runs) as runs,
+    (select count(*) from logs) as logs;

@@ -1,0 +1,26 @@
+-- prune_events: remove the oldest batches, without leaving a hole behind one that stays.
+-- takes before timestamptz, limit int8
+-- returns batches int8
+-- index event_batch_pkey
+with oldest as materialized (
+    select first_seq, at
+    from callboard.event_batch
+    order by first_seq
+    limit $2::int8
+),
+gone as (
+    delete from callboard.event_batch
+    using oldest
+    where event_batch.first_seq = oldest.first_seq
+        and oldest.first_seq < coalesce(
+            (
+                select min(kept.first_seq)
+                from oldest as kept
+                where kept.at >= $1
+            ),
+            9223372036854775807
+        )
+    returning event_batch.first_seq
+)
+select count(*) as batches
+from gone;

@@ -1,0 +1,457 @@
+-- What pg_dump (15, --schema-only --schema=callboard, without settings and comments) says of a
+-- database that has all migrations. To be read in reviews; a test holds it against migrations/,
+-- which are what makes a database.
+
+CREATE SCHEMA callboard;
+
+CREATE TABLE callboard.ended_run (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint,
+    trigger text COLLATE pg_catalog."C",
+    slot timestamp with time zone,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    previous_run_id bigint,
+    chain_id bigint NOT NULL,
+    arguments jsonb NOT NULL,
+    result jsonb,
+    error jsonb,
+    progress jsonb,
+    node text,
+    epoch bigint,
+    crashes integer NOT NULL,
+    unique_key text COLLATE pg_catalog."C",
+    stop_mode text,
+    stop_grace_s double precision,
+    trace_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
+);
+
+COMMENT ON TABLE callboard.ended_run IS 'The history of runs: appended to; only "abandoned" changes a row, only the pruner removes one.';
+
+CREATE TABLE callboard.event_batch (
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    records jsonb NOT NULL,
+    CONSTRAINT event_batch_seq_check CHECK ((last_seq >= first_seq))
+);
+
+COMMENT ON COLUMN callboard.event_batch.records IS 'Array of [type, run id, patch]; the i-th event has the number first_seq + i.';
+
+CREATE TABLE callboard.idempotency_key (
+    key text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL,
+    status integer,
+    answer bytea,
+    run_ids bigint[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_key_key_check CHECK ((octet_length(key) <= 2000))
+);
+
+COMMENT ON COLUMN callboard.idempotency_key.status IS 'HTTP status of the answer; null while it is being worked on.';
+
+CREATE TABLE callboard.job (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    spec jsonb NOT NULL,
+    arguments jsonb NOT NULL,
+    description text NOT NULL,
+    disabled boolean NOT NULL,
+    retry jsonb NOT NULL,
+    timeout_s double precision,
+    max_concurrent_runs integer,
+    limited boolean GENERATED ALWAYS AS ((max_concurrent_runs IS NOT NULL)) STORED NOT NULL,
+    on_crash text NOT NULL,
+    labels jsonb NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT job_description_check CHECK ((char_length(description) <= 10000)),
+    CONSTRAINT job_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT job_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 255))),
+    CONSTRAINT job_max_concurrent_runs_check CHECK ((max_concurrent_runs >= 1)),
+    CONSTRAINT job_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT job_on_crash_check CHECK ((on_crash = ANY (ARRAY['retry'::text, 'fail'::text, 'park'::text]))),
+    CONSTRAINT job_timeout_s_check CHECK ((timeout_s > (0)::double precision)),
+    CONSTRAINT job_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON COLUMN callboard.job.limited IS 'Copied to the job''s live runs, so that claims can tell them apart without a join.';
+
+ALTER TABLE callboard.job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE callboard.ledger (
+    trigger_id bigint NOT NULL,
+    slot timestamp with time zone NOT NULL,
+    generation bigint NOT NULL,
+    until timestamp with time zone,
+    slot_count bigint NOT NULL,
+    decision text NOT NULL,
+    reason text,
+    decided_at timestamp with time zone NOT NULL,
+    run_ids bigint[] NOT NULL,
+    CONSTRAINT ledger_decision_check CHECK ((decision = ANY (ARRAY['fired'::text, 'skipped'::text]))),
+    CONSTRAINT ledger_reason_check CHECK ((reason = ANY (ARRAY['paused'::text, 'misfire'::text, 'overlap'::text, 'calendar'::text, 'dst_gap'::text, 'limit'::text, 'disabled'::text, 'coalesced'::text, 'capped'::text]))),
+    CONSTRAINT ledger_reasoned_check CHECK (((reason IS NULL) = (decision = 'fired'::text))),
+    CONSTRAINT ledger_stretch_check CHECK ((((until IS NULL) AND (slot_count = 1)) OR ((until > slot) AND (slot_count > 1) AND (decision = 'skipped'::text))))
+);
+
+COMMENT ON TABLE callboard.ledger IS 'What became of each slot. The primary key is guarantee 1: a slot is decided once. Rows outlive their trigger.';
+
+COMMENT ON COLUMN callboard.ledger.until IS 'Last slot of a stretch of skipped ones; null: a single slot.';
+
+COMMENT ON COLUMN callboard.ledger.slot_count IS 'Slots in the stretch, both ends included.';
+
+COMMENT ON COLUMN callboard.ledger.run_ids IS 'Runs that the slot started, in the order of the trigger''s actions.';
+
+CREATE TABLE callboard.live_run (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint,
+    trigger text COLLATE pg_catalog."C",
+    slot timestamp with time zone,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    previous_run_id bigint,
+    chain_id bigint NOT NULL,
+    arguments jsonb NOT NULL,
+    error jsonb,
+    progress jsonb,
+    node text,
+    epoch bigint,
+    crashes integer NOT NULL,
+    unique_key text COLLATE pg_catalog."C",
+    stop_mode text,
+    stop_grace_s double precision,
+    trace_id text NOT NULL,
+    limited boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
+    CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
+    CONSTRAINT live_run_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT live_run_held_check CHECK (((state <> ALL (ARRAY['running'::text, 'stopping'::text, 'lost'::text])) OR ((epoch IS NOT NULL) AND (node IS NOT NULL) AND (started_at IS NOT NULL)))),
+    CONSTRAINT live_run_id_check CHECK (((id >= 1) AND (id <= '9007199254740991'::bigint))),
+    CONSTRAINT live_run_job_check CHECK (((char_length(job) >= 1) AND (char_length(job) <= 255))),
+    CONSTRAINT live_run_queued_check CHECK (((state <> 'queued'::text) OR (epoch IS NULL))),
+    CONSTRAINT live_run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'stopping'::text, 'lost'::text, 'parked'::text]))),
+    CONSTRAINT live_run_stop_grace_s_check CHECK ((stop_grace_s >= (0)::double precision)),
+    CONSTRAINT live_run_stop_mode_check CHECK ((stop_mode = ANY (ARRAY['cooperative'::text, 'kill'::text]))),
+    CONSTRAINT live_run_trace_id_check CHECK ((char_length(trace_id) <= 64)),
+    CONSTRAINT live_run_trigger_check CHECK (((char_length(trigger) >= 1) AND (char_length(trigger) <= 255))),
+    CONSTRAINT live_run_unique_key_check CHECK ((octet_length(unique_key) <= 2000))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
+
+COMMENT ON TABLE callboard.live_run IS 'Runs that have not ended: small, hot, and left in the statement that writes ended_run.';
+
+COMMENT ON COLUMN callboard.live_run.chain_id IS 'First run of the chain of retries, its own id where it is the first.';
+
+COMMENT ON COLUMN callboard.live_run.epoch IS 'The holder''s epoch: every write of a held run names it, so who lost the lease changes nothing.';
+
+COMMENT ON COLUMN callboard.live_run.crashes IS 'How often a node died under it.';
+
+COMMENT ON COLUMN callboard.live_run.limited IS 'The job''s max_concurrent_runs is set; follows job.limited.';
+
+CREATE TABLE callboard.node (
+    epoch bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    host text NOT NULL,
+    pid bigint NOT NULL,
+    version text NOT NULL,
+    capacity integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    CONSTRAINT node_capacity_check CHECK ((capacity >= 0)),
+    CONSTRAINT node_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN callboard.node.epoch IS 'Unique for each start of a node. While its lease runs the epoch is live; after that it never is again.';
+
+CREATE SEQUENCE callboard.node_epoch
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE callboard.node_epoch OWNED BY callboard.node.epoch;
+
+CREATE VIEW callboard.run AS
+ SELECT live_run.id,
+    live_run.job,
+    live_run.group_name,
+    live_run.job_id,
+    live_run.trigger,
+    live_run.trigger_id,
+    live_run.slot,
+    live_run.state,
+    live_run.attempt,
+    live_run.previous_run_id,
+    live_run.chain_id,
+    live_run.arguments,
+    NULL::jsonb AS result,
+    live_run.error,
+    live_run.progress,
+    live_run.node,
+    live_run.epoch,
+    live_run.crashes,
+    live_run.unique_key,
+    live_run.stop_mode,
+    live_run.stop_grace_s,
+    live_run.trace_id,
+    live_run.created_at,
+    live_run.due_at,
+    live_run.started_at,
+    NULL::timestamp with time zone AS ended_at
+   FROM callboard.live_run
+UNION ALL
+ SELECT ended_run.id,
+    ended_run.job,
+    ended_run.group_name,
+    ended_run.job_id,
+    ended_run.trigger,
+    ended_run.trigger_id,
+    ended_run.slot,
+    ended_run.state,
+    ended_run.attempt,
+    ended_run.previous_run_id,
+    ended_run.chain_id,
+    ended_run.arguments,
+    ended_run.result,
+    ended_run.error,
+    ended_run.progress,
+    ended_run.node,
+    ended_run.epoch,
+    ended_run.crashes,
+    ended_run.unique_key,
+    ended_run.stop_mode,
+    ended_run.stop_grace_s,
+    ended_run.trace_id,
+    ended_run.created_at,
+    ended_run.due_at,
+    ended_run.started_at,
+    ended_run.ended_at
+   FROM callboard.ended_run;
+
+COMMENT ON VIEW callboard.run IS 'All runs, live and ended.';
+
+CREATE SEQUENCE callboard.run_id_block
+    START WITH 1
+    INCREMENT BY 100
+    NO MINVALUE
+    MAXVALUE 9007199254740801
+    CACHE 1;
+
+COMMENT ON SEQUENCE callboard.run_id_block IS 'First of 100 consecutive run ids, handed to one node to give out.';
+
+CREATE TABLE callboard.run_log (
+    run_id bigint NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines jsonb NOT NULL,
+    CONSTRAINT run_log_first_seq_check CHECK ((first_seq >= 1)),
+    CONSTRAINT run_log_seq_check CHECK ((last_seq >= first_seq))
+);
+
+COMMENT ON COLUMN callboard.run_log.lines IS 'Array of [microseconds since 1970, stream, level, text]; the i-th line has the number first_seq + i.';
+
+CREATE TABLE callboard.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schema_migration_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE callboard.stream_head (
+    seq bigint NOT NULL,
+    only_row boolean DEFAULT true NOT NULL,
+    CONSTRAINT stream_head_only_row_check CHECK (only_row),
+    CONSTRAINT stream_head_seq_check CHECK ((seq >= 0))
+)
+WITH (fillfactor='10', autovacuum_vacuum_threshold='100', autovacuum_vacuum_scale_factor='0');
+
+COMMENT ON TABLE callboard.stream_head IS 'The number of the newest event. Its row lock puts the commits of all writers of events in one order, so that their numbers have no gaps and appear in order.';
+
+CREATE TABLE callboard.trigger (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    schedule jsonb NOT NULL,
+    actions jsonb NOT NULL,
+    description text NOT NULL,
+    misfire jsonb NOT NULL,
+    overlap jsonb NOT NULL,
+    start_at timestamp with time zone,
+    end_at timestamp with time zone,
+    max_firings bigint,
+    jitter_s double precision NOT NULL,
+    state text NOT NULL,
+    reason text,
+    next_slot timestamp with time zone,
+    last_slot timestamp with time zone,
+    firings bigint NOT NULL,
+    generation bigint NOT NULL,
+    anchor_at timestamp with time zone,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT trigger_description_check CHECK ((char_length(description) <= 10000)),
+    CONSTRAINT trigger_firings_check CHECK ((firings >= 0)),
+    CONSTRAINT trigger_generation_check CHECK ((generation >= 1)),
+    CONSTRAINT trigger_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT trigger_jitter_s_check CHECK ((jitter_s >= (0)::double precision)),
+    CONSTRAINT trigger_max_firings_check CHECK ((max_firings >= 1)),
+    CONSTRAINT trigger_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT trigger_state_check CHECK ((state = ANY (ARRAY['inactive'::text, 'active'::text, 'paused'::text, 'completed'::text, 'parked'::text]))),
+    CONSTRAINT trigger_version_check CHECK ((version >= 1)),
+    CONSTRAINT trigger_window_check CHECK ((end_at > start_at))
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN callboard.trigger.reason IS 'Why it is parked.';
+
+COMMENT ON COLUMN callboard.trigger.next_slot IS 'The next slot to decide; null: nothing is to come.';
+
+COMMENT ON COLUMN callboard.trigger.last_slot IS 'The last slot that was decided.';
+
+COMMENT ON COLUMN callboard.trigger.generation IS 'Counts changes of the timing; part of every slot''s identity.';
+
+COMMENT ON COLUMN callboard.trigger.anchor_at IS 'Activation of this generation: where intervals without an anchor of their own count from.';
+
+ALTER TABLE callboard.trigger ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.trigger_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE callboard.trigger_job (
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint NOT NULL
+);
+
+COMMENT ON TABLE callboard.trigger_job IS 'Which triggers have an action on which job: an index over trigger.actions that an advancing trigger need not touch.';
+
+ALTER TABLE ONLY callboard.node ALTER COLUMN epoch SET DEFAULT nextval('callboard.node_epoch'::regclass);
+
+ALTER TABLE ONLY callboard.ended_run
+    ADD CONSTRAINT ended_run_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.event_batch
+    ADD CONSTRAINT event_batch_pkey PRIMARY KEY (first_seq);
+
+ALTER TABLE ONLY callboard.idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY callboard.job
+    ADD CONSTRAINT job_limited_key UNIQUE (limited, id);
+
+COMMENT ON CONSTRAINT job_limited_key ON callboard.job IS 'Makes "limited" a key column: an update of it waits for everybody who holds the job FOR KEY SHARE, which is what insert_runs does before it copies the value.';
+
+ALTER TABLE ONLY callboard.job
+    ADD CONSTRAINT job_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.ledger
+    ADD CONSTRAINT ledger_pkey PRIMARY KEY (trigger_id, slot, generation);
+
+ALTER TABLE ONLY callboard.live_run
+    ADD CONSTRAINT live_run_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.node
+    ADD CONSTRAINT node_name_key UNIQUE (name);
+
+ALTER TABLE ONLY callboard.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (epoch);
+
+ALTER TABLE ONLY callboard.run_log
+    ADD CONSTRAINT run_log_pkey PRIMARY KEY (run_id, first_seq);
+
+ALTER TABLE ONLY callboard.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY callboard.stream_head
+    ADD CONSTRAINT stream_head_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY callboard.trigger_job
+    ADD CONSTRAINT trigger_job_pkey PRIMARY KEY (group_name, job, trigger_id);
+
+ALTER TABLE ONLY callboard.trigger
+    ADD CONSTRAINT trigger_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.trigger
+    ADD CONSTRAINT trigger_pkey PRIMARY KEY (id);
+
+CREATE INDEX ended_run_chain_idx ON callboard.ended_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
+
+CREATE INDEX ended_run_ended_idx ON callboard.ended_run USING btree (ended_at, id);
+
+CREATE INDEX ended_run_group_idx ON callboard.ended_run USING btree (group_name, id);
+
+CREATE INDEX ended_run_job_idx ON callboard.ended_run USING btree (job, id);
+
+CREATE INDEX ended_run_trigger_idx ON callboard.ended_run USING btree (trigger, id) WHERE (trigger IS NOT NULL);
+
+CREATE INDEX ended_run_unsuccessful_idx ON callboard.ended_run USING btree (id) WHERE (state <> 'succeeded'::text);
+
+CREATE INDEX idempotency_key_created_idx ON callboard.idempotency_key USING btree (created_at);
+
+CREATE INDEX ledger_slot_idx ON callboard.ledger USING btree (slot);
+
+CREATE INDEX ledger_stretch_idx ON callboard.ledger USING btree (trigger_id, until) WHERE (until IS NOT NULL);
+
+CREATE INDEX live_run_begun_idx ON callboard.live_run USING btree (epoch, id) WHERE (state <> 'queued'::text);
+
+CREATE INDEX live_run_chain_idx ON callboard.live_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
+
+CREATE INDEX live_run_free_idx ON callboard.live_run USING btree (due_at, id) WHERE ((state = 'queued'::text) AND (NOT limited));
+
+CREATE INDEX live_run_group_idx ON callboard.live_run USING btree (group_name, id) WHERE (state = 'queued'::text);
+
+CREATE INDEX live_run_job_idx ON callboard.live_run USING btree (job_id, id) WHERE (state = 'queued'::text);
+
+CREATE INDEX live_run_limited_due_idx ON callboard.live_run USING btree (due_at) WHERE ((state = 'queued'::text) AND limited);
+
+CREATE INDEX live_run_limited_idx ON callboard.live_run USING btree (job_id, due_at, id) WHERE ((state = 'queued'::text) AND limited);
+
+CREATE INDEX live_run_slot_idx ON callboard.live_run USING btree (job_id) WHERE ((state = ANY (ARRAY['running'::text, 'stopping'::text])) AND limited);
+
+COMMENT ON INDEX callboard.live_run_slot_idx IS 'Counts what a job with max_concurrent_runs has on nodes.';
+
+CREATE INDEX live_run_trigger_idx ON callboard.live_run USING btree (trigger, id) WHERE ((state = 'queued'::text) AND (trigger IS NOT NULL));
+
+CREATE UNIQUE INDEX live_run_unique_idx ON callboard.live_run USING btree (job_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX trigger_due_idx ON callboard.trigger USING btree (next_slot, id) WHERE (state = ANY (ARRAY['active'::text, 'paused'::text]));
+
+CREATE INDEX trigger_job_trigger_idx ON callboard.trigger_job USING btree (trigger_id);
+
+ALTER TABLE ONLY callboard.trigger_job
+    ADD CONSTRAINT trigger_job_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;

@@ -1,0 +1,196 @@
+"""Every statement uses the indexes that its header names, also when the tables are full.
+
+The plans are the generic ones, with the settings of the connection on which the statement runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import asyncpg
+import pytest
+
+from callboard.store.pool import PINNED_PLANS
+from callboard_sql import load, names
+from support.postgres import database, drop_database, fresh_database
+from support.postgres_store import connected, opened
+
+FILL = """
+    insert into callboard.job (
+        group_name, name, kind, spec, arguments, description, disabled, retry,
+        max_concurrent_runs, on_crash, labels, version, created_at, updated_at
+    )
+    select 'g' || n % 50, 'job' || n, 'python', '{}', '{}', '', false, '{}',
+        case when n % 10 = 0 then 5 end, 'retry', '{}', 1, now(), now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.live_run (
+        id, job_id, job, group_name, trigger_id, trigger, state, attempt, chain_id,
+        previous_run_id, arguments, node, epoch, crashes, unique_key, trace_id, limited,
+        created_at, due_at, started_at
+    )
+    select n, n % 5000 + 1, 'job' || n % 5000 + 1, 'g' || n % 50, n % 5000, 'trigger' || n % 5000,
+        case when n % 50 = 0 then 'running' else 'queued' end, 1, n / 10 * 10,
+        nullif(n / 10 * 10, n), '{}',
+        case when n % 50 = 0 then 'node' end, case when n % 50 = 0 then 1 + n % 7 end, 0,
+        'key' || n, '', (n % 5000 + 1) % 10 = 0, now(), now() + (n - 25000) * interval '1 second',
+        case when n % 50 = 0 then now() end
+    from generate_series(100001, 150000) as n;
+
+    insert into callboard.ended_run (
+        id, job_id, job, group_name, trigger_id, trigger, state, attempt, chain_id,
+        previous_run_id, arguments, crashes, trace_id, created_at, due_at, ended_at
+    )
+    select n, n % 5000 + 1, 'job' || n % 5000 + 1, 'g' || n % 50, n % 5000, 'trigger' || n % 5000,
+        case when n % 100 = 0 then 'failed' else 'succeeded' end, 1, n / 10 * 10,
+        nullif(n / 10 * 10, n), '{}', 0, '',
+        now() - interval '1 day', now(), now() - (50001 - n) * interval '1 second'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.trigger (
+        group_name, name, schedule, actions, description, misfire, overlap, jitter_s, state,
+        next_slot, firings, generation, version, created_at, updated_at
+    )
+    select 'g' || n % 50, 'trigger' || n, '{}', '[]', '', '{}', '{}', 0, 'active',
+        now() + n * interval '1 second', 0, 1, 1, now(), now()
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.trigger_job (group_name, job, trigger_id)
+    select group_name, 'job' || id % 5000 + 1, id
+    from callboard.trigger;
+
+    insert into callboard.ledger (
+        trigger_id, slot, generation, until, slot_count, decision, reason, decided_at, run_ids
+    )
+    select n % 500, now() - n * interval '1 minute', 1,
+        case when n % 5 = 0 then now() - (n - 1) * interval '1 minute' end,
+        case when n % 5 = 0 then 2 else 1 end, 'skipped', 'misfire', now(), '{}'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.run_log (run_id, first_seq, last_seq, lines)
+    select n / 5, n % 5 * 10 + 1, n % 5 * 10 + 10, '[]'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.event_batch (first_seq, last_seq, at, records)
+    select n, n, now(), '[]'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.idempotency_key (key, digest, run_ids, created_at)
+    select 'key' || n, '', '{}', now() + n * interval '1 second'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.node (name, host, pid, version, capacity, started_at, lease_until)
+    select 'node' || n, '', 1, '', 1, now(), now() + interval '1 hour'
+    from generate_series(1, 2000) as n;
+"""
+
+INDEX = re.compile(r"\b\w+_(?:idx|pkey|key)\b")
+
+ON_CONFLICT = {
+    "append_events",
+    "insert_idempotency",
+    "insert_job",
+    "insert_ledger",
+    "insert_node",
+    "insert_trigger",
+}
+"""Their index is what an insert runs into; a plan has only the arbiter, or nothing."""
+
+READ = (
+    "get_",
+    "list_jobs",
+    "list_nodes",
+    "list_runs",
+    "list_triggers",
+    "read_",
+    "due_",
+    "next_",
+    "has_",
+    "prune_",
+)
+"""Statements that run on a connection for reads, without pinned plans."""
+
+
+def _indexes(name: str) -> frozenset[str]:
+    """What the header's `index` line names."""
+    header = re.search(r"^-- index .*\n(?:--     .*\n)*", load(name), re.MULTILINE)
+    return frozenset(INDEX.findall(header[0])) if header else frozenset()
+
+
+EXPECTED = {name: _indexes(name) for name in names()}
+PLANNED = [name for name, indexes in EXPECTED.items() if indexes and name not in ON_CONFLICT]
+
+
+@pytest.fixture(scope="module")
+def full_database(postgres_servers: Mapping[str, str]) -> Iterator[str]:
+    """A database with some 50,000 rows in each table, on PostgreSQL 18."""
+    if "18" not in postgres_servers:
+        pytest.skip("PostgreSQL 18 is not installed")
+    dsn = asyncio.run(_filled(postgres_servers["18"]))
+    yield dsn
+    asyncio.run(drop_database(dsn))
+
+
+async def _filled(server_dsn: str) -> str:
+    dsn = await fresh_database(server_dsn)
+    async with opened(dsn), connected(dsn) as connection:
+        await connection.execute(FILL)
+        await connection.execute("vacuum analyze")
+    return dsn
+
+
+@pytest.mark.parametrize("name", PLANNED)
+async def test_a_statement_uses_the_indexes_that_it_names(full_database: str, name: str) -> None:
+    async with connected(full_database) as connection:
+        await _set(connection, _settings(name))
+        plan = await _plan(connection, name)
+    used = {node["Index Name"] for node in _nodes(plan) if "Index Name" in node}
+    used |= {index for node in _nodes(plan) for index in node.get("Conflict Arbiter Indexes", ())}
+    assert EXPECTED[name] <= used
+    assert [node["Relation Name"] for node in _nodes(plan) if _reads_all(node)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PLANNED if not name.startswith(READ)])
+async def test_a_hot_statement_uses_them_on_tables_that_were_empty_when_analyzed(
+    postgres_servers: Mapping[str, str], name: str
+) -> None:
+    async with database(postgres_servers["18"]) as dsn, opened(dsn), connected(dsn) as connection:
+        await connection.execute("vacuum analyze")
+        await _set(connection, _settings(name))
+        plan = await _plan(connection, name)
+    used = {node["Index Name"] for node in _nodes(plan) if "Index Name" in node}
+    used |= {index for node in _nodes(plan) for index in node.get("Conflict Arbiter Indexes", ())}
+    assert EXPECTED[name] <= used
+
+
+def _settings(name: str) -> dict[str, str]:
+    return {"plan_cache_mode": "force_generic_plan"} if name.startswith(READ) else PINNED_PLANS
+
+
+async def _set(connection: asyncpg.Connection[Any], settings: Mapping[str, str]) -> None:
+    for setting, value in settings.items():
+        await connection.execute(f"set {setting} = {value}")
+
+
+async def _plan(connection: asyncpg.Connection[Any], name: str) -> dict[str, Any]:
+    statement = load(name)
+    await connection.execute(f"prepare planned as {statement}")
+    count = len((await connection.prepare(statement)).get_parameters())
+    values = f"({', '.join(['null'] * count)})" if count else ""
+    text = await connection.fetchval(f"explain (format json) execute planned{values}")
+    plan: dict[str, Any] = json.loads(text)[0]["Plan"]
+    return plan
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _reads_all(node: dict[str, Any]) -> bool:
+    return node["Node Type"] == "Seq Scan" and node["Relation Name"] != "stream_head"
