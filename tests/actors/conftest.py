@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
-from callboard import BoardConfig, Callboard
+from callboard import Callboard
 from callboard.store.memory import MemoryStore
-from callboard.testing import VirtualClock
+from callboard.testing import CALM, VirtualClock
 
 OpenBoard = Callable[..., Any]
-CALM = {
-    "drain_s": 0.0,
-    "lease_s": 4 * 3600.0,
-    "poll_s": 3600.0,
-    "rescue_every_s": 3600.0,
-    "prune_every_s": 24 * 3600.0,
-    "horizon_s": 2 * 3600.0,
-}
-"""Beats so rare that hours of simulated time cost next to nothing."""
 
 
 @pytest.fixture
@@ -41,9 +33,8 @@ async def open_board(clock: VirtualClock, store: MemoryStore) -> AsyncIterator[O
 
     async def open_one(**config: Any) -> Callboard:
         config.setdefault("node_name", f"node-{len(boards) + 1}")
-        config = {**CALM, **config}
         board = Callboard(
-            store=store, config=BoardConfig(**config), clock=clock, rng=Random(len(boards))
+            store=store, config=replace(CALM, **config), clock=clock, rng=Random(len(boards))
         )
         boards.append(board)
         await board.open()

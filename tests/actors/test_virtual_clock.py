@@ -252,7 +252,7 @@ async def test_run_for_is_a_duration() -> None:
 
 
 async def test_a_loop_that_never_becomes_idle_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callboard.testing.MOST_TURNS", 1000)
+    monkeypatch.setattr("callboard.virtual_clock.MOST_TURNS", 1000)
     clock = VirtualClock()
 
     async def poll() -> None:

@@ -15,7 +15,7 @@ from callboard.domain.run import Run
 from callboard.store.contract import RunEnd
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows import run_from_row
-from callboard.store.statements import Row, Statements
+from callboard.store.statements import Row, Statements, in_parts, in_turns
 
 
 async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
@@ -50,7 +50,7 @@ async def live_runs_by_key(
     if not keys:
         return {}
     job_ids, unique_keys = zip(*keys, strict=True)
-    found = [run_from_row(row) for row in await sql.rows("get_runs_by_key", job_ids, unique_keys)]
+    found = [run_from_row(row) for row in await sql.rows("find_live_runs", job_ids, unique_keys)]
     return {(run.job_id, run.unique_key): run for run in found if run.unique_key is not None}
 
 
@@ -87,7 +87,8 @@ async def queued_run_ids(sql: Statements, job_id: int, limit: int) -> list[int]:
 async def update_runs(sql: Statements, runs: Sequence[Run]) -> None:
     for has_ended, group in groupby(sorted(runs, key=_place), key=attrgetter("has_ended")):
         statement = "update_ended_runs" if has_ended else "update_live_runs"
-        await sql.rows(statement, *_changeable(list(group)))
+        for part in in_parts(list(group)):
+            await sql.rows(statement, *_changeable(part))
 
 
 def _place(run: Run) -> tuple[bool, int]:
@@ -111,11 +112,14 @@ def _changeable(runs: Sequence[Run]) -> Iterable[object]:
 
 
 async def end_runs(sql: Statements, ends: Sequence[RunEnd]) -> list[Run]:
-    if not ends:
-        return []
-    ends = sorted(ends, key=attrgetter("run_id"))
-    rows = await sql.rows(
-        "end_runs",
+    ended: list[Run] = []
+    for turn in in_turns(ends, attrgetter("run_id")):
+        ended += [run_from_row(row) for row in await sql.rows("end_runs", *_ends(turn))]
+    return ended
+
+
+def _ends(ends: Sequence[RunEnd]) -> Iterable[object]:
+    return (
         [end.run_id for end in ends],
         [end.epoch for end in ends],
         [end.state.value for end in ends],
@@ -123,7 +127,6 @@ async def end_runs(sql: Statements, ends: Sequence[RunEnd]) -> list[Run]:
         [to_json_or_none(end.error) for end in ends],
         [end.ended_at for end in ends],
     )
-    return [run_from_row(row) for row in rows]
 
 
 def _by_id(rows: Sequence[Row]) -> dict[int, Run]:

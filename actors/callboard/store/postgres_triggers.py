@@ -14,7 +14,7 @@ from callboard.domain.trigger import Trigger
 from callboard.store.contract import TriggerFilter
 from callboard.store.postgres_json import to_json
 from callboard.store.rows import entry_from_row, trigger_from_row
-from callboard.store.statements import Statements
+from callboard.store.statements import Statements, in_parts, in_turns
 
 MOST_NAMES: Final = 10
 """Triggers that are named when a job cannot be deleted."""
@@ -58,8 +58,9 @@ async def triggers_of_job(sql: Statements, group: str, job: str) -> list[str]:
 async def advance_triggers(sql: Statements, plans: Sequence[SlotPlan]) -> list[bool]:
     """For each plan whether its trigger moved; plans of one trigger follow each other."""
     moved: set[int] = set()
-    for positions in _rounds(plans):
-        moved |= await _advance(sql, plans, positions)
+    for turn in in_turns(range(len(plans)), lambda position: plans[position].before.id):
+        for positions in in_parts(turn):
+            moved |= await _advance(sql, plans, positions)
     return [position in moved for position in range(len(plans))]
 
 
@@ -82,19 +83,6 @@ async def _advance(
         [after.firings for after in afters],
     )
     return {row[0] for row in rows}
-
-
-def _rounds(plans: Sequence[SlotPlan]) -> list[list[int]]:
-    """Positions of the plans, by trigger id in each round, no trigger twice in one."""
-    rounds: list[list[int]] = []
-    seen: dict[int, int] = {}
-    for position in sorted(range(len(plans)), key=lambda position: plans[position].before.id):
-        number = seen.get(plans[position].before.id, 0)
-        seen[plans[position].before.id] = number + 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(position)
-    return rounds
 
 
 async def insert_ledger(

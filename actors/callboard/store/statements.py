@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg import exceptions as pg
@@ -29,6 +30,10 @@ from callboard_sql import load
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 Row: TypeAlias = "asyncpg.Record"
+T = TypeVar("T")
+
+MOST_AT_ONCE: Final = 100
+"""Rows of one `update .. from unnest(..)`: however it is planned, it costs at most rows squared."""
 
 
 DRIVER_ERRORS: Final = (
@@ -98,6 +103,28 @@ def _message(error: BaseException, ours: type[StoreError]) -> str:
     if ours is SchemaMismatch:
         return f"the database does not have this program's schema: {said}; run `callboard migrate`"
     return f"the database refused: {said}"
+
+
+def in_parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items, MOST_AT_ONCE at a time."""
+    for start in range(0, len(items), MOST_AT_ONCE):
+        yield items[start : start + MOST_AT_ONCE]
+
+
+def in_turns(items: Iterable[T], key: Callable[[T], int]) -> Iterator[list[T]]:
+    """The items in the order of their keys; those with the same key go into different lists.
+
+    One statement changes a row once, and statements that lock rows in one order do not deadlock.
+    """
+    turns: list[list[T]] = []
+    seen: Counter[int] = Counter()
+    for item in sorted(items, key=key):
+        turn = seen[key(item)]
+        seen[key(item)] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(item)
+    yield from turns
 
 
 class Statements:
