@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
-from callboard.domain.schedule import slot_local, slot_marks
+from callboard.domain.schedule import count_slots, slot_local, slot_marks
 from callboard.domain.trigger import Trigger, TriggerState
 
 
@@ -47,14 +47,25 @@ def view_slots(
 
 def pending_slots(trigger: Trigger, *, since: datetime, until: datetime) -> Iterator[datetime]:
     """Slots in [since, until) that wait for their decision or their time, as scheduled now."""
-    slot, left = trigger.next_slot, None
-    if trigger.max_firings is not None:
-        left = trigger.max_firings - trigger.firings
-    while trigger.state is TriggerState.ACTIVE and slot is not None and slot < until and left != 0:
-        if slot >= since:
-            yield slot
+    slot = trigger.next_slot
+    if trigger.state is not TriggerState.ACTIVE or slot is None:
+        return
+    left = None if trigger.max_firings is None else trigger.max_firings - trigger.firings
+    if slot < since:
+        # Not slot by slot: `since` may be a century away.
+        before = since - timedelta(microseconds=1)
+        if left is not None:
+            left -= 1 + _count(trigger, slot, before)
+        slot = trigger.slot_after(before)
+    while slot is not None and slot < until and (left is None or left > 0):
+        yield slot
         slot = trigger.slot_after(slot)
         left = None if left is None else left - 1
+
+
+def _count(trigger: Trigger, after: datetime, until: datetime) -> int:
+    anchor = trigger.anchor_at or after
+    return count_slots(trigger.schedule, after=after, until=until, anchor=anchor)[0]
 
 
 def _decided(trigger: Trigger, entry: LedgerEntry) -> SlotView:

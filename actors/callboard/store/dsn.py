@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from callboard.clock import Clock
-from callboard.errors import BugError, invalid
+from callboard.errors import StoreUnavailable, invalid
 from callboard.store.contract import Store
 from callboard.store.memory import MemoryStore
 from callboard.store.pool import OwnPool
@@ -136,7 +136,7 @@ class _Embedded:
 
     async def dsn(self) -> str:
         if self._server is None:
-            raise BugError("the embedded server was not started")
+            raise StoreUnavailable("the embedded server is not started, or closed already")
         await self._server.ensure_running()
         return self._server.dsn
 

@@ -1,0 +1,101 @@
+"""The README's snippets do what it says they do."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+README = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
+PYTHON = [text for kind, text in BLOCKS.findall(README) if kind == "python"]
+SHELL = [text for kind, text in BLOCKS.findall(README) if kind == "sh"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service as the README's second terminal finds it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    service = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "callboard_service",
+            "serve",
+            "--dsn",
+            "memory:",
+            "--port",
+            str(port),
+        ],
+        cwd=tmp_path_factory.mktemp("service"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert service.stdout is not None
+    assert "listens" in service.stdout.readline()
+    yield f"http://127.0.0.1:{port}"
+    service.terminate()
+    service.communicate(timeout=30)
+
+
+def run(script: str, url: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("curl -s", "curl -sS --fail-with-body")],
+        cwd=ROOT,
+        env={**os.environ, "CALLBOARD_URL": url, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme_has_its_snippets():
+    assert len(PYTHON) == 2
+    assert len(SHELL) == 2
+
+
+@pytest.mark.parametrize("text", PYTHON, ids=["embedding", "testing"])
+def test_a_python_snippet_runs(text: str):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for promised in re.findall(r"# (\{.*\})$", text, re.MULTILINE):
+        assert promised in done.stdout
+
+
+def test_the_shell_snippets_run_one_after_the_other(url: str):
+    answers = run(SHELL[0], url)
+    assert '"state":"succeeded"' in answers
+    assert "02:30" in answers
+    said = run(SHELL[1], url)
+    assert "hello" in said
+    assert "02:30" in said
+
+
+def test_the_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_api_page_is_there(url: str):
+    with urlopen(url + "/") as page:
+        assert b"/v1/jobs" in page.read()
