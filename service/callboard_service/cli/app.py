@@ -1,0 +1,61 @@
+"""The command `callboard`: its commands and groups."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from callboard_service.cli import import_crontab, jobs, runs, triggers
+from callboard_service.cli.command import api_command
+from callboard_service.cli.doctor import doctor
+from callboard_service.cli.exit_code import HELP
+from callboard_service.cli.migrate import migrate
+from callboard_service.cli.next_slots import next_slots
+from callboard_service.cli.serve import serve
+from callboard_service.cli.start import start
+from callboard_service.cli.tail import tail
+
+HERE = "On this machine"
+CLIENT = "Through a server"
+
+
+def build_app() -> typer.Typer:
+    """The command line."""
+    app = typer.Typer(
+        name="callboard",
+        help="The job scheduler in which every promised slot is accounted for.",
+        epilog=HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_callboard)
+    app.command("serve", rich_help_panel=HERE)(serve)
+    app.command("migrate", rich_help_panel=HERE)(migrate)
+    app.command("doctor", rich_help_panel=HERE)(doctor)
+    app.command("next", rich_help_panel=HERE)(next_slots)
+    app.add_typer(jobs.app, name="jobs", rich_help_panel=CLIENT)
+    app.add_typer(triggers.app, name="triggers", rich_help_panel=CLIENT)
+    app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
+    for name, work in (("start", start), ("stop", runs.stop), ("tail", tail)):
+        api_command(app, name, panel=CLIENT)(work)
+    app.add_typer(import_crontab.app, name="import", rich_help_panel=CLIENT)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"callboard {version('callboard')}")
+        raise typer.Exit
+
+
+def _callboard(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,65 @@
+"""Arguments of runs from the command line: `--arg k=v` is a text, `--arg-json k=JSON` any value."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Final
+
+import typer
+
+Arg = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="NAME=TEXT", help="An argument; may come more than once."),
+]
+ArgJson = Annotated[
+    list[str] | None,
+    typer.Option("--arg-json", metavar="NAME=JSON", help="An argument that is not a text."),
+]
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_PERIOD: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
+_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_arguments(texts: list[str] | None, jsons: list[str] | None) -> dict[str, Any]:
+    """The arguments by name.
+
+    Raises:
+        typer.BadParameter: no `=`, no JSON, or a name twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts or []:
+        name, value = _parts(text, "--arg", found)
+        found[name] = value
+    for text in jsons or []:
+        name, value = _parts(text, "--arg-json", found)
+        try:
+            found[name] = json.loads(value)
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"{name}: {error}; a text needs quotes, or --arg", param_hint="--arg-json"
+            ) from None
+    return found
+
+
+def parse_period(text: str) -> float:
+    """Seconds: `90`, `5m`, `1h30m`, `250ms`.
+
+    Raises:
+        typer.BadParameter
+    """
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    parts = _PERIOD.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise typer.BadParameter(f"{text!r} is not a period: 90, 5m, 1h30m", param_hint="--every")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _parts(text: str, option: str, found: dict[str, Any]) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
+    if name in found:
+        raise typer.BadParameter(f"{name!r} comes twice", param_hint=option)
+    return name, value

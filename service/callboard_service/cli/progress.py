@@ -1,0 +1,37 @@
+"""Progress on a terminal's stderr; nothing anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+FEW: Final = 20
+"""So many steps are over before anybody wonders."""
+
+
+@contextmanager
+def steps(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar over `total` steps while the block runs; call what it gives after each step."""
+    if total <= FEW or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def spinner(what: str) -> Iterator[None]:
+    """A sign of life while the block runs."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield

@@ -1,0 +1,215 @@
+"""callboard serve: the service, until it is told to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from callboard_service.cli.exit_code import ExitCode
+from callboard_service.cli.output import Output
+
+NETWORK = "Network"
+STREAMS = "Streams"
+PROCESS = "Process"
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CALLBOARD_DSN",
+        help="postgresql://user@host/database, embedded:DIRECTORY or memory:",
+        show_default="embedded:.callboard",
+    ),
+]
+
+
+def serve(
+    more_handlers: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODULE]...", hidden=True)
+    ] = None,
+    dsn: Dsn = None,
+    handlers: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CALLBOARD_HANDLERS",
+            metavar="MODULE...",
+            help="Modules to import; then only they may hold handlers. Without any, a handler is "
+            "imported from wherever its name says.",
+            show_default="any",
+        ),
+    ] = None,
+    node_id: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_NODE_ID",
+            help="Name of this node, unique on its database.",
+            show_default="of host and process",
+        ),
+    ] = None,
+    capacity: Annotated[
+        str | None,
+        typer.Option(envvar="CALLBOARD_CAPACITY", help="Runs at once.", show_default="100"),
+    ] = None,
+    drain_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_DRAIN_S",
+            help="Seconds that runs have to end when the service stops.",
+            show_default="30",
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_HOST",
+            help="Address to listen on; other than loopback only with a token.",
+            show_default="127.0.0.1",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    port: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_PORT",
+            help="0: any free one.",
+            show_default="8321",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_TOKEN",
+            help="Bearer token that every request has to bring; better in the environment.",
+            show_default=False,
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    allowed_origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CALLBOARD_ALLOWED_ORIGINS",
+            help="Origins of web pages that may use the API.",
+            show_default="its own",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CALLBOARD_ALLOWED_HOSTS",
+            help="Names that a service on loopback is also called by.",
+            show_default="its own",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    heartbeat_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_HEARTBEAT_S",
+            help="Seconds between heartbeats.",
+            show_default="15",
+            rich_help_panel=STREAMS,
+        ),
+    ] = None,
+    stream_buffer: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_STREAM_BUFFER",
+            help="Events that wait for one slow client at the most.",
+            show_default="1000",
+            rich_help_panel=STREAMS,
+        ),
+    ] = None,
+    send_timeout_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_SEND_TIMEOUT_S",
+            help="Seconds after which a client that takes nothing is given up.",
+            show_default="10",
+            rich_help_panel=STREAMS,
+        ),
+    ] = None,
+    max_streams: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_MAX_STREAMS",
+            help="Streams open at once.",
+            show_default="1000",
+            rich_help_panel=STREAMS,
+        ),
+    ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_LOG_FORMAT",
+            help="json, text, or auto: text on a terminal.",
+            show_default="auto",
+            rich_help_panel=PROCESS,
+        ),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_LOG_LEVEL",
+            help="debug, info, warning or error.",
+            show_default="info",
+            rich_help_panel=PROCESS,
+        ),
+    ] = None,
+    loop: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_LOOP",
+            help="asyncio, uvloop, or auto: uvloop where it is installed.",
+            show_default="auto",
+            rich_help_panel=PROCESS,
+        ),
+    ] = None,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Handlers are imported from the present directory and wherever PYTHONPATH says.
+    """
+    if more_handlers and not handlers:
+        raise typer.BadParameter(f"unexpected {more_handlers[0]!r}", param_hint="serve")
+    given = {
+        "dsn": dsn,
+        "host": host,
+        "port": port,
+        "token": token,
+        "handlers": [*(handlers or []), *(more_handlers or [])] or None,
+        "node_id": node_id,
+        "allowed_origins": allowed_origins or None,
+        "allowed_hosts": allowed_hosts or None,
+        "capacity": capacity,
+        "drain_s": drain_s,
+        "heartbeat_s": heartbeat_s,
+        "stream_buffer": stream_buffer,
+        "send_timeout_s": send_timeout_s,
+        "max_streams": max_streams,
+        "log_format": log_format,
+        "log_level": log_level,
+        "loop": loop,
+    }
+    raise typer.Exit(_serve(given))
+
+
+def _serve(given: Mapping[str, object]) -> int:
+    from callboard.errors import FieldProblem, InvalidInput
+    from callboard_service.cli.failures import invalid_input
+    from callboard_service.serve import run_service
+    from callboard_service.settings import load_settings
+
+    try:
+        # The environment came in through the options.
+        settings = load_settings({}, given)
+    except InvalidInput as error:
+        options = (
+            FieldProblem(f"--{each.field.replace('_', '-')}", each.reason, each.fix)
+            for each in error.problems
+        )
+        Output().failure(invalid_input(InvalidInput(*options)))
+        return ExitCode.USAGE
+    return run_service(settings)

@@ -1,0 +1,80 @@
+"""callboard start: start a run, and if wished wait for its end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from callboard_service.cli.arguments import Arg, ArgJson, parse_arguments
+from callboard_service.cli.command import Group
+from callboard_service.cli.exit_code import ExitCode
+from callboard_service.cli.session import Session
+
+
+async def start(
+    session: Session,
+    job: Annotated[str, typer.Argument(help="The job's name.", show_default=False)],
+    arg: Arg = None,
+    arg_json: ArgJson = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", "-w", help="Show its log, and exit with 1 unless it succeeds."),
+    ] = False,
+    unique_key: Annotated[
+        str | None, typer.Option(help="While a run with this key lives, give that one.")
+    ] = None,
+    due_at: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Not before.", show_default="at once")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key starts it only once, for 24 hours.")
+    ] = None,
+    group: Group = None,
+) -> ExitCode:
+    """Start a run of a job.
+
+    With --wait its stdout goes to stdout and the rest to stderr; retries are runs of their own and
+    not waited for.
+    """
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.runs import show_run
+
+    body = {
+        "arguments": parse_arguments(arg, arg_json),
+        "due_at": due_at,
+        "unique_key": unique_key,
+    }
+    headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    path = path_of("jobs", job, "runs")
+    answer = await session.api.post(path, body, {"group": group}, headers)
+    if wait:
+        return await _wait(session, answer.value)
+    show_run(session, answer.body)
+    return ExitCode.DONE
+
+
+async def _wait(session: Session, run: dict[str, Any]) -> ExitCode:
+    from callboard_service.cli.progress import spinner
+    from callboard_service.cli.text import show_json, show_span
+    from callboard_service.cli.views import error_text
+    from callboard_service.cli.waiting import code_of, wait_for_end
+
+    output = session.output
+    if not output.as_json:
+        output.note(f"run {run['id']} of {run['job']} started")
+    try:
+        with spinner(f"waiting for run {run['id']}") if output.as_json else nullcontext():
+            ended = await wait_for_end(session, run["id"], show=not output.as_json)
+    except asyncio.CancelledError:
+        output.note(f"run {run['id']} goes on; callboard stop {run['id']} ends it")
+        raise
+    if output.as_json:
+        output.document(ended)
+    else:
+        said = error_text(ended) or show_json(ended["result"])
+        took = show_span(ended["started_at"], ended["ended_at"])
+        output.note(f"run {run['id']} {ended['state']} in {took}" + (f": {said}" if said else ""))
+    return code_of(ended)

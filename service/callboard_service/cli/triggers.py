@@ -1,0 +1,242 @@
+"""callboard triggers: when jobs are started."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from callboard_service.cli.arguments import Arg, ArgJson
+from callboard_service.cli.command import AnyGroup, Group, api_command
+from callboard_service.cli.session import Session
+
+app = typer.Typer(help="When jobs are started.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Its name.", show_default=False)]
+SCHEDULE = "When (one of them)"
+
+
+@api_command(app, "list")
+async def list_triggers(
+    session: Session,
+    group: AnyGroup = None,
+    job: Annotated[str | None, typer.Option(help="Only those that start this job.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only in this state: active, inactive, completed, parked.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At the most.", show_default="all")
+    ] = None,
+) -> None:
+    """List triggers by group and name."""
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.views import TRIGGER_COLUMNS, trigger_row
+
+    query = {"group": group, "job": job, "state": state}
+    page = await session.api.list(path_of("triggers"), query, limit)
+    output = session.output
+    if output.as_json:
+        output.document(page)
+    else:
+        rows = [trigger_row(trigger, utc=output.utc) for trigger in page["items"]]
+        output.table(TRIGGER_COLUMNS, rows)
+
+
+@api_command(app, "get")
+async def get_trigger(session: Session, name: Name, group: Group = None) -> None:
+    """Show a trigger."""
+    from callboard_service.cli.client import path_of
+
+    answer = await session.api.get(path_of("triggers", name), {"group": group})
+    _show(session, answer.body)
+
+
+@api_command(app, "create")
+async def create_trigger(
+    session: Session,
+    name: Annotated[
+        str | None, typer.Argument(help="Its name; not with --file.", show_default=False)
+    ] = None,
+    job: Annotated[
+        list[str] | None,
+        typer.Option("--job", "-j", help="What to start; may come more than once."),
+    ] = None,
+    arg: Arg = None,
+    arg_json: ArgJson = None,
+    cron: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help='"0 2 * * *"', rich_help_panel=SCHEDULE),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="PERIOD", help="90, 5m, 1h30m", rich_help_panel=SCHEDULE),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="2026-11-20T01:00:00Z", rich_help_panel=SCHEDULE),
+    ] = None,
+    on_demand: Annotated[
+        bool, typer.Option("--on-demand", help="Only when fired.", rich_help_panel=SCHEDULE)
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option(help="A file with its JSON; - for stdin.", rich_help_panel=SCHEDULE),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", "-z", help="Of --cron.", show_default="UTC")
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="Of --cron.", show_default="vixie")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    inactive: Annotated[
+        bool, typer.Option("--inactive", help="Store it without activating it.")
+    ] = False,
+    group: Group = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of one of the same name.")
+    ] = False,
+) -> None:
+    """Create a trigger.
+
+    E.g. callboard triggers create nightly --cron "0 2 * * *" --zone Europe/Prague --job load
+    """
+    from callboard_service.cli.arguments import parse_arguments
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.input import read_object
+
+    forms = [cron is not None, every is not None, at is not None, on_demand, file is not None]
+    if sum(forms) != 1:
+        raise typer.BadParameter("give exactly one of --cron, --every, --at, --on-demand, --file")
+    if file is not None:
+        if name is not None or job or arg or arg_json:
+            raise typer.BadParameter("the file says name, jobs and arguments", param_hint="--file")
+        document = read_object(file)
+    else:
+        document = _document(
+            name, _schedule(cron, every, at, zone, dialect), job, parse_arguments(arg, arg_json)
+        )
+    if description is not None:
+        document["description"] = description
+    if inactive:
+        document["start_on_create"] = False
+    known = document.get("name")
+    if replace and isinstance(known, str) and known:
+        query = {"group": group or document.get("group")}
+        answer = await session.api.request(
+            "PUT", path_of("triggers", known), query=query, body=document
+        )
+    else:
+        answer = await session.api.post(path_of("triggers"), document, {"group": group})
+    _show(session, answer.body)
+
+
+@api_command(app, "delete")
+async def delete_trigger(session: Session, name: Name, group: Group = None) -> None:
+    """Delete a trigger; its ledger and its runs stay."""
+    from callboard_service.cli.client import path_of
+
+    await session.api.request("DELETE", path_of("triggers", name), query={"group": group})
+    session.output.note(f"deleted the trigger {name}")
+
+
+@api_command(app, "activate")
+async def activate_trigger(session: Session, name: Name, group: Group = None) -> None:
+    """Begin to fire."""
+    await _act(session, name, group, "activate")
+
+
+@api_command(app, "deactivate")
+async def deactivate_trigger(session: Session, name: Name, group: Group = None) -> None:
+    """Cease to fire; the trigger stays."""
+    await _act(session, name, group, "deactivate")
+
+
+@api_command(app, "fire")
+async def fire_trigger(
+    session: Session, name: Name, arg: Arg = None, arg_json: ArgJson = None, group: Group = None
+) -> None:
+    """Start all that it starts now, without a slot."""
+    from callboard_service.cli.arguments import parse_arguments
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.views import RUN_COLUMNS, run_row
+
+    body = {"arguments": parse_arguments(arg, arg_json)}
+    answer = await session.api.post(path_of("triggers", name, "fire"), body, {"group": group})
+    output = session.output
+    if output.as_json:
+        output.document(answer.body)
+    else:
+        rows = [run_row(run, utc=output.utc) for run in answer.value["items"]]
+        output.table(RUN_COLUMNS, rows)
+
+
+@api_command(app, "slots")
+async def list_slots(
+    session: Session,
+    name: Name,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="INSTANT", help="At or after.", show_default="a day ago"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Before.", show_default="in a week")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At the most.")] = 50,
+    group: Group = None,
+) -> None:
+    """Show what became of its slots, and those to come."""
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.views import SLOT_COLUMNS, slot_row
+
+    query = {"from": since, "until": until, "group": group}
+    page = await session.api.list(path_of("triggers", name, "slots"), query, limit)
+    output = session.output
+    if output.as_json:
+        output.document(page)
+    else:
+        output.table(SLOT_COLUMNS, [slot_row(slot, utc=output.utc) for slot in page["items"]])
+
+
+async def _act(session: Session, name: str, group: str | None, verb: str) -> None:
+    from callboard_service.cli.client import path_of
+
+    answer = await session.api.post(path_of("triggers", name, verb), None, {"group": group})
+    _show(session, answer.body)
+
+
+def _document(
+    name: str | None, schedule: dict[str, Any], jobs: list[str] | None, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    if name is None:
+        raise typer.BadParameter("a trigger needs a name", param_hint="NAME")
+    if not jobs:
+        raise typer.BadParameter("a trigger starts a job", param_hint="--job")
+    actions = [{"job": job, "arguments": arguments} for job in jobs]
+    return {"name": name, "schedule": schedule, "actions": actions}
+
+
+def _schedule(
+    cron: str | None, every: str | None, at: str | None, zone: str | None, dialect: str | None
+) -> dict[str, Any]:
+    from callboard_service.cli.arguments import parse_period
+
+    if cron is not None:
+        given = {"kind": "cron", "expression": cron, "zone": zone, "dialect": dialect}
+        return {key: value for key, value in given.items() if value is not None}
+    if zone is not None or dialect is not None:
+        raise typer.BadParameter("--zone and --dialect belong to --cron", param_hint="--zone")
+    if every is not None:
+        return {"kind": "interval", "every_s": parse_period(every)}
+    if at is not None:
+        return {"kind": "at", "at": at}
+    return {"kind": "on_demand"}
+
+
+def _show(session: Session, body: bytes) -> None:
+    import json
+
+    from callboard_service.cli.views import trigger_facts
+
+    if session.output.as_json:
+        session.output.document(body)
+    else:
+        session.output.facts(trigger_facts(json.loads(body), utc=session.output.utc))

@@ -1,0 +1,63 @@
+"""Waiting for the end of a run, with its log on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from callboard_service.cli.client import path_of
+from callboard_service.cli.exit_code import ExitCode
+from callboard_service.cli.follow import follow
+from callboard_service.cli.session import Session
+from callboard_service.tasks import first_of
+
+PARKED: Final = "parked"
+
+
+async def follow_log(
+    session: Session, run_id: int, *, after: int = 0, level: str | None = None, show: bool = True
+) -> str:
+    """Print the lines of a run as they come; its state when it has ended."""
+    path = path_of("runs", run_id, "log")
+    query = {"level": level}
+    output = session.output
+    messages = follow(session.api, path, query, after=after, clock=session.clock, note=output.note)
+    async for message in messages:
+        if message["type"] == "end":
+            return str(message["state"])
+        if not show:
+            continue
+        if output.as_json:
+            output.document({name: message[name] for name in message if name != "type"})
+        else:
+            output.raw(message["text"], to_stderr=message["stream"] != "stdout")
+    raise AssertionError("unreachable")
+
+
+async def wait_for_end(session: Session, run_id: int, *, show: bool) -> Mapping[str, Any]:
+    """The run when it has ended, or waits for an operator."""
+    await first_of(
+        follow_log(session, run_id, show=show),
+        _until_parked(session, run_id),
+    )
+    run: Mapping[str, Any] = (await session.api.get(path_of("runs", run_id))).value
+    return run
+
+
+def code_of(run: Mapping[str, Any]) -> ExitCode:
+    """What the end of a run means for the command that waited for it."""
+    return ExitCode.DONE if run["state"] == "succeeded" else ExitCode.RUN_FAILED
+
+
+async def _until_parked(session: Session, run_id: int) -> str:
+    query = {"run": str(run_id)}
+    path = path_of("stream")
+    # What happens to the connection is told by whoever follows the log.
+    messages = follow(
+        session.api, path, query, after=None, clock=session.clock, note=lambda text: None
+    )
+    async for message in messages:
+        runs = message["runs"] if message["type"] == "snapshot" else [message.get("run")]
+        if any(run and run["id"] == run_id and run["state"] == PARKED for run in runs):
+            return PARKED
+    raise AssertionError("unreachable")

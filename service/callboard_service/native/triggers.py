@@ -1,0 +1,248 @@
+"""/v1/triggers: when jobs are started."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from callboard.domain.trigger import Trigger, TriggerState
+from callboard.errors import NotFound, StaleVersion
+from callboard.store.contract import TriggerFilter
+from callboard_service.call import Call, Route, json_answer
+from callboard_service.native.definition import (
+    PATCH_ATTEMPTS,
+    check_patch,
+    created_body,
+    replaced_body,
+)
+from callboard_service.native.groups import InGroup, IntoGroup, KnownName
+from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.preconditions import check_absent, expected_version, version_tag
+from callboard_service.wire.runs import FireInput, RunResource, read_fire, run_resource
+from callboard_service.wire.shapes import JsonMap, Page
+from callboard_service.wire.triggers import (
+    TriggerInput,
+    TriggerResource,
+    patched_trigger,
+    read_trigger,
+    trigger_resource,
+)
+
+
+class TriggersQuery(Paged, kw_only=True, forbid_unknown_fields=True):
+    """Which triggers to list."""
+
+    group: KnownName | None = None
+    job: KnownName | None = None
+    state: TriggerState | None = None
+
+
+async def create_trigger(call: Call[IntoGroup]) -> web.Response:
+    trigger, activate = read_trigger(created_body(call.body(), call.query.group))
+    stored = await call.board.create_trigger(trigger, activate=activate)
+    return _answer(call, stored, created=True)
+
+
+async def list_triggers(call: Call[TriggersQuery]) -> web.Response:
+    query = call.query
+    place = place_of("triggers", query)
+    triggers = await call.board.list_triggers(
+        TriggerFilter(
+            group=query.group,
+            job=query.job,
+            state=query.state and query.state.value,
+            after=(place[0], place[1]) if place else None,
+            limit=query.limit + 1,
+        )
+    )
+    shown = triggers[: query.limit]
+    more = len(triggers) > query.limit
+    cursor = cursor_for("triggers", query, (shown[-1].group, shown[-1].name)) if more else None
+    items = [trigger_resource(trigger) for trigger in shown]
+    return json_answer(Page(items=items, next_cursor=cursor))
+
+
+async def get_trigger(call: Call[InGroup]) -> web.Response:
+    return _answer(call, await call.board.get_trigger(call.query.group, call.name))
+
+
+async def put_trigger(call: Call[InGroup]) -> web.Response:
+    group, name = call.query.group, call.name
+    present = await _find(call)
+    check_absent(call.request, present)
+    expected = expected_version(call.request, "trigger", present)
+    trigger, activate = read_trigger(replaced_body(call.body(), present, name, group))
+    stored, created = await call.board.replace_trigger(
+        trigger, expected_version=expected, activate=activate
+    )
+    return _answer(call, stored, created=created)
+
+
+async def patch_trigger(call: Call[InGroup]) -> web.Response:
+    patch = call.body()
+    check_patch(patch, call.name, call.query.group)
+    for attempt in range(PATCH_ATTEMPTS):
+        present = await call.board.get_trigger(call.query.group, call.name)
+        demanded = expected_version(call.request, "trigger", present)
+        trigger, _ = read_trigger(patched_trigger(present, patch))
+        try:
+            stored, _ = await call.board.replace_trigger(trigger, expected_version=present.version)
+            return _answer(call, stored)
+        except StaleVersion:
+            if demanded is not None or attempt == PATCH_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def delete_trigger(call: Call[InGroup]) -> web.Response:
+    expected = expected_version(call.request, "trigger", await _find(call))
+    await call.board.delete_trigger(call.query.group, call.name, expected_version=expected)
+    return web.Response(status=204)
+
+
+async def activate_trigger(call: Call[InGroup]) -> web.Response:
+    expected = await _expected(call)
+    return _answer(
+        call,
+        await call.board.activate_trigger(call.query.group, call.name, expected_version=expected),
+    )
+
+
+async def deactivate_trigger(call: Call[InGroup]) -> web.Response:
+    expected = await _expected(call)
+    return _answer(
+        call,
+        await call.board.deactivate_trigger(call.query.group, call.name, expected_version=expected),
+    )
+
+
+async def fire_trigger(call: Call[InGroup]) -> web.Response:
+    arguments = read_fire(call.body(optional=True))
+    runs = await call.board.fire_trigger(call.query.group, call.name, arguments=arguments)
+    return json_answer(Page(items=[run_resource(run) for run in runs]), status=201)
+
+
+async def _expected(call: Call[InGroup]) -> int | None:
+    """The version that If-Match demands; the trigger is read only when there is one."""
+    if "If-Match" not in call.request.headers:
+        return None
+    return expected_version(call.request, "trigger", await _find(call))
+
+
+async def _find(call: Call[InGroup]) -> Trigger | None:
+    try:
+        return await call.board.get_trigger(call.query.group, call.name)
+    except NotFound:
+        return None
+
+
+def _answer(
+    call: Call[InGroup] | Call[IntoGroup], trigger: Trigger, *, created: bool = False
+) -> web.Response:
+    headers = {"ETag": version_tag(trigger)}
+    if created:
+        headers["Location"] = call.url("get_trigger", trigger.group, name=trigger.name)
+    status = 201 if created else 200
+    return json_answer(trigger_resource(trigger), status=status, headers=headers)
+
+
+_ONE: Final = "/v1/triggers/{name}"
+
+ROUTES: Final = (
+    Route(
+        method="POST",
+        path="/v1/triggers",
+        name="create_trigger",
+        summary="Create a trigger, active unless start_on_create is false",
+        handle=create_trigger,
+        query=IntoGroup,
+        body=TriggerInput,
+        answers={201: TriggerResource},
+        problems=("already_exists", "invalid_input", "not_supported_yet"),
+    ),
+    Route(
+        method="GET",
+        path="/v1/triggers",
+        name="list_triggers",
+        summary="List triggers by group and name",
+        handle=list_triggers,
+        query=TriggersQuery,
+        answers={200: Page[TriggerResource]},
+        problems=("invalid_cursor",),
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        name="get_trigger",
+        summary="Get a trigger",
+        handle=get_trigger,
+        query=InGroup,
+        answers={200: TriggerResource},
+        problems=("not_found",),
+    ),
+    Route(
+        method="PUT",
+        path=_ONE,
+        name="put_trigger",
+        summary="Create or replace a trigger; an existing one keeps its state",
+        handle=put_trigger,
+        query=InGroup,
+        body=TriggerInput,
+        answers={200: TriggerResource, 201: TriggerResource},
+        problems=("not_found", "stale_version", "invalid_input", "not_supported_yet"),
+    ),
+    Route(
+        method="PATCH",
+        path=_ONE,
+        name="patch_trigger",
+        summary="Change some fields of a trigger (JSON merge patch)",
+        handle=patch_trigger,
+        query=InGroup,
+        body=JsonMap,
+        answers={200: TriggerResource},
+        problems=("not_found", "stale_version", "invalid_input", "not_supported_yet"),
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        name="delete_trigger",
+        summary="Delete a trigger; its ledger and runs stay",
+        handle=delete_trigger,
+        query=InGroup,
+        answers={204: None},
+        problems=("not_found", "stale_version"),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/activate",
+        name="activate_trigger",
+        summary="Begin to fire; does nothing to an active trigger",
+        handle=activate_trigger,
+        query=InGroup,
+        answers={200: TriggerResource},
+        problems=("not_found", "stale_version"),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/deactivate",
+        name="deactivate_trigger",
+        summary="Cease to fire; the trigger stays",
+        handle=deactivate_trigger,
+        query=InGroup,
+        answers={200: TriggerResource},
+        problems=("not_found", "stale_version"),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/fire",
+        name="fire_trigger",
+        summary="Start all its actions now, without a slot",
+        handle=fire_trigger,
+        query=InGroup,
+        body=FireInput,
+        body_optional=True,
+        answers={201: Page[RunResource]},
+        problems=("not_found", "job_disabled", "invalid_input"),
+    ),
+)

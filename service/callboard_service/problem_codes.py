@@ -1,0 +1,247 @@
+"""The stable codes of problems: what each means, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemCode:
+    """One kind of problem, as its page at `/problems/<code>` shows it."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+def _code(status: int, code: str, title: str, meaning: str, remedy: str) -> ProblemCode:
+    return ProblemCode(code=code, status=status, title=title, meaning=meaning, remedy=remedy)
+
+
+_ALL: Final = (
+    _code(
+        400,
+        "malformed_request",
+        "The request is malformed",
+        "The request is not HTTP as this service reads it.",
+        "See the detail; a client library gets this right.",
+    ),
+    _code(
+        400,
+        "malformed_json",
+        "The body is not JSON",
+        "The body cannot be read as JSON: wrong syntax, not UTF-8, a key twice in one object, NaN.",
+        "Send UTF-8 JSON; the detail names line and column where they are known.",
+    ),
+    _code(
+        400,
+        "invalid_query",
+        "A query parameter is wrong",
+        "A parameter is unknown, missing or not of its type; `errors` lists every one.",
+        "Compare with the parameters of the endpoint in the API page.",
+    ),
+    _code(
+        400,
+        "invalid_cursor",
+        "The cursor is not one of this list",
+        "The cursor was changed, cut off, or comes from a list with other filters.",
+        "Send `next_cursor` of the page before, unchanged, with the same filters; or begin anew.",
+    ),
+    _code(
+        400,
+        "invalid_header",
+        "A header is wrong",
+        "A header that the service reads has a value that it cannot understand.",
+        "`errors` names the header and what is expected.",
+    ),
+    _code(
+        401,
+        "unauthorized",
+        "A token is needed",
+        "The service wants a bearer token, and the request has none or a wrong one.",
+        "Send `Authorization: Bearer <token>` with the value of the service's CALLBOARD_TOKEN.",
+    ),
+    _code(
+        403,
+        "foreign_origin",
+        "The request comes from a foreign site",
+        "A browser sent it on behalf of a page of another origin.",
+        "Serve the page from the same host, or name its origin in CALLBOARD_ALLOWED_ORIGINS.",
+    ),
+    _code(
+        403,
+        "foreign_host",
+        "The host name is not the service's",
+        "The service is bound to loopback, and the Host header names something else: a page may be "
+        "trying to reach it by a name that it controls.",
+        "Use localhost or the address; or name the host in CALLBOARD_ALLOWED_HOSTS.",
+    ),
+    _code(
+        404,
+        "not_found",
+        "There is no such thing",
+        "No job, trigger, run or path has this name.",
+        "Check name and group (`?group=`); lists show what there is.",
+    ),
+    _code(
+        405,
+        "method_not_allowed",
+        "The path does not know this method",
+        "The path exists, the method is not among its own.",
+        "The Allow header lists the methods.",
+    ),
+    _code(
+        406,
+        "not_acceptable",
+        "The stream has no such form",
+        "The stream is given as a WebSocket or as Server-Sent Events.",
+        "Open a WebSocket, or send `Accept: text/event-stream`.",
+    ),
+    _code(
+        409,
+        "already_exists",
+        "The name is taken",
+        "A job or trigger of this name exists in the group.",
+        "Choose another name, or replace it with PUT.",
+    ),
+    _code(
+        409,
+        "conflict",
+        "The present state does not allow it",
+        "The request is right, but not now.",
+        "See the detail.",
+    ),
+    _code(
+        409,
+        "illegal_transition",
+        "The run's state does not allow it",
+        "A run in this state cannot do what was asked.",
+        "Read the run first; ARCHITECTURE.md shows the states.",
+    ),
+    _code(
+        409,
+        "job_in_use",
+        "Triggers name the job",
+        "A job cannot be deleted while triggers start it.",
+        "Delete or change the triggers that the detail names.",
+    ),
+    _code(
+        409,
+        "job_disabled",
+        "The job is disabled",
+        "A disabled job is not started.",
+        'Enable it: PATCH it with {"disabled": false}.',
+    ),
+    _code(
+        409,
+        "job_gone",
+        "The run's job was deleted",
+        "There is nothing to run again.",
+        "Create the job and start a new run.",
+    ),
+    _code(
+        409,
+        "not_retryable",
+        "The run cannot be tried again",
+        "Only a run that ended without success, or a parked one, can.",
+        "Start a new run of the job.",
+    ),
+    _code(
+        409,
+        "unique_key_busy",
+        "The unique key is in use",
+        "A live run has the key, or had it a moment ago.",
+        "Try again, or choose another key.",
+    ),
+    _code(
+        409,
+        "idempotency_key_reused",
+        "The Idempotency-Key belongs to another request",
+        "The key came with another body before. Keys are kept for 24 hours.",
+        "Use a new key for a new request.",
+    ),
+    _code(
+        409,
+        "request_in_progress",
+        "The same request is being worked on",
+        "A request with this Idempotency-Key has not been answered yet.",
+        "Wait as long as Retry-After says, then send the same request again.",
+    ),
+    _code(
+        410,
+        "events_gone",
+        "The events behind that number cannot be given",
+        "They are no longer kept, or the number was never given; `oldest` is the first one kept.",
+        "Begin without `after`: the stream starts with a snapshot.",
+    ),
+    _code(
+        412,
+        "stale_version",
+        "Somebody changed it meanwhile",
+        "If-Match does not name the present version.",
+        "Read it again, decide again, send the new ETag.",
+    ),
+    _code(
+        413,
+        "too_large",
+        "The body is too large",
+        "A body may have 1 MiB.",
+        "Send less at once.",
+    ),
+    _code(
+        415,
+        "unsupported_media_type",
+        "The body's type is not JSON",
+        "A body must come as application/json in UTF-8, not compressed.",
+        "Send `Content-Type: application/json`.",
+    ),
+    _code(
+        422,
+        "invalid_input",
+        "A field is wrong",
+        "The body is JSON, but some field is not as it has to be. Nothing was stored.",
+        "`errors` lists every wrong field with its reason, and what to write instead.",
+    ),
+    _code(
+        500,
+        "internal_error",
+        "The service has a fault",
+        "Something happened that must not. It is in the service's log under the `incident`.",
+        "Please report it with the log around the incident.",
+    ),
+    _code(
+        501,
+        "not_supported_yet",
+        "This release does not have it",
+        "The words are right and documented, but come with a later release.",
+        "See the changelog for what the releases bring.",
+    ),
+    _code(
+        503,
+        "overloaded",
+        "Too much waits already",
+        "The request was refused before anything was done, so that memory stays bounded.",
+        "Wait as long as Retry-After says, then send it again.",
+    ),
+    _code(
+        503,
+        "store_unavailable",
+        "The database does not answer",
+        "The service runs, but its database cannot be reached or did not answer in time.",
+        "Wait and try again; `/readyz` says when it is back. Give POSTs an Idempotency-Key.",
+    ),
+    _code(
+        503,
+        "not_ready",
+        "The node is not ready",
+        "The node is up, but does not schedule or run at present; `reasons` says why.",
+        "It goes on by itself when the reasons are gone.",
+    ),
+)
+
+PROBLEM_CODES: Final = MappingProxyType({each.code: each for each in _ALL})
+"""By code, ordered by status."""

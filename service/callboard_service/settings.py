@@ -1,0 +1,232 @@
+"""What the service is told: defaults, then the environment, then the command line.
+
+Every setting is `CALLBOARD_<NAME>` in the environment. The library itself reads none of it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from callboard.domain.names import name_problem
+from callboard.errors import FieldProblem, InvalidInput
+
+PREFIX: Final = "CALLBOARD_"
+GOOD_TOKEN: Final = 16
+"""Characters below which a token is called short."""
+LOG_FORMATS: Final = ("auto", "json", "text")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOOPS: Final = ("auto", "asyncio", "uvloop")
+_MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-_:\[\]]+|\*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Checked as a whole; all faults are in one InvalidInput."""
+
+    dsn: str = "embedded:.callboard"
+    """`postgresql://...`, `embedded:PATH` (a PostgreSQL of its own there), or `memory:`."""
+    host: str = "127.0.0.1"
+    """Address to listen on; other than loopback only with a token."""
+    port: int = 8321
+    """0: any free one."""
+    token: str | None = None
+    """Bearer token that every request has to bring."""
+    handlers: tuple[str, ...] = ()
+    """Modules to import on start; only they may then hold handlers. Without any, a handler is
+    imported from wherever its name says."""
+    node_id: str | None = None
+    """Name of this node, unique on its database; None: host name and process id."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use the API, besides the service's own: https://ops.example."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that a service on loopback is also called by; `*`: any."""
+    capacity: int = 100
+    """Runs on this node at once."""
+    drain_s: float = 30.0
+    """Seconds that runs and requests have to end when the service stops."""
+    heartbeat_s: float = 15.0
+    """Seconds between heartbeats of a stream."""
+    stream_buffer: int = 1000
+    """Events that wait for one slow client at the most."""
+    send_timeout_s: float = 10.0
+    """Seconds after which a client that takes nothing is given up."""
+    max_streams: int = 1000
+    """Streams open at once."""
+    log_format: str = "auto"
+    """json, text, or auto: text on a terminal."""
+    log_level: str = "info"
+    loop: str = "auto"
+    """uvloop, asyncio, or auto: uvloop where it is installed."""
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise InvalidInput(*problems)
+
+    def __repr__(self) -> str:
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        shown["token"] = self.token and "***"
+        shown["dsn"] = self.shown_dsn
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def shown_dsn(self) -> str:
+        """The DSN without its password."""
+        masked = re.sub(r"(?<=://)([^:/@?#]*):[^@/]*@", r"\1:***@", self.dsn)
+        return re.sub(r"(password=)[^&\s]*", r"\1***", masked, flags=re.IGNORECASE)
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return is_loopback(self.host)
+
+    def _problems(self) -> Iterator[FieldProblem]:
+        yield from self._binding_problems()
+        if self.node_id is not None and (problem := name_problem(self.node_id, "node_id")):
+            yield problem
+        for module in self.handlers:
+            if _MODULE.fullmatch(module) is None:
+                yield FieldProblem("handlers", f"{module!r} is not a module", "e.g. shop.jobs")
+        for origin in self.allowed_origins:
+            if not _is_origin(origin):
+                yield FieldProblem(
+                    "allowed_origins", f"{origin!r} is not an origin", "e.g. https://ops.example"
+                )
+        for host in self.allowed_hosts:
+            if _HOST.fullmatch(host) is None:
+                yield FieldProblem("allowed_hosts", f"{host!r} is not a host", "e.g. ops.example")
+        yield from self._number_problems()
+        for name, allowed in (
+            ("log_format", LOG_FORMATS),
+            ("log_level", LOG_LEVELS),
+            ("loop", LOOPS),
+        ):
+            if getattr(self, name) not in allowed:
+                reason = f"{getattr(self, name)!r} is unknown"
+                yield FieldProblem(name, reason, f"use {', '.join(allowed)}")
+
+    def _binding_problems(self) -> Iterator[FieldProblem]:
+        if not self.dsn:
+            yield FieldProblem("dsn", "is empty", "e.g. embedded:.callboard or postgresql://...")
+        if not self.host or _HOST.fullmatch(self.host) is None or self.host == "*":
+            yield FieldProblem("host", f"{self.host!r} is not an address", "e.g. 127.0.0.1")
+        elif self.token is None and not self.is_on_loopback:
+            yield FieldProblem(
+                "host",
+                f"{self.host} can be reached from other machines, and there is no token: "
+                "whoever reaches the service can run commands",
+                "set CALLBOARD_TOKEN, or listen on 127.0.0.1",
+            )
+        if not 0 <= self.port <= 65535:
+            yield FieldProblem("port", f"{self.port} is outside 0 to 65535")
+        if self.token is not None and not _is_token(self.token):
+            yield FieldProblem(
+                "token",
+                "is not a text of visible ASCII characters without spaces",
+                "e.g. the output of: openssl rand -hex 32",
+            )
+
+    def _number_problems(self) -> Iterator[FieldProblem]:
+        for name, low, high in (
+            ("capacity", 1, 100_000),
+            ("stream_buffer", 1, 1_000_000),
+            ("max_streams", 1, 1_000_000),
+            ("drain_s", 0, 86_400),
+            ("heartbeat_s", 0.01, 3600),
+            ("send_timeout_s", 0.01, 3600),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                yield FieldProblem(name, f"{value:g} is outside {low:g} to {high:g}")
+
+
+def load_settings(
+    environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings from the environment, with the arguments laid over them.
+
+    Args:
+        arguments: by field name, values or texts; None is no argument.
+    Raises:
+        InvalidInput: with everything that is wrong.
+    """
+    arguments = arguments or {}
+    given: dict[str, Any] = {}
+    problems: list[FieldProblem] = []
+    for each in fields(Settings):
+        value = arguments.get(each.name)
+        if value is None:
+            value = environ.get(PREFIX + each.name.upper()) or None
+        if value is None:
+            continue
+        try:
+            given[each.name] = _READ.get(each.name, str)(value)
+        except ValueError:
+            problems.append(FieldProblem(each.name, f"{value!r} is not a number"))
+    try:
+        settings = Settings(**given)
+    except InvalidInput as error:
+        raise InvalidInput(*problems, *error.problems) from None
+    if problems:
+        raise InvalidInput(*problems)
+    return settings
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own and nobody else's."""
+    bare = host.strip("[]").rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def _words(value: object) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else [str(each) for each in _many(value)]
+    return tuple(word for text in texts for word in re.split(r"[\s,]+", text) if word)
+
+
+def _many(value: object) -> list[object]:
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ValueError
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    rest = parts.path or parts.query or parts.fragment or parts.username
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not rest
+
+
+def _is_token(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
+    {
+        "port": int,
+        "capacity": int,
+        "stream_buffer": int,
+        "max_streams": int,
+        "drain_s": float,
+        "heartbeat_s": float,
+        "send_timeout_s": float,
+        "handlers": _words,
+        "allowed_origins": _words,
+        "allowed_hosts": _words,
+    }
+)

@@ -1,0 +1,54 @@
+"""The tasks of the service: the only place that starts any; none outlives its block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from callboard.clock import Clock
+
+T = TypeVar("T")
+
+
+async def first_of(*works: Coroutine[Any, Any, T]) -> T:
+    """The result, or the error, of the work that ends first; the others are cancelled.
+
+    Of several that end together the first in the order of the arguments counts.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        winner = next(task for task in tasks if task.done())
+    finally:
+        await _cancel(tasks)
+    return winner.result()
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` while the block runs; it is cancelled at the block's end."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        await _cancel([task])
+
+
+@asynccontextmanager
+async def within(clock: Clock, seconds: float) -> AsyncIterator[None]:
+    """TimeoutError when the block is not done in `seconds` of the clock."""
+    async with asyncio.timeout(None) as limit:
+        loop = asyncio.get_running_loop()
+        alarm = clock.call_at(clock.monotonic() + seconds, lambda: limit.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            alarm.cancel()
+
+
+async def _cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

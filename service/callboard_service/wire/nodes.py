@@ -1,0 +1,69 @@
+"""Nodes on the wire, and the state of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from callboard.board import Health
+from callboard.domain.node import Node
+
+
+class NodeResource(msgspec.Struct, kw_only=True):
+    """One process with one board."""
+
+    name: str
+    epoch: Annotated[int, msgspec.Meta(description="unique for each start of a node, ascending")]
+    host: str
+    pid: int
+    version: str
+    capacity: int
+    started_at: datetime
+    lease_until: datetime
+    is_live: Annotated[bool, msgspec.Meta(description="whether its lease runs")]
+
+
+class Liveness(msgspec.Struct, kw_only=True):
+    """The process is up."""
+
+    status: str = "live"
+
+
+class Readiness(msgspec.Struct, kw_only=True):
+    """The node schedules and runs."""
+
+    status: str
+    node: str
+    epoch: int | None
+    store: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["up", "down"]})]
+    clock_skew_s: Annotated[
+        float | None, msgspec.Meta(description="how far the node's clock is ahead of the store's")
+    ]
+
+
+def node_resource(node: Node, now: datetime) -> NodeResource:
+    """The wire form of a node."""
+    return NodeResource(
+        name=node.name,
+        epoch=node.epoch,
+        host=node.host,
+        pid=node.pid,
+        version=node.version,
+        capacity=node.capacity,
+        started_at=node.started_at,
+        lease_until=node.lease_until,
+        is_live=node.lease_until > now,
+    )
+
+
+def readiness(health: Health) -> Readiness:
+    """The wire form of a node's state."""
+    return Readiness(
+        status="ready" if health.is_ready else "not_ready",
+        node=health.node,
+        epoch=health.epoch,
+        store="up" if health.is_store_up else "down",
+        clock_skew_s=health.clock_skew_s,
+    )

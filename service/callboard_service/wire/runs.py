@@ -1,0 +1,237 @@
+"""Runs on the wire: what starts them, and what they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from callboard.domain.job import seconds_problem
+from callboard.domain.log import LogLine
+from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.states import RunState
+from callboard.errors import InvalidInput, invalid
+from callboard_service.wire.fields import Faults, read_value
+from callboard_service.wire.shapes import Instant, JsonMap, Name, check_name, instant
+
+MOST_RUNS: Final = 10_000
+"""Runs started by one request at the most."""
+LONGEST_GRACE_S: Final = 86_400.0
+MAX_KEY: Final = 255
+
+
+class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How a job is to be run once."""
+
+    arguments: JsonMap = {}
+    due_at: Instant | None = None
+    unique_key: Annotated[
+        str | None,
+        msgspec.Meta(description="at most one live run of the job has it; else that run is given"),
+    ] = None
+
+
+class NewRunInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One of many runs to start."""
+
+    job: Name
+    group: Name | None = None
+    arguments: JsonMap = {}
+    due_at: Instant | None = None
+    unique_key: str | None = None
+
+
+class NewRunsInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Runs to start, all or none."""
+
+    runs: Annotated[list[NewRunInput], msgspec.Meta(min_length=1, max_length=MOST_RUNS)]
+
+
+class StopInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How a run is to be stopped."""
+
+    mode: StopMode = StopMode.COOPERATIVE
+    grace_s: Annotated[
+        float,
+        msgspec.Meta(
+            description="seconds until a stopping run is killed", ge=0, le=LONGEST_GRACE_S
+        ),
+    ] = 30.0
+
+
+class FireInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is laid over the arguments of a trigger's actions."""
+
+    arguments: JsonMap = {}
+
+
+class RunErrorResource(msgspec.Struct, kw_only=True):
+    """Why a run did not succeed, or waits for an operator."""
+
+    type: str
+    message: str
+    traceback: str | None
+    exit_code: int | None
+
+
+class RunResource(msgspec.Struct, kw_only=True):
+    """A run."""
+
+    id: int
+    job: str
+    group: str
+    trigger: str | None
+    slot: datetime | None
+    state: RunState
+    attempt: int
+    previous_run_id: int | None
+    chain_id: Annotated[int, msgspec.Meta(description="first run of its chain of attempts")]
+    arguments: JsonMap
+    result: Any
+    error: RunErrorResource | None
+    progress: Any
+    node: str | None
+    unique_key: str | None
+    trace_id: str
+    created_at: datetime
+    due_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class LogLineResource(msgspec.Struct, kw_only=True):
+    """One line of a run's log."""
+
+    seq: int
+    at: datetime
+    stream: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["stdout", "stderr", "log"]})]
+    level: str | None
+    text: str
+
+
+def read_start(raw: object, group: str, job: str) -> NewRun:
+    """The run that a request wants of a job.
+
+    Raises:
+        InvalidInput
+    """
+
+    def build(given: StartInput) -> NewRun:
+        faults = Faults()
+        new = _new_run(faults, given, group, job, "")
+        faults.raise_any()
+        return new
+
+    return read_value(raw, StartInput, build, stand_in={})
+
+
+def read_new_runs(raw: object, group: str) -> list[NewRun]:
+    """The runs that a request wants, in its order.
+
+    Args:
+        group: of those that name none.
+    Raises:
+        InvalidInput
+    """
+
+    def build(given: NewRunsInput) -> list[NewRun]:
+        faults = Faults()
+        runs = []
+        for index, each in enumerate(given.runs):
+            where = f"runs[{index}]."
+            faults.attempt(partial(check_name, each.job, where + "job"), None)
+            if each.group is not None:
+                faults.attempt(partial(check_name, each.group, where + "group"), None)
+            owner = group if each.group is None else each.group
+            runs.append(_new_run(faults, each, owner, each.job, where))
+        faults.raise_any()
+        return runs
+
+    return read_value(raw, NewRunsInput, build, stand_in={"runs": [{"job": "x"}]})
+
+
+def read_stop(raw: object) -> StopInput:
+    """How a run is to be stopped.
+
+    Raises:
+        InvalidInput
+    """
+
+    def build(given: StopInput) -> StopInput:
+        problems = seconds_problem(given.grace_s, "grace_s", zero=True, maximum=LONGEST_GRACE_S)
+        if found := tuple(problems):
+            raise InvalidInput(*found)
+        return given
+
+    return read_value(raw, StopInput, build, stand_in={})
+
+
+def read_fire(raw: object) -> JsonMap:
+    """The arguments for the actions of a trigger that is fired.
+
+    Raises:
+        InvalidInput
+    """
+    return read_value(raw, FireInput, lambda given: given.arguments, stand_in={})
+
+
+def run_resource(run: Run) -> RunResource:
+    """The wire form of a run."""
+    error = run.error
+    return RunResource(
+        id=run.id,
+        job=run.job,
+        group=run.group,
+        trigger=run.trigger,
+        slot=run.slot,
+        state=run.state,
+        attempt=run.attempt,
+        previous_run_id=run.previous_run_id,
+        chain_id=run.chain_id,
+        arguments=dict(run.arguments),
+        result=run.result,
+        error=None
+        if error is None
+        else RunErrorResource(
+            type=error.type,
+            message=error.message,
+            traceback=error.traceback,
+            exit_code=error.exit_code,
+        ),
+        progress=run.progress,
+        node=run.node,
+        unique_key=run.unique_key,
+        trace_id=run.trace_id,
+        created_at=run.created_at,
+        due_at=run.due_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+    )
+
+
+def log_line_resource(line: LogLine) -> LogLineResource:
+    """The wire form of a line of a log."""
+    return LogLineResource(
+        seq=line.seq, at=line.at, stream=line.stream, level=line.level, text=line.text
+    )
+
+
+def _new_run(
+    faults: Faults, given: StartInput | NewRunInput, group: str, job: str, where: str
+) -> NewRun:
+    due_at = None
+    if given.due_at is not None:
+        due_at = faults.attempt(lambda: instant(given.due_at, where + "due_at"), None)
+    if given.unique_key is not None:
+        faults.attempt(lambda: _check_key(given.unique_key, where + "unique_key"), None)
+    return NewRun(
+        job=job, group=group, arguments=given.arguments, due_at=due_at, unique_key=given.unique_key
+    )
+
+
+def _check_key(key: str | None, field: str) -> None:
+    if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+        reason = f"is not a key of 1 to {MAX_KEY} printable characters"
+        raise invalid(field, reason, "null: no key")

@@ -1,0 +1,116 @@
+"""Slots on the wire: those of a trigger, and the preview of a cron text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+from callboard.domain.describe import describe, warnings
+from callboard.domain.ledger import Decision, SkipReason
+from callboard.domain.schedule import Cron, next_slot, schedule_from_json, slot_local, slot_marks
+from callboard.domain.slot import SlotView
+from callboard_service.wire.triggers import check_dialect
+
+MOST_PREVIEWED: Final = 1000
+
+LocalTime: TypeAlias = Annotated[
+    datetime, msgspec.Meta(description="the same instant on the clocks of the trigger's zone")
+]
+
+
+class SlotResource(msgspec.Struct, kw_only=True):
+    """A slot of a trigger, or a stretch of skipped ones."""
+
+    slot: datetime
+    local: LocalTime
+    decision: Decision
+    reason: SkipReason | None
+    fired_at: datetime | None
+    run_ids: list[int]
+    marks: list[str]
+    until: Annotated[datetime | None, msgspec.Meta(description="last slot of a stretch")]
+    count: Annotated[int, msgspec.Meta(description="slots in the stretch")]
+
+
+class PreviewedSlot(msgspec.Struct, kw_only=True):
+    """A slot of a cron text."""
+
+    slot: datetime
+    local: LocalTime
+    marks: list[str]
+
+
+class CronPreview(msgspec.Struct, kw_only=True):
+    """What a cron text means."""
+
+    description: str
+    warnings: list[str]
+    slots: list[PreviewedSlot]
+    gap: Annotated[Literal["run", "skip"], msgspec.Meta(description="the policy in force")]
+    fold: Annotated[Literal["first", "both"], msgspec.Meta(description="the policy in force")]
+
+
+def slot_resource(view: SlotView) -> SlotResource:
+    """The wire form of a slot."""
+    return SlotResource(
+        slot=view.slot,
+        local=view.local,
+        decision=view.decision,
+        reason=view.reason,
+        fired_at=view.fired_at,
+        run_ids=list(view.run_ids),
+        marks=list(view.marks),
+        until=view.until,
+        count=view.count,
+    )
+
+
+def preview_cron(
+    *,
+    expression: str,
+    dialect: str = "vixie",
+    zone: str = "UTC",
+    gap: str | None = None,
+    fold: str | None = None,
+    after: datetime,
+    count: int = 10,
+) -> CronPreview:
+    """The meaning of a cron text, and its first `count` slots strictly after an instant.
+
+    Raises:
+        InvalidInput: on `expression`, `dialect`, `zone`, `gap`, `fold`.
+        NotSupportedYet: on `dialect`.
+    """
+    check_dialect(dialect, "dialect")
+    given = {
+        "kind": "cron",
+        "expression": expression,
+        "dialect": dialect,
+        "zone": zone,
+        "gap": gap,
+        "fold": fold,
+    }
+    schedule = schedule_from_json({k: v for k, v in given.items() if v is not None})
+    assert isinstance(schedule, Cron)
+    assert schedule.gap is not None
+    assert schedule.fold is not None
+    return CronPreview(
+        description=describe(schedule),
+        warnings=list(warnings(schedule, after=after)),
+        slots=list(_slots(schedule, after, count)),
+        gap=schedule.gap,
+        fold=schedule.fold,
+    )
+
+
+def _slots(schedule: Cron, after: datetime, count: int) -> Iterator[PreviewedSlot]:
+    slot = next_slot(schedule, after=after, anchor=after)
+    while slot is not None and count > 0:
+        yield PreviewedSlot(
+            slot=slot, local=slot_local(schedule, slot), marks=list(slot_marks(schedule, slot))
+        )
+        count -= 1
+        slot = next_slot(schedule, after=slot, anchor=after)

@@ -1,0 +1,282 @@
+"""Triggers on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from callboard.domain.names import DEFAULT_GROUP
+from callboard.domain.schedule import (
+    OnDemand,
+    Schedule,
+    patched_schedule,
+    schedule_from_json,
+    schedule_to_json,
+)
+from callboard.domain.trigger import (
+    MAX_ACTIONS,
+    Action,
+    Coalesce,
+    MisfirePolicy,
+    MisfirePolicyName,
+    OverlapPolicy,
+    OverlapPolicyName,
+    Trigger,
+    TriggerState,
+)
+from callboard.errors import InvalidInput, NotSupportedYet
+from callboard_service.wire.fields import Faults, read_value
+from callboard_service.wire.patch import merge_patch
+from callboard_service.wire.shapes import Instant, JsonMap, Name, instant
+
+LATER_DIALECTS: Final = ("quartz", "aws", "spring")
+_STAND_IN: Final = {"name": "x", "schedule": {"kind": "on_demand"}, "actions": [{"job": "x"}]}
+
+
+class CronSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="cron"
+):
+    """Slots at the wall times of a zone that a cron text matches."""
+
+    expression: Annotated[str, msgspec.Meta(examples=["0 2 * * *"])]
+    dialect: Literal["vixie"] = "vixie"
+    zone: str = "UTC"
+    gap: Literal["run", "skip"] | None = None
+    fold: Literal["first", "both"] | None = None
+
+
+class IntervalSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="interval"
+):
+    """Slots at a fixed rate."""
+
+    every_s: Annotated[float, msgspec.Meta(ge=0.1)]
+    anchor_at: Instant | None = None
+
+
+class AtSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="at"
+):
+    """One slot."""
+
+    at: Instant
+
+
+class OnDemandSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="on_demand"
+):
+    """No slots: somebody fires it."""
+
+
+SCHEDULES: Final = (CronSchedule, IntervalSchedule, AtSchedule, OnDemandSchedule)
+"""The kinds of schedule, for the document of the API; `schedule_from_json` reads them."""
+
+ScheduleDocument: TypeAlias = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        description="when the slots are; `kind` says which of the forms it is",
+        extra_json_schema={
+            "oneOf": [{"$ref": f"#/components/schemas/{each.__name__}"} for each in SCHEDULES]
+        },
+    ),
+]
+
+
+class ActionDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One job that a trigger starts, and the arguments it gives it."""
+
+    job: Name
+    arguments: JsonMap = {}
+
+
+class Misfire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The answer to slots that are late by more than the grace."""
+
+    policy: MisfirePolicyName = MisfirePolicyName.FIRE_ONCE
+    coalesce: Coalesce = Coalesce.LATEST
+    grace_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    window_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    cap: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+
+
+class Overlap(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The answer to a slot that comes while runs of the trigger are live."""
+
+    policy: OverlapPolicyName = OverlapPolicyName.ALLOW
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+
+
+class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The definition of a trigger."""
+
+    name: Name
+    group: Name | None = None
+    schedule: ScheduleDocument
+    actions: Annotated[list[ActionDocument], msgspec.Meta(min_length=1, max_length=MAX_ACTIONS)]
+    description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    misfire: Misfire = msgspec.field(default_factory=Misfire)
+    overlap: Overlap = msgspec.field(default_factory=Overlap)
+    start_at: Instant | None = None
+    end_at: Instant | None = None
+    max_firings: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+    jitter_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    start_on_create: Annotated[
+        bool, msgspec.Meta(description="false: stored, not activated; counts at creation only")
+    ] = True
+
+
+class TriggerResource(msgspec.Struct, kw_only=True):
+    """A stored trigger."""
+
+    name: str
+    group: str
+    schedule: ScheduleDocument
+    actions: list[ActionDocument]
+    description: str
+    state: TriggerState
+    reason: Annotated[str | None, msgspec.Meta(description="why it is parked")]
+    misfire: Misfire
+    overlap: Overlap
+    start_at: datetime | None
+    end_at: datetime | None
+    max_firings: int | None
+    jitter_s: float
+    next_slot: datetime | None
+    last_slot: datetime | None
+    firings: int
+    generation: Annotated[int, msgspec.Meta(description="counts the changes of the timing")]
+    version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+def read_trigger(
+    raw: object, check: Callable[[TriggerInput], None] | None = None
+) -> tuple[Trigger, bool]:
+    """The trigger that a request describes, and whether it is to be active once created.
+
+    Args:
+        check: raises InvalidInput for more that is wrong with it.
+    Raises:
+        InvalidInput, NotSupportedYet
+    """
+
+    def build(given: TriggerInput) -> tuple[Trigger, bool]:
+        if check is not None:
+            check(given)
+        return _trigger_of(given), given.start_on_create
+
+    return read_value(raw, TriggerInput, build, stand_in=_STAND_IN)
+
+
+def patched_trigger(trigger: Trigger, patch: object) -> object:
+    """The request that `trigger` would be after a merge patch; to be read and checked as one."""
+    if not isinstance(patch, dict):
+        return patch
+    rest = {name: value for name, value in patch.items() if name != "schedule"}
+    document = merge_patch(trigger_document(trigger), rest)
+    if "schedule" in patch:
+        document["schedule"] = _patched_schedule(trigger.schedule, patch["schedule"])
+    return document
+
+
+def trigger_document(trigger: Trigger) -> dict[str, Any]:
+    """The part of a trigger that clients write, as a request would have it."""
+    document = msgspec.to_builtins(trigger_resource(trigger), enc_hook=dict)
+    written = (name for name in TriggerInput.__struct_fields__ if name != "start_on_create")
+    return {name: document[name] for name in written}
+
+
+def trigger_resource(trigger: Trigger) -> TriggerResource:
+    """The wire form of a stored trigger."""
+    return TriggerResource(
+        name=trigger.name,
+        group=trigger.group,
+        schedule=schedule_to_json(trigger.schedule),
+        actions=[
+            ActionDocument(job=action.job, arguments=dict(action.arguments))
+            for action in trigger.actions
+        ],
+        description=trigger.description,
+        state=trigger.state,
+        reason=trigger.reason,
+        misfire=Misfire(
+            policy=trigger.misfire.policy,
+            coalesce=trigger.misfire.coalesce,
+            grace_s=trigger.misfire.grace_s,
+            window_s=trigger.misfire.window_s,
+            cap=trigger.misfire.cap,
+        ),
+        overlap=Overlap(policy=trigger.overlap.policy, limit=trigger.overlap.limit),
+        start_at=trigger.start_at,
+        end_at=trigger.end_at,
+        max_firings=trigger.max_firings,
+        jitter_s=trigger.jitter_s,
+        next_slot=trigger.next_slot,
+        last_slot=trigger.last_slot,
+        firings=trigger.firings,
+        generation=trigger.generation,
+        version=trigger.version,
+        created_at=trigger.created_at,
+        updated_at=trigger.updated_at,
+    )
+
+
+def check_dialect(dialect: object, field: str) -> None:
+    """Raise NotSupportedYet for a dialect that a later release brings."""
+    if dialect in LATER_DIALECTS:
+        raise NotSupportedYet(field, f"the dialect {dialect!r}")
+
+
+def _trigger_of(given: TriggerInput) -> Trigger:
+    faults = Faults()
+    instead: Schedule = OnDemand()
+    schedule = faults.attempt(lambda: _schedule_of(given.schedule), instead, under="schedule")
+    start_at = faults.attempt(lambda: instant(given.start_at, "start_at"), None)
+    end_at = faults.attempt(lambda: instant(given.end_at, "end_at"), None)
+    trigger = faults.attempt(lambda: _made(given, schedule, start_at, end_at), _NOTHING)
+    faults.raise_any()
+    return trigger
+
+
+def _made(
+    given: TriggerInput, schedule: Schedule, start_at: datetime | None, end_at: datetime | None
+) -> Trigger:
+    return Trigger(
+        name=given.name,
+        group=given.group if given.group is not None else DEFAULT_GROUP,
+        schedule=schedule,
+        actions=tuple(Action(job=each.job, arguments=each.arguments) for each in given.actions),
+        description=given.description,
+        misfire=MisfirePolicy(
+            policy=given.misfire.policy,
+            coalesce=given.misfire.coalesce,
+            grace_s=given.misfire.grace_s,
+            window_s=given.misfire.window_s,
+            cap=given.misfire.cap,
+        ),
+        overlap=OverlapPolicy(policy=given.overlap.policy, limit=given.overlap.limit),
+        start_at=start_at,
+        end_at=end_at,
+        max_firings=given.max_firings,
+        jitter_s=given.jitter_s,
+    )
+
+
+def _schedule_of(document: dict[str, Any]) -> Schedule:
+    check_dialect(document.get("dialect"), "dialect")
+    return schedule_from_json(document)
+
+
+def _patched_schedule(schedule: Schedule, patch: object) -> object:
+    """The patched schedule's document; a patch that makes no schedule as it is, to be refused."""
+    try:
+        return schedule_to_json(patched_schedule(schedule, patch))
+    except (InvalidInput, NotSupportedYet):
+        return merge_patch(schedule_to_json(schedule), patch)
+
+
+_NOTHING: Final = Trigger(name="x", schedule=OnDemand(), actions=(Action(job="x"),))
