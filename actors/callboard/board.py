@@ -362,6 +362,7 @@ class Callboard(Operations):
             job_store=supervisor.child("job_store"),
             publish=supervisor.publish,
             node=self._node,
+            registered=self._registered,
             lease=self.config.lease,
             clock=self.clock,
         )

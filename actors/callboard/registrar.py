@@ -76,16 +76,21 @@ class Registrar(AsyncioActor):
         job_store: pykka.ActorRef[Any],
         publish: Publish,
         node: Node,
+        registered: Callable[[], Node | None],
         lease: timedelta,
         clock: Clock,
     ) -> None:
+        """Args:
+        node: this process, not registered yet.
+        registered: its registration by an earlier life of this actor.
+        """
         super().__init__(clock=clock)
         self._job_store = job_store
         self._publish = publish
         self._candidate = node
         self._lease = lease
-        self._node: Node | None = None
-        self._renewed_at = 0.0
+        self._node = registered()
+        self._renewed_at = clock.monotonic()
         self._refused_at: float | None = None
 
     def on_start(self) -> None:

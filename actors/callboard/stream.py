@@ -84,6 +84,9 @@ class Stream(AsyncioActor):
         for subscription in self._given:
             subscription.close()
 
+    def on_failure(self, *_: object) -> None:
+        self.on_stop()  # they may resume where they were
+
     def on_receive(self, message: Inbox) -> Any:
         match message:
             case Committed():

@@ -271,3 +271,35 @@ async def test_the_log_of_a_rescued_run_goes_on_where_it_was(
     await clock.advance(20)
     lines = await two.read_log(run.id)
     assert [(line.seq, line.text) for line in lines] == [(1, "here I am"), (2, "here I am")]
+
+
+@pytest.mark.parametrize(
+    "name", ["job_store", "stream", "registrar", "rescuer", "pruner", "executor", "scheduler"]
+)
+async def test_a12_a_board_goes_on_after_any_of_its_actors_crashed(
+    open_board, clock: VirtualClock, name: str
+):
+    board = await open_board(**SHORT)
+    await board.define(nap)
+    epoch = board.health().epoch
+    board._actors[name]._actor_weakref().spawn(broken(), name="broken")
+    await clock.advance(30)
+    assert board.health().is_ready
+    assert board.health().epoch == epoch
+    run = await board.start(nap)
+    assert (await meanwhile(clock, run.wait())).state is RunState.SUCCEEDED
+
+
+async def test_an_actor_that_keeps_crashing_closes_the_board_with_the_reason(
+    open_board, clock: VirtualClock
+):
+    board = await open_board(**SHORT)
+    for _ in range(8):
+        actor = board._actors["scheduler"]._actor_weakref()
+        if board.health().reasons:
+            break
+        actor.spawn(broken(), name="broken")
+        await clock.advance(2.5)
+    failure = await meanwhile(clock, board.failure())
+    assert "Scheduler" in str(failure)
+    assert not board.health().is_ready

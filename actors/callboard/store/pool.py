@@ -75,8 +75,6 @@ class Pool(Protocol):
 class OwnPool:
     """Connections of our own."""
 
-    begin = BEGIN
-
     def __init__(
         self, address: Address, *, deadline_s: float, statement_cache_size: int | None = None
     ) -> None:
@@ -87,6 +85,10 @@ class OwnPool:
         self._cache_size = statement_cache_size
         self._writer: asyncpg.Pool[Any] | None = None
         self._readers: asyncpg.Pool[Any] | None = None
+
+    @property
+    def begin(self) -> str:
+        return _bounded_begin(self._deadline_s) if self._is_pooled else BEGIN
 
     @property
     def _is_pooled(self) -> bool:
@@ -170,11 +172,7 @@ class HostPool:
 
     @property
     def begin(self) -> str:
-        deadline_ms = round(self._deadline_s * 1000)
-        return (
-            f"{BEGIN}; set local statement_timeout = {deadline_ms};"
-            f" set local idle_in_transaction_session_timeout = {deadline_ms}"
-        )
+        return _bounded_begin(self._deadline_s)
 
     async def open(self) -> None:
         size = self._pool.get_max_size()
@@ -190,6 +188,15 @@ class HostPool:
 
     reader = writer
     listener = writer
+
+
+def _bounded_begin(deadline_s: float) -> str:
+    """BEGIN with the deadlines that our own sessions have, for this transaction alone."""
+    deadline_ms = round(deadline_s * 1000)
+    return (
+        f"{BEGIN}; set local statement_timeout = {deadline_ms};"
+        f" set local idle_in_transaction_session_timeout = {deadline_ms}"
+    )
 
 
 @asynccontextmanager

@@ -6,7 +6,8 @@ returns runs returns RUN_COLUMNS in this order (a test holds the files against i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from callboard.domain.trigger import (
     Trigger,
     TriggerState,
 )
+from callboard.errors import StoreError, UsageError
 from callboard.events import EventBatch, EventRecord
 from callboard.store.contract import IdempotencyRecord, LogLine, Node
 from callboard.store.postgres_json import from_json
@@ -100,8 +102,23 @@ def _instant(value: Any) -> Any:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
+@contextmanager
+def _reading(kind: str, row: Row) -> Iterator[None]:
+    """A block in which what cannot be read is the store's fault, not the caller's."""
+    try:
+        yield
+    except (UsageError, KeyError, TypeError, ValueError) as error:
+        name = f"{kind} {row['name']!r} of group {row['group_name']!r}"
+        raise StoreError(f"this release cannot read the stored {name}: {error}") from error
+
+
 def job_from_row(row: Row) -> Job:
     """The job in a row of get_job and its like."""
+    with _reading("job", row):
+        return _job(row)
+
+
+def _job(row: Row) -> Job:
     retry = from_json(row["retry"])
     return Job(
         name=row["name"],
@@ -125,6 +142,11 @@ def job_from_row(row: Row) -> Job:
 
 def trigger_from_row(row: Row) -> Trigger:
     """The trigger in a row of get_trigger and its like."""
+    with _reading("trigger", row):
+        return _trigger(row)
+
+
+def _trigger(row: Row) -> Trigger:
     misfire, overlap = from_json(row["misfire"]), from_json(row["overlap"])
     return Trigger(
         name=row["name"],
