@@ -1,24 +1,49 @@
-PYTHON ?= python3
+# Any of them may be given: make test PYTHON=python3.12 VENV=.venv-312
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && exit; \
+	done; echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+# What is installed, and for what; each is older than pyproject.toml when that has changed.
+RUNS   := $(VENV)/.runs
+TESTED := $(VENV)/.tested
+SLOW   := $(VENV)/.slow
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check bench clean
+.PHONY: help run check test test-all wheel bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /	/' | expand -t 12
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -U 'pip>=25.1'
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[all]' --group test --group check --group package
+$(RUNS): pyproject.toml
+	@found=$$($(PYTHON) --version 2>&1) || found="not there"; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Callboard needs Python 3.11 or newer; $(PYTHON) is $$found." >&2; \
+		echo "Name another one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: it lacks venv or ensurepip" >&2; \
+		echo "(Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Installing Callboard in $(VENV), with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -U 'pip>=25.1'
+	@$(PIP) -e '.[all]'
 	@touch $@
 
-run: $(STAMP) ## the service on its embedded PostgreSQL, with the examples scheduled
-	$(BIN)/python examples/run.py
+$(TESTED): $(RUNS)
+	@echo "Installing what the checks and the tests need"
+	@$(PIP) --group test --group check --group package
+	@touch $@
 
-check: $(STAMP) ## format, lint, types, import contracts
+$(SLOW): $(TESTED)
+	@$(PIP) --group slow
+	@touch $@
+
+run: $(RUNS) ## the service on its embedded PostgreSQL, with the examples scheduled
+	@$(BIN)/python examples/run.py
+
+check: $(TESTED) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,13 +53,17 @@ test: check ## the checks and the suite, then the suite's core on the installed 
 	$(BIN)/python -m pytest -q
 	$(BIN)/python tests/packaging/run_on_wheel.py
 
-test-all: $(STAMP) ## every suite, the slow ones included
-	$(BIN)/python -m pip install -q --disable-pip-version-check --group slow
+test-all: check $(SLOW) ## the same with the slow suites
 	$(BIN)/python -m pytest -q -m "slow or not slow"
 	$(BIN)/python tests/packaging/run_on_wheel.py
 
-bench: $(STAMP) ## workloads W1-W4 against the peers that are installed, one table
+wheel: $(TESTED) ## build the wheel and the source distribution in dist/
+	$(BIN)/python -m build -q --no-isolation --outdir dist
+
+bench: $(RUNS) ## workloads W1-W4 against the peers that are installed, one table
 	$(BIN)/python -m benchmarks
 
-clean: ## remove what the targets made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove what the targets made; the data of `make run` stays
+	rm -rf $(VENV) .venv-wheel-* build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find actors service sql tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

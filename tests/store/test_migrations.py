@@ -14,7 +14,7 @@ import callboard_sql
 from callboard.errors import SchemaMismatch
 from callboard.store.migrate import migrate, verify
 from callboard_sql import migrations
-from support.postgres_store import connected, opened, seen
+from support.postgres_store import connected, opened, seen, someone_waits
 
 SCHEMA = Path(callboard_sql.__path__[0], "schema.sql").read_text("utf-8")
 LABELS = [f"{migration.version:04}_{migration.name}" for migration in migrations()]
@@ -116,18 +116,9 @@ async def test_a_second_starter_waits_for_the_first_and_finds_the_work_done(
             "insert into callboard.schema_migration (version, name) values (1, 'expand_core')"
         )
         waiting = asyncio.ensure_future(migrate(second))
-        await _until_someone_waits_for_a_lock(postgres_dsn)
+        await seen(lambda: someone_waits(postgres_dsn))
         await transaction.commit()
         assert await waiting == []
-
-
-async def _until_someone_waits_for_a_lock(dsn: str) -> None:
-    statement = (
-        "select count(*) from pg_stat_activity"
-        " where datname = current_database() and wait_event_type = 'Lock'"
-    )
-    async with connected(dsn) as connection:
-        await seen(lambda: connection.fetchval(statement))
 
 
 async def test_a_failed_migration_leaves_nothing(

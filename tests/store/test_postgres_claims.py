@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 from callboard.clock import SystemClock
-from callboard.domain.states import ON_NODE
+from callboard.domain.run import Run
+from callboard.domain.states import ON_NODE, RunState
 from callboard.store.contract import RunFilter, Store
 from support.factories import (
     claimed_runs,
     make_end,
+    running_run,
     stored_job,
     stored_node,
     stored_runs,
+    the_run,
 )
-from support.postgres_store import connected, opened
+from support.postgres_store import connected, opened, seen, someone_waits
 
 FILL = """
     insert into callboard.live_run (
@@ -125,3 +129,50 @@ async def test_without_a_given_clock_the_databases_decides(postgres_dsn: str) ->
         assert claimed.id == run.id
         assert claimed.started_at is not None
         assert claimed.started_at >= now
+
+
+async def test_an_end_that_waits_for_the_rescuer_comes_too_late(postgres_dsn: str) -> None:
+    """H05: one winner, by the epoch that the run has when the lock is given."""
+    async with opened(postgres_dsn) as worker, opened(postgres_dsn) as rescuer:
+        job, node = await stored_job(worker), await stored_node(worker)
+        held = await running_run(worker, job, node)
+        async with rescuer.begin() as tx:
+            [locked] = (await tx.lock_runs([held.id])).values()
+            await tx.update_runs([replace(locked, state=RunState.QUEUED, node=None, epoch=None)])
+            ending = asyncio.ensure_future(_end(worker, held))
+            await seen(lambda: someone_waits(postgres_dsn))
+        assert await ending == []
+        assert (await the_run(worker, held.id)).state is RunState.QUEUED
+
+
+async def test_of_two_ends_at_once_one_counts(postgres_dsn: str) -> None:
+    async with opened(postgres_dsn) as one, opened(postgres_dsn) as two:
+        job, node = await stored_job(one), await stored_node(one)
+        held = await running_run(one, job, node)
+        async with one.begin() as tx:
+            first = await tx.end_runs([make_end(held)])
+            second = asyncio.ensure_future(_end(two, held, RunState.FAILED))
+            await seen(lambda: someone_waits(postgres_dsn))
+        assert (len(first), await second) == (1, [])
+        assert (await the_run(one, held.id)).state is RunState.SUCCEEDED
+
+
+async def test_who_locks_a_run_while_it_ends_gets_it_from_the_history(postgres_dsn: str) -> None:
+    async with opened(postgres_dsn) as one, opened(postgres_dsn) as two:
+        job, node = await stored_job(one), await stored_node(one)
+        held = await running_run(one, job, node)
+
+        async def lock() -> dict[int, Run]:
+            async with two.begin() as tx:
+                return await tx.lock_runs([held.id])
+
+        async with one.begin() as tx:
+            await tx.end_runs([make_end(held)])
+            locking = asyncio.ensure_future(lock())
+            await seen(lambda: someone_waits(postgres_dsn))
+        assert (await locking)[held.id].state is RunState.SUCCEEDED
+
+
+async def _end(store: Store, run: Run, state: RunState = RunState.SUCCEEDED) -> list[Run]:
+    async with store.begin() as tx:
+        return await tx.end_runs([make_end(run, state)])

@@ -16,7 +16,7 @@ from callboard.errors import LedgerConflict, SchemaMismatch, StoreError, StoreUn
 from callboard.store.contract import JobFilter, Store
 from callboard.store.statements import TransactionConflict, translated
 from support.factories import make_entry, make_job, stored_job, stored_trigger
-from support.postgres_store import SHORT_S, connected, kill_backends, opened, seen
+from support.postgres_store import SHORT_S, connected, kill_backends, opened, seen, someone_waits
 
 
 @pytest.mark.parametrize(
@@ -168,22 +168,12 @@ async def test_a_statement_cancelled_while_it_waits_leaves_the_store_usable(
                 await tx.lock_jobs([(job.group, job.name)])
 
         task = asyncio.ensure_future(work())
-        await seen(lambda: _someone_waits(postgres_dsn))
+        await seen(lambda: someone_waits(postgres_dsn))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await stored_job(store, "next")
         await transaction.rollback()
-
-
-async def _someone_waits(dsn: str) -> bool:
-    async with connected(dsn) as connection:
-        return bool(
-            await connection.fetchval(
-                "select count(*) from pg_stat_activity"
-                " where datname = current_database() and wait_event_type = 'Lock'"
-            )
-        )
 
 
 async def test_a_statement_that_waits_for_a_lock_has_a_deadline(postgres_dsn: str) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from callboard.domain.job import OnCrash
 from callboard.domain.ledger import Decision, SkipReason
-from callboard.domain.run import StopMode
+from callboard.domain.run import MAX_RUN_ID, StopMode
 from callboard.domain.states import ENDED, LIVE, RunState, may_become
 from callboard.domain.trigger import TriggerState
+from callboard.errors import StoreError
 from callboard.store.postgres_ids import BLOCK
 from support.factories import (
     claimed_runs,
@@ -21,6 +22,7 @@ from support.factories import (
     stored_job,
     stored_node,
     stored_runs,
+    stored_trigger,
 )
 from support.postgres_store import connected, opened
 
@@ -88,6 +90,22 @@ async def test_the_sequence_counts_in_blocks(postgres_dsn: str) -> None:
         first = await connection.fetchval("select nextval('callboard.run_id_block')")
         second = await connection.fetchval("select nextval('callboard.run_id_block')")
         assert second - first == BLOCK
+
+
+async def test_run_ids_stay_exact_in_a_double(postgres_dsn: str) -> None:
+    async with opened(postgres_dsn), connected(postgres_dsn) as connection:
+        last = await connection.fetchval(
+            "select max_value from pg_sequences where sequencename = 'run_id_block'"
+        )
+        assert last + BLOCK - 1 <= MAX_RUN_ID
+
+
+async def test_a_definition_of_another_release_is_the_stores_fault(postgres_dsn: str) -> None:
+    async with opened(postgres_dsn) as store, connected(postgres_dsn) as connection:
+        trigger = await stored_trigger(store)
+        await connection.execute("""update callboard.trigger set schedule = '{"kind": "lunar"}'""")
+        with pytest.raises(StoreError, match="cannot read the stored trigger 'hourly'.*lunar"):
+            await store.get_trigger(trigger.group, trigger.name)
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["set", "lifted"])

@@ -19,7 +19,7 @@ RETURNING_RUNS = {
     "claim_limited_runs",
     "end_runs",
     "get_runs",
-    "get_runs_by_key",
+    "find_live_runs",
     "list_runs",
     "list_runs_of_chain",
     "list_runs_of_group",

@@ -64,3 +64,14 @@ async def seen(condition: Callable[[], Awaitable[Any]], *, within_s: float = 20.
     async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110 - another process decides when
             await asyncio.sleep(0.01)
+
+
+async def someone_waits(dsn: str) -> bool:
+    """Whether a statement in the database of `dsn` waits for a lock."""
+    async with connected(dsn) as connection:
+        return bool(
+            await connection.fetchval(
+                "select count(*) from pg_stat_activity"
+                " where datname = current_database() and wait_event_type = 'Lock'"
+            )
+        )

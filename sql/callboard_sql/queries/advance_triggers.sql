@@ -1,9 +1,10 @@
--- advance_triggers: move triggers on that nobody has changed since they were read.
+-- advance_triggers: move triggers on that nobody has changed since they were read, a hundred at
+--     most.
 -- takes positions int4[], ids int8[], generations int8[], states text[], next_slots timestamptz[]
 --     (these four: as they were read), new_states text[], reasons text[], new_next_slots
 --     timestamptz[], last_slots timestamptz[], firings int8[]
 -- returns position int4 (of those that moved)
--- index trigger_pkey
+-- index trigger_pkey, also where the planner thinks the table empty
 update callboard.trigger
 set
     state = plan.new_state,
@@ -19,6 +20,7 @@ from unnest(
     new_state, reason, new_next_slot, last_slot, firings
 )
 where trigger.id = plan.id
+    and trigger.id = any($2)
     and trigger.generation = plan.generation
     and trigger.state = plan.state
     and trigger.next_slot is not distinct from plan.next_slot

@@ -75,9 +75,8 @@ claimed as (
         node = holder.name,
         epoch = holder.epoch,
         started_at = holder.now
-    from chosen
-    cross join holder
-    where run.id = chosen.id
+    from holder
+    where run.id = any(array(select chosen.id from chosen))
     returning
         run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
         run.state, run.attempt, run.previous_run_id, run.chain_id,

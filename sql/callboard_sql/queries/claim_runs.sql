@@ -17,13 +17,10 @@ with holder as materialized (
         and node.lease_until > coalesce($3::timestamptz, now())
 ),
 waiting as materialized (
-    select exists (
-        select
-        from callboard.live_run as run
-        where run.state = 'queued'
-            and run.limited
-            and run.due_at <= coalesce($3::timestamptz, now())
-    ) as is_limited
+    select coalesce(min(run.due_at) <= coalesce($3::timestamptz, now()), false) as is_limited
+    from callboard.live_run as run
+    where run.state = 'queued'
+        and run.limited
 ),
 chosen as materialized (
     select run.id
@@ -44,9 +41,8 @@ claimed as (
         node = holder.name,
         epoch = holder.epoch,
         started_at = holder.now
-    from chosen
-    cross join holder
-    where run.id = chosen.id
+    from holder
+    where run.id = any(array(select chosen.id from chosen))
     returning
         run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
         run.state, run.attempt, run.previous_run_id, run.chain_id,

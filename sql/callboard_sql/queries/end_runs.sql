@@ -7,27 +7,42 @@
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz
--- index live_run_pkey
--- lock the runs; whoever comes second finds nothing to end
-with moved as (
-    delete from callboard.live_run as run
-    using unnest(
-        $1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]
-    ) as ending (id, epoch, state, result, error, ended_at)
-    where run.id = ending.id
-        and run.epoch is not distinct from ending.epoch
-        and (
-            ending.state = 'stopped'
-            or ending.state = 'failed' and run.state in ('running', 'stopping', 'lost')
-            or ending.state in ('succeeded', 'timed_out') and run.state in ('running', 'stopping')
-        )
-    returning
+-- index live_run_pkey. The limit keeps the planner from starting with live_run, which it may
+--     think empty
+-- lock the runs, in the given order; whoever comes second finds nothing to end
+with ending as materialized (
+    select
         run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
         run.attempt, run.previous_run_id, run.chain_id, run.arguments, run.progress, run.node,
         run.epoch, run.crashes, run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id,
         run.created_at, run.due_at, run.started_at,
-        ending.state, ending.result::jsonb as result, ending.error::jsonb as error,
-        ending.ended_at
+        given.state, given.result::jsonb as result, given.error::jsonb as error, given.ended_at
+    from unnest(
+        $1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]
+    ) as given (id, epoch, state, result, error, ended_at)
+    cross join lateral (
+        select
+            live.id, live.job, live.group_name, live.job_id, live.trigger, live.trigger_id,
+            live.slot, live.attempt, live.previous_run_id, live.chain_id, live.arguments,
+            live.progress, live.node, live.epoch, live.crashes, live.unique_key,
+            live.stop_mode, live.stop_grace_s, live.trace_id, live.created_at, live.due_at,
+            live.started_at
+        from callboard.live_run as live
+        where live.id = given.id
+            and live.epoch is not distinct from given.epoch
+            and (
+                given.state = 'stopped'
+                or given.state = 'failed' and live.state in ('running', 'stopping', 'lost')
+                or given.state in ('succeeded', 'timed_out')
+                and live.state in ('running', 'stopping')
+            )
+        limit 1
+        for update of live
+    ) as run
+),
+gone as (
+    delete from callboard.live_run
+    where id = any(array(select ending.id from ending))
 )
 insert into callboard.ended_run (
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
@@ -38,7 +53,7 @@ select
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
     chain_id, arguments, result, error, progress, node, epoch, crashes, unique_key, stop_mode,
     stop_grace_s, trace_id, created_at, due_at, started_at, ended_at
-from moved
+from ending
 returning
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
     chain_id, arguments::text as arguments, result::text as result, error::text as error,

@@ -3,17 +3,20 @@
 -- returns is_due bool
 -- index live_run_free_idx, live_run_limited_due_idx
 select
-    exists (
-        select
-        from callboard.live_run as run
-        where run.state = 'queued'
-            and not run.limited
-            and run.due_at <= coalesce($1::timestamptz, now())
-    )
-    or exists (
-        select
-        from callboard.live_run as run
-        where run.state = 'queued'
-            and run.limited
-            and run.due_at <= coalesce($1::timestamptz, now())
+    coalesce(
+        least(
+            (
+                select min(run.due_at)
+                from callboard.live_run as run
+                where run.state = 'queued'
+                    and not run.limited
+            ),
+            (
+                select min(run.due_at)
+                from callboard.live_run as run
+                where run.state = 'queued'
+                    and run.limited
+            )
+        ) <= coalesce($1::timestamptz, now()),
+        false
     ) as is_due;

@@ -22,25 +22,29 @@ from (
             run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
             run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
             run.started_at, null::timestamptz as ended_at
-        from callboard.live_run as run
-        where run.job_id = any(
-                array(
-                    select job.id
-                    from callboard.job
-                    where job.name = $7
-                        and job.group_name >= coalesce($6::text, '')
-                        and job.group_name <= coalesce($6::text, chr(1114111))
-                )
-            )
-            and run.state = 'queued'
-            and ($1::text[] is null or 'queued' = any($1))
-            and ($8::text is null or run.trigger = $8)
-            and ($9::int8 is null or run.chain_id = $9)
-            and ($2::timestamptz is null or run.created_at >= $2)
-            and ($3::timestamptz is null or run.created_at < $3)
-            and run.id < coalesce($4::int8, 9007199254740992)
-        order by run.id desc
-        limit $5::int8
+        from callboard.job
+        cross join lateral (
+            select
+                run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id,
+                run.slot, run.state, run.attempt, run.previous_run_id, run.chain_id,
+                run.arguments, run.error, run.progress, run.node, run.epoch, run.crashes,
+                run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at,
+                run.due_at, run.started_at
+            from callboard.live_run as run
+            where run.job_id = job.id
+                and run.state = 'queued'
+                and ($1::text[] is null or 'queued' = any($1))
+                and ($8::text is null or run.trigger = $8)
+                and ($9::int8 is null or run.chain_id = $9)
+                and ($2::timestamptz is null or run.created_at >= $2)
+                and ($3::timestamptz is null or run.created_at < $3)
+                and run.id < coalesce($4::int8, 9007199254740992)
+            order by run.id desc
+            limit $5::int8
+        ) as run
+        where job.name = $7
+            and job.group_name >= coalesce($6::text, '')
+            and job.group_name <= coalesce($6::text, chr(1114111))
     )
     union all
     (
@@ -52,17 +56,27 @@ from (
             run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
             run.started_at, null::timestamptz as ended_at
         from callboard.live_run as run
-        where run.job = $7
-            and run.state <> 'queued'
-            and ($1::text[] is null or run.state = any($1))
-            and ($6::text is null or run.group_name = $6)
-            and ($8::text is null or run.trigger = $8)
-            and ($9::int8 is null or run.chain_id = $9)
-            and ($2::timestamptz is null or run.created_at >= $2)
-            and ($3::timestamptz is null or run.created_at < $3)
-            and run.id < coalesce($4::int8, 9007199254740992)
-        order by run.id desc
-        limit $5::int8
+        where run.id = any(
+            array(
+                select begun.id
+                from (
+                    select run.id
+                    from callboard.live_run as run
+                    where run.state <> 'queued'
+                        and run.job = $7
+                        and ($1::text[] is null or run.state = any($1))
+                        and ($6::text is null or run.group_name = $6)
+                        and ($8::text is null or run.trigger = $8)
+                        and ($9::int8 is null or run.chain_id = $9)
+                        and ($2::timestamptz is null or run.created_at >= $2)
+                        and ($3::timestamptz is null or run.created_at < $3)
+                        and run.id < coalesce($4::int8, 9007199254740992)
+                    offset 0
+                ) as begun
+                order by begun.id desc
+                limit $5::int8
+            )
+        )
     )
     union all
     (

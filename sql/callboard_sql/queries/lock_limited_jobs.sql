@@ -10,7 +10,7 @@ with recursive waiting as (
         from callboard.live_run as run
         where run.state = 'queued'
             and run.limited
-        order by run.job_id
+        order by run.job_id, run.due_at, run.id
         limit 1
     )
     union all
@@ -20,7 +20,7 @@ with recursive waiting as (
         where run.state = 'queued'
             and run.limited
             and run.job_id > waiting.job_id
-        order by run.job_id
+        order by run.job_id, run.due_at, run.id
         limit 1
     )
     from waiting
@@ -29,15 +29,21 @@ with recursive waiting as (
 open as materialized (
     select waiting.job_id
     from waiting
-    join callboard.job on job.id = waiting.job_id
-    where exists (
-            select
+    cross join lateral (
+        select job.max_concurrent_runs
+        from callboard.job
+        where job.id = waiting.job_id
+        limit 1
+    ) as job
+    where (
+            select run.due_at
             from callboard.live_run as run
             where run.state = 'queued'
                 and run.limited
                 and run.job_id = waiting.job_id
-                and run.due_at <= coalesce($1::timestamptz, now())
-        )
+            order by run.due_at, run.id
+            limit 1
+        ) <= coalesce($1::timestamptz, now())
         and coalesce(job.max_concurrent_runs, 2147483647) > (
             select count(*)
             from callboard.live_run as held
@@ -47,7 +53,7 @@ open as materialized (
         )
 )
 select job.id
-from open
-join callboard.job on job.id = open.job_id
+from callboard.job
+where job.id = any(array(select open.job_id from open))
 order by job.id
 for no key update of job skip locked;

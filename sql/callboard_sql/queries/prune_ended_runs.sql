@@ -11,15 +11,13 @@ with old as materialized (
 ),
 runs as (
     delete from callboard.ended_run
-    using old
-    where ended_run.id = old.id
-    returning ended_run.id
+    where id = any(array(select old.id from old))
+    returning id
 ),
 logs as (
     delete from callboard.run_log
-    using old
-    where run_log.run_id = old.id
-    returning run_log.run_id
+    where run_id = any(array(select old.id from old))
+    returning run_id
 )
 select
     (select count(*) from runs) as runs,

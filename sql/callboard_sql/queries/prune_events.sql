@@ -10,17 +10,21 @@ with oldest as materialized (
 ),
 gone as (
     delete from callboard.event_batch
-    using oldest
-    where event_batch.first_seq = oldest.first_seq
-        and oldest.first_seq < coalesce(
-            (
-                select min(kept.first_seq)
-                from oldest as kept
-                where kept.at >= $1
-            ),
-            9223372036854775807
+    where first_seq = any(
+        array(
+            select oldest.first_seq
+            from oldest
+            where oldest.first_seq < coalesce(
+                (
+                    select min(kept.first_seq)
+                    from oldest as kept
+                    where kept.at >= $1
+                ),
+                9223372036854775807
+            )
         )
-    returning event_batch.first_seq
+    )
+    returning first_seq
 )
 select count(*) as batches
 from gone;

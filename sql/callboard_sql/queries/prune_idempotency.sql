@@ -11,9 +11,8 @@ with old as materialized (
 ),
 gone as (
     delete from callboard.idempotency_key
-    using old
-    where idempotency_key.key = old.key
-    returning 1 as one
+    where key = any(array(select old.key from old))
+    returning key
 )
 select count(*) as requests
 from gone;

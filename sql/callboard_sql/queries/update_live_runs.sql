@@ -1,9 +1,10 @@
--- update_live_runs: write the changeable fields of live runs that the caller has locked.
+-- update_live_runs: write the changeable fields of live runs that the caller has locked, a
+--     hundred at most.
 -- takes ids int8[], states text[], nodes text[], epochs int8[], crashes int4[], due_ats
 --     timestamptz[], started_ats timestamptz[], stop_modes text[], stop_graces_s float8[],
 --     progresses text[], errors text[]
 -- returns nothing
--- index live_run_pkey
+-- index live_run_pkey, also where the planner thinks the table empty
 update callboard.live_run as run
 set
     state = new.state,
@@ -23,4 +24,5 @@ from unnest(
     id, state, node, epoch, crashes, due_at,
     started_at, stop_mode, stop_grace_s, progress, error
 )
-where run.id = new.id;
+where run.id = new.id
+    and run.id = any($1);
