@@ -35,9 +35,13 @@ from callboard.events import Hinted, Hopeless, LeaseGained, LeaseLost, LeaseRene
 from callboard.runtime import AsyncioActor, ask
 
 RETRY_S: Final = 0.5
+INSTANT_S: Final = 0.001
+"""Less than this is no time: sums of seconds are rounded."""
 BEATS_PER_LEASE: Final = 4
 GIVE_UP: Final = 0.8
 """Share of the lease without a renewal after which the node gives up what it holds."""
+LAST_TRY: Final = 0.1
+"""Share of the lease that a renewal may take at least, however late it is."""
 NAME_PATIENCE: Final = 2.0
 """Leases to wait for a name that another node has: it may be dead already."""
 
@@ -113,11 +117,11 @@ class Registrar(AsyncioActor):
             await self._on_beat()
 
     async def _on_beat(self) -> None:
+        began_at = self.clock.monotonic()
         try:
             await (self._register() if self._node is None else self._renew(self._node))
         except CallboardError as error:
-            self._on_failure(error)
-            self._beat_in(RETRY_S)
+            self._beat_in(self._on_failure(error, began_at))
         else:
             self._beat_in(self._lease.total_seconds() / BEATS_PER_LEASE)
 
@@ -131,7 +135,8 @@ class Registrar(AsyncioActor):
     async def _renew(self, node: Node) -> None:
         at = self.clock.monotonic()
         command = RenewLease(epoch=node.epoch, lease=self._lease)
-        renewal = await ask(self._job_store, command)
+        patience_s = self._patience_s(at)
+        renewal = await ask(self._job_store, command, timeout=patience_s, clock=self.clock)
         if renewal is None:
             self._lose("another node took over what this one held: its lease had ended")
             await self._register()
@@ -141,12 +146,33 @@ class Registrar(AsyncioActor):
         skew_s = (self.clock.now() - renewal.now).total_seconds()
         self._publish(LeaseRenewed(skew_s=skew_s, stopping=renewal.stopping))
 
-    def _on_failure(self, error: CallboardError) -> None:
+    def _patience_s(self, began_at: float) -> float:
+        """How long a renewal that began then is waited for: until the node has to give up."""
+        return max(self._give_up_at - began_at, LAST_TRY * self._lease.total_seconds())
+
+    @property
+    def _give_up_at(self) -> float:
+        return self._renewed_at + GIVE_UP * self._lease.total_seconds()
+
+    def _on_failure(self, error: CallboardError, began_at: float) -> float:
+        """Seconds until the next try."""
         now = self.clock.monotonic()
-        if self._node is not None:
-            if now - self._renewed_at > GIVE_UP * self._lease.total_seconds():
-                self._lose(f"the lease could not be renewed: {error}")
-        elif isinstance(error, Conflict):
+        if self._node is None:
+            self._on_refusal(error, now)
+            return RETRY_S
+        left_s = self._give_up_at - now
+        if left_s > INSTANT_S:
+            return min(RETRY_S, left_s)
+        slack_s = LAST_TRY * self._lease.total_seconds()
+        if now - began_at > self._patience_s(began_at) + slack_s:
+            # Not the store was late but this process, whose loop somebody held up: the lease may
+            # still be there, and what is held has outlived it anyway (T06).
+            return 0.0
+        self._lose(f"the lease could not be renewed: {error}")
+        return RETRY_S
+
+    def _on_refusal(self, error: CallboardError, now: float) -> None:
+        if isinstance(error, Conflict):
             self._refused_at = now if self._refused_at is None else self._refused_at
             if now - self._refused_at > NAME_PATIENCE * self._lease.total_seconds():
                 self._publish(Hopeless(error=error))

@@ -104,7 +104,7 @@ async def test_a_definition_of_another_release_is_the_stores_fault(postgres_dsn:
     async with opened(postgres_dsn) as store, connected(postgres_dsn) as connection:
         trigger = await stored_trigger(store)
         await connection.execute("""update callboard.trigger set schedule = '{"kind": "lunar"}'""")
-        with pytest.raises(StoreError, match="cannot read the stored trigger 'hourly'.*lunar"):
+        with pytest.raises(StoreError, match=r"cannot read the stored trigger 'hourly'.*lunar"):
             await store.get_trigger(trigger.group, trigger.name)
 
 

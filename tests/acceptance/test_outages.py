@@ -1,0 +1,210 @@
+"""The database goes away under a running board, in every way it can, and comes back.
+
+The board stays up and says so, calls fail within their deadline, nothing acknowledged is lost,
+what ended meanwhile is recorded afterwards, and slots are accounted for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from acceptance.boards import DEADLINE_S, drain, is_away, is_ready, real_board
+from acceptance.nodes import until
+from acceptance.places import Place
+from acceptance.proxy import Line, Proxy
+from acceptance.servers import FragileServer
+from acceptance.workload import define_all, note
+from callboard import Callboard, NewRun, RunContext, RunState
+from callboard.errors import StoreUnavailable
+from support.history import Asked
+
+CALL_S = 2 * DEADLINE_S + 1.0
+"""A call waits for the transaction before it, then for its own."""
+OUTAGE_S = 2.0
+
+Outage = Callable[[], Awaitable[None]]
+
+
+class Outages:
+    """Ways to lose a database, each with its end."""
+
+    def __init__(self, server: FragileServer, proxy: Proxy) -> None:
+        self._server = server
+        self._proxy = proxy
+
+    async def begin(self, how: str) -> None:
+        if how in {line.value for line in Line}:
+            self._proxy.set(Line(how))
+        else:
+            await self._server.end(signal.Signals[how])
+
+    async def end(self) -> None:
+        self._proxy.set(Line.PASSING)
+        await self._server.start()
+
+
+@pytest.fixture
+def outages(server: FragileServer, proxy: Proxy) -> Outages:
+    return Outages(server, proxy)
+
+
+class Gate:
+    """A handler that ends when the test lets it."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.has_ended = asyncio.Event()
+
+    async def wait(self, ctx: RunContext, trace: str, ask: int = 0) -> int:
+        note(ctx, trace)
+        self.has_begun.set()
+        await self.may_end.wait()
+        self.has_ended.set()
+        return ask
+
+
+@asynccontextmanager
+async def busy_board(place: Place, dsn: str, gate: Gate, **config: Any) -> AsyncIterator[Callboard]:
+    """A board with triggers that fire every second, and a run that waits at the gate."""
+    async with real_board(dsn, **config) as board:
+        await define_all(board, place.trace)
+        board.handlers.register("gate", gate.wait)
+        await board.define("gate", name="gate", arguments={"trace": str(place.trace)})
+        yield board
+
+
+async def start(board: Callboard, asked: Asked, job: str, key: str | None = None) -> int:
+    """Start a run by a wish of its own; it counts as acknowledged when it was."""
+    number = len(asked.jobs) + 1
+    asked.jobs[number] = job
+    new = NewRun(job=job, arguments={"ask": number})
+    (run,) = await board.start_runs([new], idempotency_key=key)
+    asked.acknowledged[number] = run.id
+    return run.id
+
+
+HOW = ["SIGQUIT", "SIGKILL", "SIGINT", "cut", "frozen", "dropped"]
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_a_board_lives_through_an_outage_and_loses_nothing(
+    fragile: Place, proxy: Proxy, outages: Outages, how: str
+) -> None:
+    """T11, and the promise of issue and design: nothing acknowledged is lost."""
+    asked, gate = Asked(), Gate()
+    async with busy_board(fragile, proxy.dsn, gate) as board:
+        gated = await start(board, asked, "gate")
+        await gate.has_begun.wait()
+        epoch = board.health().epoch
+        await outages.begin(how)
+        await until(lambda: is_away(board), "the board notices")
+        assert not board.health().is_ready
+        assert board.health().reasons
+        for call in (start(board, asked, "quick"), board.get_run(gated)):
+            async with asyncio.timeout(CALL_S):
+                with pytest.raises(StoreUnavailable):
+                    await call
+        gate.may_end.set()
+        await gate.has_ended.wait()
+        await asyncio.sleep(OUTAGE_S)  # slots pass meanwhile
+        await outages.end()
+        await until(lambda: is_ready(board), "the board is ready again")
+        # Ended in the outage, recorded behind it, by the same registration.
+        run = await board.wait_run(gated, timeout_s=10)
+        assert (run.state, run.crashes, run.epoch) == (RunState.SUCCEEDED, 0, epoch)
+        await start(board, asked, "quick")
+        await drain(board)
+    history = await fragile.history()
+    assert fragile.faults(history, asked) == []
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "frozen"])
+async def test_an_outage_longer_than_the_lease_has_the_runs_executed_again(
+    fragile: Place, proxy: Proxy, outages: Outages, how: str
+) -> None:
+    """H07: the node cannot know whether others took over, so it gives up before they may."""
+    asked, gate = Asked(), Gate()
+    async with busy_board(fragile, proxy.dsn, gate, lease_s=1.5) as board:
+        gated = await start(board, asked, "gate")
+        await gate.has_begun.wait()
+        epoch = board.health().epoch
+        await outages.begin(how)
+
+        async def has_no_lease() -> bool:
+            return board.health().epoch is None
+
+        await until(has_no_lease, "the node gives up")
+        if how == "frozen":
+            assert await fragile.value("select now() < lease_until from callboard.node")
+        gate.may_end.set()
+        await outages.end()
+        await until(lambda: is_ready(board), "the board is ready again")
+        run = await board.wait_run(gated, timeout_s=15)
+        assert (run.state, run.crashes) == (RunState.SUCCEEDED, 1)
+        assert run.epoch is not None
+        assert epoch is not None
+        assert run.epoch > epoch
+        await drain(board)
+    history = await fragile.history()
+    assert fragile.faults(history, asked) == []
+
+
+async def test_a_board_that_starts_in_an_outage_is_ready_once_it_is_over(
+    fragile: Place, proxy: Proxy, outages: Outages
+) -> None:
+    await outages.begin("cut")
+    opening = real_board(proxy.dsn)
+    task = asyncio.create_task(opening.__aenter__())
+    seen = proxy.connections
+
+    async def has_tried_again() -> bool:
+        return proxy.connections >= seen + 2
+
+    await until(has_tried_again, "it tries again")
+    await outages.end()
+    board = await task
+    assert board.health().is_ready
+    await opening.__aexit__(None, None, None)
+
+
+async def test_lines_cut_at_random_lose_and_double_nothing(
+    fragile: Place, proxy: Proxy, outages: Outages, seed: int
+) -> None:
+    """H08: a commit whose answer is lost is asked for again by its key, and was done once."""
+    rng, asked, keys = Random(seed), Asked(), {}
+    async with real_board(proxy.dsn) as board:
+        await define_all(board, fragile.trace)
+        cutting = asyncio.create_task(cut_at_random(outages, rng))
+        while not cutting.done():
+            job, key = rng.choice(["quick", "flaky", "threaded"]), f"wish-{len(asked.jobs) + 1}"
+            try:
+                await start(board, asked, job, key)
+            except StoreUnavailable:
+                keys[len(asked.jobs)] = key
+                await asyncio.sleep(0.01)
+        await cutting
+        await until(lambda: is_ready(board), "the board is ready again")
+        for number, key in keys.items():
+            new = NewRun(job=asked.jobs[number], arguments={"ask": number})
+            (run,) = await board.start_runs([new], idempotency_key=key)
+            asked.acknowledged[number] = run.id
+        await drain(board)
+    history = await fragile.history()
+    assert fragile.faults(history, asked) == []
+    assert len(asked.acknowledged) == len(asked.jobs)
+
+
+async def cut_at_random(outages: Outages, rng: Random) -> None:
+    for _ in range(12):
+        await asyncio.sleep(rng.uniform(0.05, 0.5))
+        await outages.begin("cut")
+        await asyncio.sleep(rng.uniform(0, 0.05))
+        await outages.end()

@@ -1,0 +1,115 @@
+"""Runs the suite's core on the installed wheel, with the sources out of the way.
+
+    python tests/packaging/run_on_wheel.py [pytest's arguments]
+
+The source distribution is built, the wheel out of it, and the wheel is installed with all extras in
+a virtual environment of its own, which is kept: `.venv-wheel-311` for Python 3.11. The rest of the
+repository is copied to a temporary directory, where the tests find no sources but the installed
+ones. A module or an SQL file that the wheel or the source distribution lacks fails here.
+
+It has to be started by a Python that has the groups `test` and `package`: `make test` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SOURCES: Final = ("actors", "service", "sql")
+VENV: Final = ROOT / f".venv-wheel-{sys.version_info.major}{sys.version_info.minor}"
+KEY: Final = VENV / ".key"
+PYTHON: Final = VENV / "bin" / "python"
+PIP: Final = (str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check")
+
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "tests/acceptance": "kills services for minutes: the code is the same",
+    "tests/packaging": "looks at the repository",
+    "tests/domain/test_cron_oracle.py": "long, and pure: nothing of it depends on the installation",
+    "tests/domain/test_cron_libraries.py": "likewise",
+    "tests/service/test_fuzz.py": "likewise",
+    "tests/store/embedded/test_kills.py": "kills servers",
+    "tests/store/embedded/test_root.py": "changes users, who cannot read this directory",
+    "tests/store/test_postgres_faults.py": "waits for deadlines",
+}
+"""What does not run on the wheel, and why."""
+
+WHERE: Final = """
+import callboard, callboard_service, callboard_sql, sys
+for package in (callboard, callboard_service, callboard_sql):
+    print(package.__file__)
+    assert package.__file__.startswith(sys.prefix), "this is not the installed package"
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build, install, run; pytest's exit code."""
+    with tempfile.TemporaryDirectory(prefix="callboard-wheel-") as name:
+        place = Path(name)
+        install(build(place / "dist"))
+        suite = copy_suite(place / "suite")
+        run(PYTHON, "-c", WHERE, cwd=suite)
+        left_out = (f"--ignore={path}" for path in LEFT_OUT if (suite / path).exists())
+        pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        return subprocess.run(
+            [*pytest, *left_out, *arguments], cwd=suite, env=environment(), check=False
+        ).returncode
+
+
+def build(directory: Path) -> Path:
+    """The wheel, built in `directory` out of the source distribution."""
+    run(sys.executable, "-m", "build", "-q", "--no-isolation", "--outdir", directory, cwd=ROOT)
+    [wheel] = directory.glob("*.whl")
+    return wheel
+
+
+def install(wheel: Path) -> None:
+    """Put the wheel into its environment, which is made anew when what it needs has changed."""
+    metadata = ROOT / "pyproject.toml"
+    key = hashlib.sha256(metadata.read_bytes() + sys.version.encode()).hexdigest()
+    if not KEY.exists() or KEY.read_text() != key:
+        shutil.rmtree(VENV, ignore_errors=True)
+        run(sys.executable, "-m", "venv", VENV, cwd=ROOT)
+        run(*PIP, "-U", "pip>=25.1", cwd=wheel.parent)
+        run(*PIP, f"{wheel}[all]", "--group", f"{metadata}:test", cwd=wheel.parent)
+        KEY.write_text(key)
+    else:
+        run(*PIP, "--force-reinstall", "--no-deps", wheel, cwd=wheel.parent)
+
+
+def copy_suite(directory: Path) -> Path:
+    """The repository as it is, but for the sources and what is hidden or ignored."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "data", "dist", "build", *SOURCES)
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        # tests/actors and tests/service have the names of source roots.
+        found = ignored(folder, names)
+        return found if Path(folder) == ROOT else found - set(SOURCES)
+
+    shutil.copytree(ROOT, directory, ignore=ignore)
+    return directory
+
+
+def run(*command: str | Path, cwd: Path) -> None:
+    """Run it; when it fails, leave with its exit code: it has said why."""
+    done = subprocess.run(command, cwd=cwd, env=environment(), check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def environment() -> dict[str, str]:
+    """Ours, with nothing in it that leads to the sources or to another environment."""
+    left_out = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_ADDOPTS")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return kept | {"PATH": os.pathsep.join((str(PYTHON.parent), os.environ["PATH"]))}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""`callboard runs`, `start` and `stop`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from service.cli.conftest import Callboard, Run
+from service.cli.processes import ServiceProcess
+
+Make = Callable[..., str]
+
+
+def test_start_gives_the_run_and_get_shows_it(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("echo $CALLBOARD_ARG_NAME")
+    started = callboard("start", job, "--arg", "name=Ada", "--arg-json", "n=3", "--json").value
+    assert (started["job"], started["arguments"]) == (job, {"name": "Ada", "n": 3})
+    shown = callboard("runs", "get", str(started["id"]))
+    facts = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
+    assert (facts["job"], facts["arguments"]) == (job, '{"name": "Ada", "n": 3}')
+
+
+def test_wait_shows_the_log_and_ends_with_the_run(callboard: Callboard, make_job: Make) -> None:
+    done = callboard("start", make_job("echo out; echo err >&2"), "--wait")
+    assert done.code == 0
+    assert done.out == "out\n"
+    assert "err\n" in done.err
+    assert "succeeded in" in done.err
+
+
+def test_wait_with_json_gives_the_ended_run_alone(callboard: Callboard, make_job: Make) -> None:
+    done = callboard("start", make_job("echo out; exit 3"), "--wait", "--json")
+    assert done.code == 1
+    assert (done.value["state"], done.value["error"]["exit_code"]) == ("failed", 3)
+    assert done.err == ""
+
+
+def test_wait_ends_when_the_run_is_parked(callboard: Callboard, name: str) -> None:
+    import json
+
+    job = {"name": name, "kind": "python", "spec": {"handler": "no.such:handler"}}
+    callboard("jobs", "create", "-", stdin=json.dumps(job))
+    done = callboard("start", name, "--wait")
+    assert done.code == 1
+    assert " parked" in done.err
+    assert "there is no module 'no'" in done.err
+
+
+def test_wait_ends_when_the_run_is_stopped(
+    callboard: Callboard, make_job: Make, run_process: Run, service: ServiceProcess
+) -> None:
+    job = make_job("echo begun; exec sleep 60")
+    waiting = run_process("start", job, "--wait", env={"CALLBOARD_URL": service.url})
+    waiting.wait_for(lambda program: "begun" in program.out)
+    (run,) = callboard("runs", "list", "--job", job, "--state", "running", "--json").value["items"]
+    stopped = callboard("runs", "stop", str(run["id"]), "--grace-s", "0.1", "--json")
+    assert stopped.value["state"] in ("stopping", "stopped")
+    assert waiting.wait() == 1
+    assert "stopped in" in waiting.err
+
+
+def test_a_unique_key_gives_the_run_that_lives(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("exec sleep 60")
+    words = ("start", job, "--unique-key", job, "--json")
+    first, second = callboard(*words).value, callboard(*words).value
+    assert first["id"] == second["id"]
+    assert callboard("stop", str(first["id"]), "--kill").code == 0
+
+
+def test_an_idempotency_key_starts_it_once(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    words = ("start", job, "--idempotency-key", job, "--json")
+    first, second = callboard(*words).value, callboard(*words).value
+    assert first["id"] == second["id"]
+
+
+def test_due_at_is_kept(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    run = callboard("start", job, "--due-at", "2099-01-01T00:00:00Z", "--json").value
+    assert (run["state"], run["due_at"]) == ("queued", "2099-01-01T00:00:00Z")
+    assert callboard("stop", str(run["id"]), "--json").value["state"] == "stopped"
+
+
+def test_the_log_is_divided_as_the_run_wrote_it(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("echo one; echo two >&2")
+    run_id = str(callboard("start", job, "--wait", "--json").value["id"])
+    log = callboard("runs", "log", run_id)
+    assert (log.out, log.err) == ("one\n", "two\n")
+    page = callboard("runs", "log", run_id, "--json").value
+    assert {line["stream"]: line["text"] for line in page["items"]} == {
+        "stdout": "one",
+        "stderr": "two",
+    }
+    followed = callboard("runs", "log", run_id, "-f", "--json")
+    assert followed.out.count("\n") == 2
+    tailed = callboard("tail", run_id)
+    assert tailed.out == "one\n"
+    assert f"run {run_id} succeeded" in tailed.err
+
+
+def test_filters_of_the_list(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("exit 1")
+    run = callboard("start", job, "--wait", "--json").value
+    words = ("runs", "list", "--job", job, "--json")
+    assert len(callboard(*words, "--state", "failed").value["items"]) == 1
+    assert callboard(*words, "--state", "succeeded").value["items"] == []
+    assert callboard(*words, "--from", "2099-01-01T00:00:00Z").value["items"] == []
+    assert len(callboard(*words, "--chain", str(run["id"])).value["items"]) == 1
+    assert callboard("runs", "list", "--state", "asleep").code == 2
+    (_, row) = callboard("runs", "list", "--job", job).out.splitlines()
+    assert row.split()[:4] == [str(run["id"]), job, "-", "failed"]
+    assert row.endswith("exit code 1")
+
+
+def test_older_runs_are_reached_by_the_cursor(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    ids = [callboard("start", job, "--json").value["id"] for _ in range(3)]
+    words = ("runs", "list", "--job", job, "--limit", "2")
+    first = callboard(*words, "--json").value
+    rest = callboard(*words, "--json", "--cursor", first["next_cursor"]).value
+    shown = [run["id"] for run in (*first["items"], *rest["items"])]
+    assert shown == sorted(ids, reverse=True)
+    assert "--cursor " in callboard(*words).err
+
+
+def test_retry_and_abandon(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("exit 1")
+    run = callboard("start", job, "--wait", "--json").value
+    again = callboard("runs", "retry", str(run["id"]), "--json").value
+    assert (again["previous_run_id"], again["attempt"]) == (run["id"], 2)
+    given_up = callboard("runs", "abandon", str(run["id"]), "--json")
+    assert given_up.value["state"] == "abandoned"
+    assert callboard("runs", "abandon", str(run["id"])).code == 3
+
+
+def test_an_id_that_is_none_is_usage(local: Callboard) -> None:
+    assert local("runs", "get", "abc").code == 2
+    assert local("stop", "0").code == 2

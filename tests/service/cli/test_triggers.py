@@ -1,0 +1,120 @@
+"""`callboard triggers`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from service.cli.conftest import Callboard
+
+Make = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule", "shown"),
+    [
+        (
+            ["--cron", "0 2 * * *", "--zone", "Europe/Prague"],
+            {"kind": "cron", "expression": "0 2 * * *", "zone": "Europe/Prague"},
+            "0 2 * * * Europe/Prague",
+        ),
+        (["--every", "1h30m"], {"kind": "interval", "every_s": 5400}, "every 1h30m"),
+        (
+            ["--at", "2099-01-01T00:00:00Z"],
+            {"kind": "at", "at": "2099-01-01T00:00:00Z"},
+            "at 2099-01-01T00:00:00Z",
+        ),
+        (["--on-demand"], {"kind": "on_demand"}, "on demand"),
+    ],
+)
+def test_each_kind_of_schedule_can_be_created(
+    callboard: Callboard,
+    make_job: Make,
+    options: list[str],
+    schedule: dict[str, object],
+    shown: str,
+) -> None:
+    job = make_job()
+    created = callboard("triggers", "create", job, "--job", job, *options, "--json")
+    assert created.code == 0, created.err
+    assert created.value["schedule"].items() >= schedule.items()
+    assert created.value["state"] == "active"
+    (_, row) = callboard("triggers", "list", "--job", job).out.splitlines()
+    assert f"  {shown}  {job}  active  " in row
+    assert callboard("triggers", "delete", job).code == 0
+
+
+def test_arguments_are_texts_or_json(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    created = callboard(
+        *("triggers", "create", job, "-j", job, "--on-demand", "--json"),
+        *("--arg", "source=s3=x", "--arg-json", 'rows={"most": 3}', "--arg", "n=1"),
+    )
+    arguments = {"source": "s3=x", "rows": {"most": 3}, "n": "1"}
+    assert created.value["actions"] == [{"job": job, "arguments": arguments}]
+
+
+def test_a_trigger_comes_from_json_too(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    trigger = {
+        "name": job,
+        "schedule": {"kind": "on_demand"},
+        "actions": [{"job": job}],
+        "max_firings": 3,
+    }
+    words = ("triggers", "create", "--file", "-", "--json")
+    created = callboard(*words, "--inactive", stdin=json.dumps(trigger))
+    assert (created.value["max_firings"], created.value["state"]) == (3, "inactive")
+    replaced = callboard(*words, "--replace", stdin=json.dumps({**trigger, "max_firings": 4}))
+    assert replaced.value["max_firings"] == 4
+
+
+def test_activate_deactivate_and_fire(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    callboard("triggers", "create", job, "-j", job, "--every", "1d", "--inactive")
+    assert callboard("triggers", "activate", job, "--json").value["state"] == "active"
+    assert callboard("triggers", "deactivate", job, "--json").value["state"] == "inactive"
+    fired = callboard("triggers", "fire", job, "--arg", "why=now", "--json").value
+    (run,) = fired["items"]
+    assert (run["trigger"], run["arguments"]) == (job, {"why": "now"})
+
+
+def test_slots_are_a_list(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    callboard("triggers", "create", job, "-j", job, "--cron", "0 12 * * *")
+    page = callboard("triggers", "slots", job, "--limit", "3", "--json").value
+    assert [slot["decision"] for slot in page["items"]] == ["pending"] * 3
+    shown = callboard("triggers", "slots", job, "--limit", "3")
+    assert shown.out.splitlines()[0].split()[:3] == ["SLOT", "LOCAL", "DECISION"]
+    assert shown.out.count("pending") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x", "-j", "x"], "exactly one of"),
+        (["x", "-j", "x", "--every", "5m", "--on-demand"], "exactly one of"),
+        (["x", "--every", "5m"], "starts a job"),
+        (["-j", "x", "--every", "5m"], "needs a name"),
+        (["x", "-j", "x", "--every", "soon"], "'soon' is not a period"),
+        (["x", "-j", "x", "--every", "5m", "--zone", "UTC"], "belong to --cron"),
+        (["x", "-j", "x", "--every", "5m", "--arg", "novalue"], "'novalue' is not NAME=VALUE"),
+        (["x", "-j", "x", "--every", "5m", "--arg-json", "k={"], "k: "),
+        (["x", "-j", "x", "--every", "5m", "--arg", "k=1", "--arg", "k=2"], "'k' comes twice"),
+        (["x", "--file", "-"], "the file says name"),
+    ],
+)
+def test_what_does_not_fit_together_is_usage(
+    callboard: Callboard, words: list[str], said: str
+) -> None:
+    done = callboard("triggers", "create", *words, stdin="{}")
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_an_unknown_job_is_named(callboard: Callboard, name: str) -> None:
+    done = callboard("triggers", "create", name, "-j", name, "--every", "5m")
+    assert done.code == 2
+    assert "actions[0].job" in done.err

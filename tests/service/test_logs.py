@@ -1,0 +1,86 @@
+"""Log lines of the service."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from callboard_service.logs import JsonFormatter, TextFormatter, set_up_logs
+from support.service_calls import Client, call
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, put back as it was."""
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+def test_json_line_has_the_facts_as_fields(root: logging.Logger) -> None:
+    out = io.StringIO()
+    set_up_logs("auto", "info", out)
+    logging.getLogger("callboard.x").info("run ended", extra={"event": "run.ended", "run_id": 7})
+    line = json.loads(out.getvalue())
+    assert line.pop("at").endswith("Z")
+    assert line == {
+        "level": "info",
+        "logger": "callboard.x",
+        "message": "run ended",
+        "event": "run.ended",
+        "run_id": 7,
+    }
+
+
+def test_exception_stays_in_its_line(root: logging.Logger) -> None:
+    out = io.StringIO()
+    set_up_logs("json", "info", out)
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    (text,) = out.getvalue().splitlines()
+    assert "ValueError" in json.loads(text)["exception"]
+
+
+def test_text_line_cannot_be_forged() -> None:
+    record = logging.makeLogRecord({"msg": "request", "levelname": "INFO", "path": "/a\nERROR b"})
+    assert "\n" not in TextFormatter().format(record)
+    assert "\n" not in JsonFormatter().format(record)
+
+
+def test_level_is_respected(root: logging.Logger) -> None:
+    out = io.StringIO()
+    set_up_logs("text", "warning", out)
+    logging.getLogger("x").info("quiet")
+    logging.getLogger("x").warning("loud")
+    assert out.getvalue().count("\n") == 1
+
+
+async def test_one_line_a_request_and_one_a_run(
+    client: Client, jobs: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run = await call(client, "POST", "/v1/jobs/add/runs?wait_s=10", 201)
+
+    def lines(event: str) -> list[dict[str, object]]:
+        return [r.__dict__ for r in caplog.records if r.__dict__.get("event") == event]
+
+    while not lines("run.ended"):
+        await call(client, "GET", "/healthz")
+    (ended,) = lines("run.ended")
+    assert (ended["run_id"], ended["state"], ended["trace_id"]) == (
+        run["id"],
+        "succeeded",
+        run["trace_id"],
+    )
+    starts = [line for line in lines("http.request") if line["route"] == "/v1/jobs/{name}/runs"]
+    assert [(line["status"], line["method"], line["path"]) for line in starts] == [
+        (201, "POST", "/v1/jobs/add/runs")
+    ]

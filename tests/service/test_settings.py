@@ -1,0 +1,93 @@
+"""Settings from environment and arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from callboard.errors import InvalidInput
+from callboard_service.settings import Settings, load_settings
+
+
+def test_defaults_are_a_service_on_loopback_with_its_own_database() -> None:
+    settings = load_settings({})
+    assert settings == Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8321)
+    assert settings.dsn.startswith("embedded:")
+
+
+def test_arguments_win_over_the_environment() -> None:
+    environ = {"CALLBOARD_PORT": "1111", "CALLBOARD_DSN": "memory:", "PORT": "2222"}
+    settings = load_settings(environ, {"port": "3333", "dsn": None})
+    assert (settings.port, settings.dsn) == (3333, "memory:")
+
+
+def test_lists_are_words_by_comma_or_space() -> None:
+    environ = {"CALLBOARD_HANDLERS": "shop.jobs, shop.mail ops"}
+    assert load_settings(environ).handlers == ("shop.jobs", "shop.mail", "ops")
+    assert load_settings({}, {"handlers": ["a.b", "c"]}).handlers == ("a.b", "c")
+
+
+def test_empty_variable_is_not_set() -> None:
+    assert load_settings({"CALLBOARD_TOKEN": "", "CALLBOARD_PORT": ""}).token is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("port", "http"),
+        ("port", "65536"),
+        ("port", "-1"),
+        ("capacity", "0"),
+        ("drain_s", "nan"),
+        ("drain_s", "-1"),
+        ("heartbeat_s", "0"),
+        ("stream_buffer", "1.5"),
+        ("host", "0.0.0.0"),
+        ("host", "not a host"),
+        ("token", "two words"),
+        ("token", "t\u00f6ken"),
+        ("handlers", "shop-jobs"),
+        ("node_id", "a b"),
+        ("allowed_origins", "ops.example"),
+        ("allowed_origins", "https://ops.example/path"),
+        ("allowed_hosts", "https://x"),
+        ("log_format", "xml"),
+        ("log_level", "loud"),
+        ("loop", "trio"),
+    ],
+)
+def test_wrong_value_is_named(field: str, value: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        load_settings({f"CALLBOARD_{field.upper()}": value})
+    assert [problem.field for problem in refusal.value.problems] == [field]
+
+
+def test_all_faults_are_in_one_error() -> None:
+    environ = {"CALLBOARD_PORT": "x", "CALLBOARD_LOOP": "y", "CALLBOARD_CAPACITY": "-1"}
+    with pytest.raises(InvalidInput) as refusal:
+        load_settings(environ)
+    assert {problem.field for problem in refusal.value.problems} == {"port", "loop", "capacity"}
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://me:pa$$@db:5432/x", "postgresql://me:***@db:5432/x"),
+        ("postgresql://me@db/x?password=hidden&a=1", "postgresql://me@db/x?password=***&a=1"),
+        ("postgresql://db/x", "postgresql://db/x"),
+        ("embedded:/var/lib/callboard", "embedded:/var/lib/callboard"),
+    ],
+)
+def test_secrets_are_masked(dsn: str, shown: str) -> None:
+    settings = Settings(dsn=dsn, token="s3cret-token")
+    assert settings.shown_dsn == shown
+    for secret in ("s3cret", "pa$$", "hidden"):
+        assert secret not in repr(settings)
+
+
+def test_settings_are_frozen() -> None:
+    settings: Any = Settings()
+    with pytest.raises(AttributeError):
+        settings.port = 1

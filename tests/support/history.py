@@ -1,0 +1,462 @@
+"""The checker: what a database says happened, and whether that can be true.
+
+Reads everything twice, by the API of a board and from the tables with plain SQL; both must say the
+same. Then it holds the record against the promises:
+
+- every acknowledged start has its run, and no run is there that nobody asked for;
+- each run's events are a path through the table of states, with one end at the most;
+- each trigger's ledger has every nominal slot exactly once, fired or skipped with a reason;
+- events are numbered from 1 without gaps;
+- each retry follows a failed run, once, and no retry is missing.
+
+    history = await read_history(board, dsn)
+    assert faults_of(history, asked) == []
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from callboard import Callboard
+from callboard.domain.job import Job
+from callboard.domain.ledger import Decision, SkipReason
+from callboard.domain.misfire import MisfirePolicyName
+from callboard.domain.schedule import slots_between
+from callboard.domain.states import ENDED, RunState, may_become
+from callboard.domain.trigger import Trigger
+from callboard.events import Event
+from callboard.store.contract import JobFilter, RunFilter, TriggerFilter
+
+PAGE: Final = 500
+MICROSECOND: Final = timedelta(microseconds=1)
+RETRIED: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
+REASON_OF_POLICY: Final = {
+    MisfirePolicyName.SKIP: SkipReason.MISFIRE,
+    MisfirePolicyName.FIRE_ONCE: SkipReason.COALESCED,
+    MisfirePolicyName.FIRE_ALL: SkipReason.CAPPED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFact:
+    """A run as both ways of reading know it."""
+
+    id: int
+    job: str
+    state: RunState
+    attempt: int
+    previous_run_id: int | None
+    chain_id: int
+    trigger_id: int | None
+    slot: datetime | None
+    arguments: str
+    """JSON with sorted keys."""
+    crashes: int
+    node: str | None
+    ended_at: datetime | None
+    error: str | None = None
+    """Its type."""
+
+    @property
+    def ask(self) -> int | None:
+        """The number of the wish that the run's first attempt was started by."""
+        number: int | None = json.loads(self.arguments).get("ask")
+        return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotFact:
+    """A row of the ledger."""
+
+    trigger_id: int
+    slot: datetime
+    until: datetime | None
+    count: int
+    decision: str
+    reason: str | None
+    run_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFact:
+    """An event, with what matters of it."""
+
+    seq: int
+    type: str
+    run_id: int | None
+    state: RunState | None
+    node: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that a database says happened."""
+
+    jobs: Mapping[str, Job]
+    triggers: Sequence[Trigger]
+    runs: Mapping[int, RunFact]
+    slots: Sequence[SlotFact]
+    """By trigger and slot."""
+    events: Sequence[EventFact]
+
+    def events_of(self, run_id: int) -> list[EventFact]:
+        return [event for event in self.events if event.run_id == run_id]
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """What the outside world wished for and was told; kept outside of what is killed."""
+
+    jobs: dict[int, str] = field(default_factory=dict)
+    """By number of the wish: the job that was to be started once."""
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    """By number: the run that was promised."""
+
+
+class Disagreement(AssertionError):
+    """The API and the tables tell different stories."""
+
+
+async def read_history(board: Callboard, dsn: str) -> History:
+    """The history behind a board, with SQL on `dsn` as the second opinion.
+
+    Raises:
+        Disagreement: they differ. Nothing may be going on while they are read.
+    """
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
+    try:
+        head = await connection.fetchval("select seq from callboard.stream_head")
+        by_api = await _read_by_api(board, head)
+        runs, slots, events = await _read_by_sql(connection)
+    finally:
+        await connection.close()
+    _compare("runs", list(by_api.runs.values()), runs)
+    _compare("slots", by_api.slots, slots)
+    _compare("events", by_api.events, events)
+    return by_api
+
+
+def faults_of(
+    history: History,
+    asked: Asked,
+    *,
+    has_drained: bool = True,
+    executions: Mapping[int, int] | None = None,
+) -> list[str]:
+    """What is wrong, in words; empty when every promise was kept.
+
+    Args:
+        has_drained: every run must have ended.
+        executions: how often a handler began to work for each run, counted by the handlers.
+    """
+    found = [
+        *_faults_of_starts(history, asked),
+        *_faults_of_origins(history, asked),
+        *_faults_of_paths(history, has_drained),
+        *_faults_of_ledger(history),
+        *_faults_of_numbers(history),
+        *_faults_of_chains(history),
+    ]
+    if executions is not None:
+        found += _faults_of_executions(history, executions)
+    return found
+
+
+# the promises
+
+
+def _faults_of_starts(history: History, asked: Asked) -> Iterator[str]:
+    for number, run_id in asked.acknowledged.items():
+        run = history.runs.get(run_id)
+        if run is None:
+            yield f"start {number} was acknowledged as run {run_id}, which is not there"
+        elif run.ask != number or run.job != asked.jobs[number]:
+            yield f"start {number} of {asked.jobs[number]} was acknowledged as {run}"
+
+
+def _faults_of_origins(history: History, asked: Asked) -> Iterator[str]:
+    started: Counter[int] = Counter()
+    fired = Counter(run_id for slot in history.slots for run_id in slot.run_ids)
+    for run in history.runs.values():
+        is_wished = run.ask is not None and asked.jobs.get(run.ask) == run.job
+        if run.previous_run_id is not None:
+            if fired[run.id]:
+                yield f"run {run.id} is a retry, and in the ledger"
+        elif is_wished and run.trigger_id is None:
+            started[run.ask or 0] += 1
+        elif run.trigger_id is None or fired[run.id] != 1:
+            yield f"nobody asked for {run}; it is {fired[run.id]} times in the ledger"
+    yield from (
+        f"start {ask} was done {times} times" for ask, times in started.items() if times > 1
+    )
+
+
+def _faults_of_paths(history: History, has_drained: bool) -> Iterator[str]:
+    paths: defaultdict[int, list[RunState]] = defaultdict(list)
+    for event in history.events:
+        if event.run_id is not None and event.state is not None:
+            paths[event.run_id].append(event.state)
+    for run_id in paths.keys() - history.runs.keys():
+        yield f"events tell of run {run_id}, which is not there"
+    for run in history.runs.values():
+        path = paths[run.id]
+        if not path or path[0] is not RunState.QUEUED or path[-1] is not run.state:
+            yield f"run {run.id} is {run.state}; its events say {path}"
+        steps = list(zip(path, path[1:], strict=False))
+        if not all(may_become(before, after) for before, after in steps):
+            yield f"run {run.id} took a way that is not in the table: {path}"
+        if sum(state in ENDED and state is not RunState.ABANDONED for state in path) > 1:
+            yield f"run {run.id} ended more than once: {path}"
+        if has_drained and run.state not in ENDED:
+            yield f"run {run.id} of {run.job} has not ended: {run.state}"
+
+
+def _faults_of_ledger(history: History) -> Iterator[str]:
+    for trigger in history.triggers:
+        slots = [slot for slot in history.slots if slot.trigger_id == trigger.id]
+        yield from _faults_of_cover(trigger, slots)
+        for slot in slots:
+            yield from _faults_of_slot(trigger, slot, history.runs)
+
+
+def _faults_of_cover(trigger: Trigger, slots: Sequence[SlotFact]) -> Iterator[str]:
+    """Every nominal slot once. Taken for granted: the trigger is in its first generation."""
+    assert trigger.generation == 1
+    assert trigger.anchor_at is not None
+    until = decided_until(trigger)
+    nominal = slots_between(
+        trigger.schedule, after=trigger.anchor_at, until=until, anchor=trigger.anchor_at
+    )
+    decided = Counter(instant for slot in slots for instant in _instants(trigger, slot))
+    for instant in nominal:
+        if (times := decided.pop(instant, 0)) != 1:
+            yield f"slot {instant} of {trigger.name} is {times} times in the ledger"
+    yield from (f"the ledger has {instant} of {trigger.name}: no slot" for instant in decided)
+    firings = sum(slot.decision == Decision.FIRED for slot in slots)
+    if trigger.firings != firings:
+        yield f"{trigger.name} counts {trigger.firings} firings, its ledger {firings}"
+
+
+def decided_until(trigger: Trigger) -> datetime:
+    """Until when every slot of a stored trigger must have been decided."""
+    if trigger.next_slot is not None:
+        return trigger.next_slot - MICROSECOND
+    assert trigger.updated_at is not None
+    return trigger.updated_at
+
+
+def _instants(trigger: Trigger, slot: SlotFact) -> Iterator[datetime]:
+    assert trigger.anchor_at is not None
+    if slot.until is None:
+        yield slot.slot
+        return
+    yield from slots_between(
+        trigger.schedule,
+        after=slot.slot - MICROSECOND,
+        until=slot.until,
+        anchor=trigger.anchor_at,
+    )
+
+
+def _faults_of_slot(trigger: Trigger, slot: SlotFact, runs: Mapping[int, RunFact]) -> Iterator[str]:
+    where = f"slot {slot.slot} of {trigger.name}"
+    if slot.count != sum(1 for _ in _instants(trigger, slot)):
+        yield f"{where} says that it is {slot.count} slots until {slot.until}"
+    if slot.decision == Decision.FIRED:
+        jobs = [runs[run_id].job for run_id in slot.run_ids if run_id in runs]
+        if jobs != [action.job for action in trigger.actions]:
+            yield f"{where} fired {slot.run_ids}, which are runs of {jobs}"
+        if any(
+            (runs[run_id].trigger_id, runs[run_id].slot) != (trigger.id, slot.slot)
+            for run_id in slot.run_ids
+            if run_id in runs
+        ):
+            yield f"{where} fired runs that say that they are another slot's"
+    elif slot.reason != REASON_OF_POLICY[trigger.misfire.policy] or slot.run_ids:
+        yield f"{where} was skipped for {slot.reason} with runs {slot.run_ids}"
+
+
+def _faults_of_numbers(history: History) -> Iterator[str]:
+    numbers = [event.seq for event in history.events]
+    if numbers != list(range(1, len(numbers) + 1)):
+        missing = sorted(set(range(1, len(numbers) + 1)) - set(numbers))
+        yield f"events are not numbered 1 to {len(numbers)}: missing {missing[:10]}"
+
+
+def _faults_of_chains(history: History) -> Iterator[str]:
+    followers = Counter(run.previous_run_id for run in history.runs.values())
+    for run in history.runs.values():
+        if run.previous_run_id is not None:
+            yield from _faults_of_retry(run, history.runs.get(run.previous_run_id))
+        elif run.attempt != 1 or run.chain_id != run.id:
+            yield f"run {run.id} is first of its chain, but {run}"
+        attempts = history.jobs[run.job].retry.max_attempts
+        # A run whose node died is decided by the crash policy, not by the retry policy.
+        is_failed = run.state in RETRIED and run.error != "NodeLost"
+        expected = 1 if is_failed and run.attempt < attempts else 0
+        if followers[run.id] != expected:
+            yield f"run {run.id} ({run.state}) is followed by {followers[run.id]} retries"
+
+
+def _faults_of_retry(run: RunFact, previous: RunFact | None) -> Iterator[str]:
+    if previous is None:
+        yield f"run {run.id} follows run {run.previous_run_id}, which is not there"
+        return
+    inherited = ("job", "arguments", "chain_id", "slot", "trigger_id")
+    if any(getattr(run, name) != getattr(previous, name) for name in inherited):
+        yield f"run {run.id} is not the same as what it follows: {run}, {previous}"
+    if run.attempt != previous.attempt + 1 or previous.state not in RETRIED:
+        yield f"run {run.id} is attempt {run.attempt} after {previous}"
+
+
+def _faults_of_executions(history: History, executions: Mapping[int, int]) -> Iterator[str]:
+    """A run is executed once, and once more for each death of a node under it at the most."""
+    for run_id in executions.keys() - history.runs.keys():
+        yield f"run {run_id} was executed and is not there"
+    for run in history.runs.values():
+        times = executions.get(run.id, 0)
+        if times > run.crashes + 1:
+            yield f"run {run.id} was executed {times} times and lost {run.crashes} times"
+        if times == 0 and run.state is RunState.SUCCEEDED:
+            yield f"run {run.id} succeeded and was never executed"
+
+
+# reading
+
+
+async def _read_by_api(board: Callboard, head: int) -> History:
+    jobs = await board.list_jobs(JobFilter(limit=PAGE))
+    triggers = await board.list_triggers(TriggerFilter(limit=PAGE))
+    slots = [slot for trigger in triggers for slot in await _slots_by_api(board, trigger)]
+    return History(
+        jobs={job.name: job for job in jobs},
+        triggers=triggers,
+        runs={run.id: run for run in await _runs_by_api(board)},
+        slots=sorted(slots, key=lambda slot: (slot.trigger_id, slot.slot)),
+        events=await _events_by_api(board, head),
+    )
+
+
+async def _runs_by_api(board: Callboard) -> list[RunFact]:
+    facts: list[RunFact] = []
+    before: int | None = None
+    while page := await board.list_runs(RunFilter(before_id=before, limit=PAGE)):
+        before = page[-1].id
+        facts += [
+            RunFact(
+                id=run.id,
+                job=run.job,
+                state=run.state,
+                attempt=run.attempt,
+                previous_run_id=run.previous_run_id,
+                chain_id=run.chain_id,
+                trigger_id=run.trigger_id,
+                slot=run.slot,
+                arguments=json.dumps(dict(run.arguments), sort_keys=True),
+                crashes=run.crashes,
+                node=run.node,
+                ended_at=run.ended_at,
+                error=run.error.type if run.error else None,
+            )
+            for run in page
+        ]
+    return facts[::-1]
+
+
+async def _slots_by_api(board: Callboard, trigger: Trigger) -> list[SlotFact]:
+    facts: list[SlotFact] = []
+    assert trigger.created_at is not None
+    since, end = trigger.created_at, decided_until(trigger) + MICROSECOND
+    while page := await board.list_slots(
+        trigger.group, trigger.name, since=since, until=end, limit=PAGE
+    ):
+        since = (page[-1].until or page[-1].slot) + MICROSECOND
+        facts += [
+            SlotFact(
+                trigger_id=trigger.id,
+                slot=view.slot,
+                until=view.until,
+                count=view.count,
+                decision=view.decision.value,
+                reason=view.reason.value if view.reason else None,
+                run_ids=view.run_ids,
+            )
+            for view in page
+        ]
+    return facts
+
+
+async def _events_by_api(board: Callboard, head: int) -> list[EventFact]:
+    facts: list[EventFact] = []
+    async with board.subscribe(after=0, snapshot=False, buffer=PAGE) as subscription:
+        while len(facts) < head:
+            event = await anext(subscription)
+            assert isinstance(event, Event)
+            run = event.run
+            facts.append(
+                EventFact(
+                    seq=event.seq,
+                    type=event.type,
+                    run_id=run.id if run else None,
+                    state=run.state if run else None,
+                    node=run.node if run else None,
+                    at=event.at,
+                )
+            )
+    return facts
+
+
+async def _read_by_sql(
+    connection: asyncpg.Connection[Any],
+) -> tuple[list[RunFact], list[SlotFact], list[EventFact]]:
+    # `union all` of two tables: a run that is in both would be there twice.
+    runs = await connection.fetch(
+        "select id, job, state, attempt, previous_run_id, chain_id, trigger_id, slot, arguments,"
+        " crashes, node, ended_at, error->>'type' as error from callboard.run order by id"
+    )
+    slots = await connection.fetch(
+        'select trigger_id, slot, until, slot_count as "count", decision, reason, run_ids'
+        " from callboard.ledger order by trigger_id, slot"
+    )
+    batches = await connection.fetch(
+        "select first_seq, last_seq, at, records from callboard.event_batch order by first_seq"
+    )
+    return (
+        [_run_from_row(row) for row in runs],
+        [SlotFact(**{**row, "run_ids": tuple(row["run_ids"])}) for row in slots],
+        [event for row in batches for event in _events_from_row(row)],
+    )
+
+
+def _run_from_row(row: Any) -> RunFact:
+    arguments = json.dumps(json.loads(row["arguments"]), sort_keys=True)
+    return RunFact(**{**row, "state": RunState(row["state"]), "arguments": arguments})
+
+
+def _events_from_row(row: Any) -> Iterator[EventFact]:
+    records = json.loads(row["records"])
+    assert len(records) == row["last_seq"] - row["first_seq"] + 1
+    for seq, (type, run_id, patch) in enumerate(records, start=row["first_seq"]):
+        state = RunState(patch["state"]) if run_id is not None else None
+        node = patch["node"] if run_id is not None else None
+        yield EventFact(seq=seq, type=type, run_id=run_id, state=state, node=node, at=row["at"])
+
+
+def _compare(what: str, by_api: Sequence[object], by_sql: Sequence[object]) -> None:
+    if list(by_api) == list(by_sql):
+        return
+    differing = [
+        f"{ours} is {theirs}"
+        for ours, theirs in zip(by_api, by_sql, strict=False)
+        if ours != theirs
+    ]
+    counts = f"{len(by_api)} {what} by the API, {len(by_sql)} by SQL"
+    raise Disagreement("; ".join([counts, *differing[:3]]))
