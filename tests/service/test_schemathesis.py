@@ -51,6 +51,10 @@ def url(tmp_path: Path) -> Iterator[str]:
 def test_no_generated_request_breaks_the_contract(url: str, tmp_path: Path) -> None:
     import schemathesis  # noqa: F401 - only the slow suite has it
 
+    # 501 is an answer of ours: the words are right, the feature comes with a later release.
+    (tmp_path / "schemathesis.toml").write_text(
+        '[checks]\nnot_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]\n'
+    )
     done = subprocess.run(
         [
             sys.executable,
@@ -62,8 +66,17 @@ def test_no_generated_request_breaks_the_contract(url: str, tmp_path: Path) -> N
             CHECKS,
             "--max-examples",
             "50",
+            "--phases",
+            "examples,coverage,fuzzing",
+            # A stream does not end, and a run may be waited for as long as five minutes.
             "--exclude-path",
             "/v1/stream",
+            "--exclude-path",
+            "/v1/runs/{id}",
+            "--exclude-path",
+            "/v1/jobs/{name}/runs",
+            "--request-timeout",
+            "30",
             "--generation-deterministic",
         ],
         cwd=tmp_path,

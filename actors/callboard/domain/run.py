@@ -8,12 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from callboard.domain.json import Json, JsonObject
+from callboard.domain.instant import utc_instant
+from callboard.domain.json import Json, JsonObject, check_json
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.states import ENDED, RunState
+from callboard.errors import invalid
 
 MAX_RUN_ID: Final = 2**53 - 1
 """Ids stay exact in a double, which is what JSON readers in browsers have."""
+MAX_KEY: Final = 255
+"""Characters of a unique_key."""
 
 
 class StopMode(StrEnum):
@@ -56,6 +60,15 @@ class NewRun:
     """First run of the chain of retries; None: the new run begins one."""
     trace_id: str = ""
     """32 lower-case hex digits (W3C trace context)."""
+
+    def __post_init__(self) -> None:
+        key = self.unique_key
+        if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+            reason = f"is not a key of 1 to {MAX_KEY} printable characters"
+            raise invalid("unique_key", reason, "null: no key")
+        if self.due_at is not None:
+            utc_instant(self.due_at, "due_at")
+        check_json(self.arguments, "arguments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

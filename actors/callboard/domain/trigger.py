@@ -156,8 +156,8 @@ class Trigger:
         yield from self.misfire.problems("misfire")
         if self.start_at and self.end_at and self.end_at <= self.start_at:
             yield FieldProblem("end_at", "is not later than start_at")
-        if self.max_firings is not None and self.max_firings < 1:
-            yield FieldProblem("max_firings", "is less than 1", "null: no limit")
+        if self.max_firings is not None and not 1 <= self.max_firings < 2**53:
+            yield FieldProblem("max_firings", "is outside 1 to 2^53 - 1", "null: no limit")
         if len(self.description) > 10_000:
             yield FieldProblem("description", "is longer than 10000 characters")
 

@@ -12,14 +12,13 @@ from callboard.domain.job import seconds_problem
 from callboard.domain.log import LogLine
 from callboard.domain.run import NewRun, Run, StopMode
 from callboard.domain.states import RunState
-from callboard.errors import InvalidInput, invalid
+from callboard.errors import InvalidInput
 from callboard_service.wire.fields import Faults, read_value
 from callboard_service.wire.shapes import Instant, JsonMap, Name, check_name, instant
 
 MOST_RUNS: Final = 10_000
 """Runs started by one request at the most."""
 LONGEST_GRACE_S: Final = 86_400.0
-MAX_KEY: Final = 255
 
 
 class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -224,14 +223,14 @@ def _new_run(
     due_at = None
     if given.due_at is not None:
         due_at = faults.attempt(lambda: instant(given.due_at, where + "due_at"), None)
-    if given.unique_key is not None:
-        faults.attempt(lambda: _check_key(given.unique_key, where + "unique_key"), None)
-    return NewRun(
-        job=job, group=group, arguments=given.arguments, due_at=due_at, unique_key=given.unique_key
+    return faults.attempt(
+        lambda: NewRun(
+            job=job,
+            group=group,
+            arguments=given.arguments,
+            due_at=due_at,
+            unique_key=given.unique_key,
+        ),
+        NewRun(job=job, group=group),
+        under=where.removesuffix("."),
     )
-
-
-def _check_key(key: str | None, field: str) -> None:
-    if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
-        reason = f"is not a key of 1 to {MAX_KEY} printable characters"
-        raise invalid(field, reason, "null: no key")
