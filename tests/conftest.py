@@ -1,10 +1,17 @@
 """Fixtures that every part of the suite may ask for."""
 
+import signal
+
 from hypothesis import settings
 
 from support.postgres import postgres_dsn, postgres_servers
 
 __all__ = ["postgres_dsn", "postgres_servers"]
+
+# A shell that starts the suite in the background has it ignore these two, and so would every
+# process that a test starts and wants to end by one of them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Machines are shared: how long an example takes says nothing about the code.
 settings.register_profile("callboard", deadline=None, print_blob=True)
