@@ -31,6 +31,7 @@ from callboard.errors import InvalidInput
 from callboard_service.cli.client import ApiClient, path_of
 from callboard_service.cli.crontab_import import ImportResult, import_plan
 from callboard_service.cli.crontab_plan import Terms, plan_import
+from callboard_service.cli.exit_code import ExitCode
 from callboard_service.cli.failures import CliFailure
 from callboard_service.cli.follow import follow
 from callboard_service.cli.local_zone import local_zone
@@ -50,12 +51,14 @@ POLL_S = 0.1
 USAGE = 2
 
 SCHEDULES: dict[Callable[..., Any], tuple[float, dict[str, Any]]] = {
-    handlers.greet: (20, {"name": "Prospero"}),
+    handlers.greet: (5, {"name": "Prospero"}),
     handlers.compare_prices: (10, {"title": "The Winter's Tale"}),
     handlers.shrink_covers: (15, {}),
     handlers.send_orders: (10, {}),
 }
 """What is started every so many seconds, with which arguments."""
+AT_ONCE = ("greet", "shrink_covers", "supplier-prices")
+"""Jobs that are also started at each start, so that nobody waits for the first lines."""
 
 
 def main() -> int:
@@ -179,30 +182,49 @@ class Audience:
 
 
 async def present(url: str, settings: Settings) -> None:
-    """Define the examples, say what to try, show what happens."""
-    output = Output()
+    """Define the examples, say what to try, show what happens; until it is cancelled."""
     async with ApiClient(url, settings.token) as api:
-        session = Session(api=api, output=output, clock=SystemClock())
-        await until_ready(api)
-        result = await schedule_crontab(session)
-        await define_handlers(api)
-        introduce(url, settings, result)
-        # The service is this process: what is said of a lost connection helps nobody.
-        async for message in follow(
-            api, path_of("stream"), {}, after=None, clock=session.clock, note=lambda text: None
-        ):
-            print_message(output, message)
+        session = Session(api=api, output=Output(), clock=SystemClock())
+        while True:
+            await until_ready(api)
+            try:
+                result = await schedule_crontab(session)
+                await define_handlers(api)
+                introduce(url, settings, result)
+                for name in AT_ONCE:
+                    await api.post(path_of("jobs", name, "runs"), {})
+                await show_events(session)
+            except CliFailure as failure:
+                # The service is this process: either it stops, and this is cancelled soon, or its
+                # database is away for a while.
+                if failure.code is not ExitCode.UNREACHABLE:
+                    raise
+
+
+async def show_events(session: Session) -> None:
+    """As `callboard tail`."""
+    # What is said of a lost connection helps nobody here.
+    async for message in follow(
+        session.api,
+        path_of("stream"),
+        {},
+        after=None,
+        clock=session.clock,
+        note=lambda text: None,
+    ):
+        print_message(session.output, message)
 
 
 async def until_ready(api: ApiClient) -> None:
     """Return when the service is ready."""
     async with asyncio.timeout(READY_S):
         while True:
+            await asyncio.sleep(POLL_S)
             try:
                 await api.get("/readyz")
                 return
             except CliFailure:
-                await asyncio.sleep(POLL_S)
+                pass
 
 
 async def schedule_crontab(session: Session) -> ImportResult:

@@ -371,7 +371,7 @@ class Executor(AsyncioActor):
         while self._epoch == epoch is not None:
             try:
                 return await ask(self._job_store, command, timeout=ASK_S)
-            except CallboardError as error:
+            except OUTAGES as error:
                 logger.info("ends and logs wait: %s", error)
                 await self.clock.sleep_until(self.clock.monotonic() + RETRY_S)
         return None

@@ -146,7 +146,8 @@ class JobStore(AsyncioActor):
         while True:
             try:
                 await self._store.listen(lambda topic: self._publish(Hinted(topic=topic)))
-            except StoreUnavailable as error:
+            except StoreError as error:
+                # Also one that no new try will change (a pooler without LISTEN): hints only hurry.
                 logger.info("no hints from other nodes for now: %s", error)
             await self._pause()
 

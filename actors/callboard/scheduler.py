@@ -35,6 +35,8 @@ from callboard.events import Committed, Hinted
 from callboard.runtime import AsyncioActor, ask
 
 WINDOW_LIMIT: Final = 10_000
+FILL_ROWS_PER_S: Final = 200
+"""Triggers read to fill the window, on average, at the most: a large one is filled less often."""
 PLANS_PER_COMMIT: Final = 250
 RETRY_S: Final = 1.0
 FILLS_PER_CYCLE: Final = 3
@@ -65,6 +67,8 @@ class Scheduler(AsyncioActor):
         self._queue: list[tuple[datetime, int]] = []
         self._fill_at = LONG_AGO
         self._is_cycling = False
+        self._told: list[Trigger] | None = None
+        """What was committed since the window's read began; None: no read is under way."""
 
     def on_start(self) -> None:
         self._tick()
@@ -83,6 +87,8 @@ class Scheduler(AsyncioActor):
     def _on_committed(self, message: Committed) -> None:
         for trigger in message.triggers:
             self._place(trigger)
+        if self._told is not None:
+            self._told += message.triggers
         if message.triggers and not self._is_cycling:
             self._arm()
 
@@ -112,16 +118,30 @@ class Scheduler(AsyncioActor):
 
     async def _fill(self) -> None:
         now = self.clock.now()
-        until = now + self._horizon
-        triggers = await ask(self._job_store, DueTriggers(until=until, limit=WINDOW_LIMIT))
+        triggers, told = await self._read(now + self._horizon)
         self._window.clear()
         self._queue.clear()
+        self._fill_at = now + self._rest(len(triggers))
         # A full window ends at its last slot: it is filled again as soon as that has come.
-        self._fill_at = now + self._horizon / 2
         if len(triggers) == WINDOW_LIMIT and triggers[-1].next_slot is not None:
             self._fill_at = min(self._fill_at, triggers[-1].next_slot)
-        for trigger in triggers:
+        for trigger in (*triggers, *told):
             self._place(trigger)
+
+    async def _read(self, until: datetime) -> tuple[list[Trigger], list[Trigger]]:
+        """Triggers due until then, and those of which the read may have seen an older state."""
+        told: list[Trigger] = []
+        self._told = told
+        try:
+            command = DueTriggers(until=until, limit=WINDOW_LIMIT)
+            return await ask(self._job_store, command), told
+        finally:
+            self._told = None
+
+    def _rest(self, rows: int) -> timedelta:
+        """Until the window is filled again: a tick, for a hint may be lost (T12), or longer."""
+        rest_s = max(self._tick_s, rows / FILL_ROWS_PER_S)
+        return min(self._horizon / 2, timedelta(seconds=rest_s))
 
     def _place(self, trigger: Trigger) -> None:
         slot = trigger.next_slot

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import Any, Final, get_args, get_origin
-
-import msgspec
+from typing import Any, Final
 
 from callboard_service.call import Route
 from callboard_service.openapi import codes_of
+from callboard_service.page_types import fields_table, marked, type_name, type_sections
 from callboard_service.problem_codes import PROBLEM_CODES, ProblemCode
+from callboard_service.wire.fields import fields_of
+from callboard_service.wire.triggers import SCHEDULES, TriggerInput
 
 _STYLE: Final = """
 :root { color-scheme: light dark; }
@@ -67,9 +68,11 @@ def api_page(routes: Sequence[Route[Any]], version: str) -> str:
         f"{_contents(sections)}"
         f"<pre><code>{escape(_EXAMPLE)}</code></pre>"
         '<h2 id="conventions">Conventions</h2><ul>'
-        + "".join(f"<li>{_marked(line)}</li>" for line in _CONVENTIONS.strip().splitlines())
+        + "".join(f"<li>{marked(line)}</li>" for line in _CONVENTIONS.strip().splitlines())
         + "</ul>"
         + "".join(_section(name, members) for name, members in sections.items())
+        + '<h2 id="types">Types</h2>'
+        + type_sections(_types_of(routes))
         + '<h2 id="later">With later releases</h2><ul>'
         + "".join(
             f"<li><code>{_title(route)}</code> {escape(route.summary)}</li>" for route in later
@@ -108,8 +111,18 @@ def _sections(routes: Iterable[Route[Any]]) -> dict[str, list[Route[Any]]]:
     return found
 
 
+def _types_of(routes: Iterable[Route[Any]]) -> Iterator[Any]:
+    for route in routes:
+        yield route.body
+        yield from route.answers.values()
+        shape: Any = route.query
+        yield from (field.type for field in fields_of(shape).values())
+        if route.body is TriggerInput:
+            yield from SCHEDULES
+
+
 def _contents(sections: Iterable[str]) -> str:
-    names = ["conventions", *sections, "later", "problems"]
+    names = ["conventions", *sections, "types", "later", "problems"]
     links = "".join(f'<li><a href="#{name}">{name}</a></li>' for name in names)
     return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
 
@@ -122,14 +135,12 @@ def _endpoint(route: Route[Any]) -> str:
     parts = [
         f'<h3 id="{route.name}"><code>{_title(route)}</code></h3><p>{escape(route.summary)}.</p>'
     ]
-    if rows := list(_fields(route.query)):
-        parts.append(_table("Query", rows))
-    if isinstance(route.body, type) and issubclass(route.body, msgspec.Struct):
-        parts.append(
-            _table("Body, optional" if route.body_optional else "Body", _fields(route.body))
-        )
+    parts.append(fields_table("Query", route.query))
+    if route.body is not None:
+        optional = " (may be left out)" if route.body_optional else ""
+        parts.append(f"<p>Takes {type_name(route.body)}{optional}.</p>")
     answers = ", ".join(
-        f"{status} {escape(_type_name(kind)) if kind is not None else 'without a body'}"
+        f"{status} {type_name(kind) if kind is not None else 'without a body'}"
         for status, kind in route.answers.items()
     )
     codes = ", ".join(
@@ -141,24 +152,6 @@ def _endpoint(route: Route[Any]) -> str:
     return "".join(parts)
 
 
-def _fields(shape: type[msgspec.Struct]) -> Iterator[tuple[str, str, str]]:
-    for field in msgspec.structs.fields(shape):
-        schema = msgspec.json.schema_components([field.type])[0][0]
-        need = "required" if field.required else ""
-        if field.default not in (msgspec.NODEFAULT, None):
-            need = f"default {field.default}"
-        yield field.encode_name, _type_name(field.type), schema.get("description", "") or need
-
-
-def _table(caption: str, rows: Iterable[tuple[str, str, str]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row"><code>{escape(name)}</code></th><td>{escape(kind)}</td>'
-        f"<td>{escape(note)}</td></tr>"
-        for name, kind, note in rows
-    )
-    return f"<table><caption>{caption}</caption>{body}</table>"
-
-
 def _problem_item(code: ProblemCode) -> str:
     return (
         f'<dt id="problem-{code.code}"><a href="problems/{code.code}">{code.code}</a> '
@@ -168,31 +161,3 @@ def _problem_item(code: ProblemCode) -> str:
 
 def _title(route: Route[Any]) -> str:
     return escape(f"{route.method} {route.path}")
-
-
-def _marked(text: str) -> str:
-    """Text whose backquoted parts are code."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{p}</code>" if odd % 2 else p for odd, p in enumerate(parts))
-
-
-def _type_name(kind: Any) -> str:
-    """A type as people say it."""
-    if hasattr(kind, "__metadata__"):
-        return _type_name(kind.__origin__)
-    arguments = [each for each in get_args(kind) if each is not type(None)]
-    origin = get_origin(kind)
-    if origin is list:
-        return f"list of {_type_name(arguments[0])}"
-    if origin is dict or kind is dict:
-        return "object"
-    if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
-        return f"page of {_type_name(arguments[0])}"
-    if arguments:
-        return " | ".join(
-            _type_name(each) if isinstance(each, type) or get_origin(each) else str(each)
-            for each in arguments
-        )
-    known = {"int": "integer", "str": "string", "float": "number", "bool": "boolean"}
-    name = getattr(kind, "__name__", str(kind))
-    return known.get(name, name)

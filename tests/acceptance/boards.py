@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from acceptance.nodes import until
 from callboard import BoardConfig, Callboard
 from callboard.clock import SystemClock
 from callboard.domain.states import LIVE
 from callboard.store.contract import RunFilter, TriggerFilter
 from callboard.store.dsn import open_store
-
-from acceptance.nodes import until
 
 DEADLINE_S: Final = 1.0
 """Of one statement; a call may have to wait for another one's first."""

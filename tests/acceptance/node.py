@@ -24,14 +24,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from acceptance import workload
 from callboard import BoardConfig, Callboard, NewRun
 from callboard.clock import SystemClock
 from callboard.domain.states import LIVE
 from callboard.errors import CallboardError
 from callboard.store.contract import RunFilter, TriggerFilter
 from callboard.store.dsn import open_store
-
-from acceptance import workload
 
 LINE_LIMIT = 1 << 20
 

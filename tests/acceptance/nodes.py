@@ -111,12 +111,12 @@ class NodeProcess:
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
 
-    def rss_mib(self) -> float:
-        """Resident memory, without the pages of files."""
+    def peak_mib(self) -> float:
+        """The most memory that it has had at once."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
+            if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-        raise AssertionError("no RssAnon")
+        raise AssertionError("the kernel does not say")
 
     async def _end(self) -> int:
         code = await self.process.wait()

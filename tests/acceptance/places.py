@@ -49,5 +49,6 @@ class Place:
         async with Callboard(self.dsn, config=config) as board:
             return await read_history(board, self.sql_dsn)
 
-    def faults(self, history: History, asked: Asked) -> list[str]:
-        return faults_of(history, asked, executions=executions(self.trace))
+    def faults(self, history: History, asked: Asked, *, has_drained: bool = True) -> list[str]:
+        counted = executions(self.trace)
+        return faults_of(history, asked, has_drained=has_drained, executions=counted)

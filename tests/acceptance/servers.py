@@ -34,7 +34,7 @@ class FragileServer:
         assert postmaster is not None
         os.kill(postmaster.pid, how)
         async with asyncio.timeout(PATIENCE_S):
-            while is_server(postmaster.pid, self._data):
+            while is_server(postmaster.pid, self._data):  # noqa: ASYNC110 - another process ends
                 await asyncio.sleep(0.01)
 
     async def start(self) -> None:

@@ -54,7 +54,19 @@ async def close_all(nodes: Company) -> None:
             assert await node.close() == 0
 
 
-@pytest.mark.parametrize("size", [2, 3])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("place", "size"),
+    [
+        ("postgresql", 2),
+        ("embedded", 3),
+        pytest.param("postgresql", 3, marks=slow),
+        pytest.param("embedded", 2, marks=slow),
+    ],
+    indirect=["place"],
+)
 async def test_runs_of_a_killed_node_are_rescued_within_its_lease_and_five_seconds(
     place: Place, size: int
 ) -> None:
@@ -141,6 +153,9 @@ async def test_a_second_node_of_the_same_name_gives_up_and_the_first_goes_on(
     assert postgresql.faults(history, asked) == []
 
 
+@pytest.mark.parametrize(
+    "place", ["embedded", pytest.param("postgresql", marks=slow)], indirect=True
+)
 async def test_a_closing_node_hands_over_in_order(place: Place) -> None:
     """H09: SIGTERM ends what it can, hands back the rest, and burns no attempt."""
     asked = Asked()

@@ -91,14 +91,14 @@ async def blocking_once(ctx: RunContext, trace: str, ask: int = 0, seconds: floa
     """Blocks the loop the first time that the run is executed."""
     note(ctx, trace)
     if executions(Path(trace))[ctx.run_id] == 1:
-        time.sleep(seconds)
+        time.sleep(seconds)  # noqa: ASYNC251
     return ask
 
 
 async def blocking(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> int:
     """Blocks the loop, which is not what coroutines are for."""
     note(ctx, trace)
-    time.sleep(seconds)
+    time.sleep(seconds)  # noqa: ASYNC251
     return ask
 
 
@@ -139,6 +139,8 @@ def jobs(trace: Path) -> list[Job]:
         *(_job(name, trace) for name in PLAIN),
         _job("flaky", trace, retry=RETRY_FAST),
         _job("failing", trace, retry=RETRY_FAST),
+        _job("unknown", trace, handler="nobody_wrote_it"),
+        _job("hanging", trace, handler="patient", timeout_s=0.3),
         _job("late", trace, handler="slow", timeout_s=0.3, arguments={"seconds": NEVER_S}),
         _job("limited", trace, handler="slow", max_concurrent_runs=2, arguments={"seconds": 0.1}),
         _job("fragile", trace, handler="slow", on_crash=OnCrash.FAIL, arguments={"seconds": 0.3}),

@@ -37,9 +37,13 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "tests/service/test_fuzz.py": "likewise",
     "tests/store/embedded/test_kills.py": "kills servers",
     "tests/store/embedded/test_root.py": "changes users, who cannot read this directory",
+    "tests/store/test_plans.py": "fills tables: the statements are the same",
+    "tests/store/test_postgres_claims.py": "likewise",
     "tests/store/test_postgres_faults.py": "waits for deadlines",
 }
 """What does not run on the wheel, and why."""
+ONE_SERVER: Final = ("-k", "not postgres-15 and not pg15")
+"""Whether all is there shows on one of the servers."""
 
 WHERE: Final = """
 import callboard, callboard_service, callboard_sql, sys
@@ -59,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         left_out = (f"--ignore={path}" for path in LEFT_OUT if (suite / path).exists())
         pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         return subprocess.run(
-            [*pytest, *left_out, *arguments], cwd=suite, env=environment(), check=False
+            [*pytest, *left_out, *ONE_SERVER, *arguments], cwd=suite, env=environment(), check=False
         ).returncode
 
 

@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import asyncpg
@@ -210,7 +211,7 @@ def _faults_of_paths(history: History, has_drained: bool) -> Iterator[str]:
         path = paths[run.id]
         if not path or path[0] is not RunState.QUEUED or path[-1] is not run.state:
             yield f"run {run.id} is {run.state}; its events say {path}"
-        steps = list(zip(path, path[1:], strict=False))
+        steps = list(pairwise(path))
         if not all(may_become(before, after) for before, after in steps):
             yield f"run {run.id} took a way that is not in the table: {path}"
         if sum(state in ENDED and state is not RunState.ABANDONED for state in path) > 1:

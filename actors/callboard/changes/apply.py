@@ -45,18 +45,21 @@ BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] =
 }
 """All commands of the kind in one call, answered in order."""
 
+LAST: Final = frozenset({c.ClaimRuns, c.HandBack})
+"""Claims take what starts and slots have just made. A hand-back takes its turn among them: it may
+be there for the sake of the very claim before it, which its node has given up waiting for."""
+
 
 async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     """The answers in the order of `changes`; a refusal is an exception in its place.
 
-    Ends come first, for they free what claims want; claims come last, for they take what starts
-    and slots have just made. A refused change has written nothing. Any other exception leaves this
-    function: then nothing may be committed.
+    Ends come first, for they free what claims want; claims come last. A refused change has written
+    nothing. Any other exception leaves this function: then nothing may be committed.
     """
     answers: dict[int, object] = {}
     for kind in BULK:
         await _apply_bulk(work, kind, changes, answers)
-    late = [index for index, change in enumerate(changes) if type(change) is c.ClaimRuns]
+    late = [index for index, change in enumerate(changes) if type(change) in LAST]
     early = [index for index in range(len(changes)) if index not in answers.keys() | set(late)]
     for index in (*early, *late):
         answers[index] = await _apply_one(work, changes[index])

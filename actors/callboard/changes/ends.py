@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from callboard.changes.runs import NextAttempt, create_attempts
 from callboard.changes.work import Work
-from callboard.commands import AbandonRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
+from callboard.commands import AbandonRun, EndedRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
 from callboard.domain.job import Job, OnCrash
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import ON_NODE, RunEvent, RunState, advance
@@ -18,10 +18,9 @@ from callboard.store.contract import RunEnd
 async def end_runs(work: Work, commands: Sequence[EndRuns]) -> list[frozenset[int]]:
     """For each command the ids of its runs that ended by it."""
     every = [ended for command in commands for ended in command.ended]
-    await work.tx.append_log([chunk for ended in every for chunk in ended.log])
     done = {run.id: run for run in await work.tx.end_runs([ended.end for ended in every])}
     work.runs_changed(list(done.values()))
-    work.logged_run_ids.update(ended.end.run_id for ended in every if ended.log)
+    await _append_logs(work, [ended for ended in every if ended.end.run_id in done])
     again = [
         NextAttempt(run=done[ended.end.run_id], after_s=ended.retry_after_s)
         for ended in every
@@ -32,6 +31,11 @@ async def end_runs(work: Work, commands: Sequence[EndRuns]) -> list[frozenset[in
         frozenset(ended.end.run_id for ended in command.ended if ended.end.run_id in done)
         for command in commands
     ]
+
+
+async def _append_logs(work: Work, ended: Sequence[EndedRun]) -> None:
+    await work.tx.append_log([chunk for one in ended for chunk in one.log])
+    work.logged_run_ids.update(one.end.run_id for one in ended if one.log)
 
 
 async def stop_run(work: Work, command: StopRun) -> Run:

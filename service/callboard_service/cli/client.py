@@ -19,6 +19,8 @@ from callboard_service.cli.failures import CliFailure, Refused, Unreachable, pro
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 60.0
 PAGE: Final = 1000
+PING_S: Final = 20.0
+"""How often a WebSocket is asked whether somebody is still there."""
 Query = Mapping[str, str | Sequence[str] | None]
 
 
@@ -118,7 +120,10 @@ class ApiClient:
         target = self._target(path, query)
         try:
             socket = await self._session.ws_connect(
-                target, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=2.0)
+                target,
+                max_msg_size=0,
+                heartbeat=PING_S,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
             )
         except aiohttp.WSServerHandshakeError as error:
             raise await self._refusal(path, query, error.status) from None

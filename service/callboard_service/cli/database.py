@@ -103,7 +103,8 @@ async def open_database(dsn: str | None) -> AsyncIterator[Database]:
     pool = store._pool
     try:
         await pool.open()
-        async with pool.writer() as connection:
+        # Not the writer: there is only one, and `check_writing` needs it.
+        async with pool.reader() as connection:
             yield Database(store, connection)
     finally:
         await pool.close()

@@ -43,7 +43,7 @@ class JobsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
     group: KnownName | None = None
     kind: str | None = None
     label: Annotated[
-        list[str], msgspec.Meta(description="`key` or `key:value`; may come more than once")
+        list[str], msgspec.Meta(description="`key:value`; may come more than once")
     ] = msgspec.field(default_factory=list)
     disabled: bool | None = None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Done:
 
 Callboard = Callable[..., Done]
 Run = Callable[..., Program]
+Beside = Callable[..., Awaitable[Done]]
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +67,16 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Callboard:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(code=done.exit_code, out=done.stdout, err=done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def beside(local: Callboard) -> Beside:
+    """As `local`, for tests that are coroutines: a command has an event loop of its own."""
+
+    async def call(*words: str, **options: Any) -> Done:
+        return await asyncio.to_thread(local, *words, **options)
 
     return call
 

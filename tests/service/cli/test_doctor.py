@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from service.cli.conftest import Callboard, Done, Run
-from service.cli.processes import Program, ServiceProcess
+from service.cli.conftest import Beside, Callboard, Done, Run
+from service.cli.processes import ServiceProcess
 from service.cli.test_migrate import execute
 
 NOWHERE = "http://127.0.0.1:9"
 
 
-def findings(done: Program) -> dict[str, tuple[str, str, str | None]]:
+def findings(out: str) -> dict[str, tuple[str, str, str | None]]:
     """Verdict, detail and fix by check."""
-    return {
-        found["check"]: (found["verdict"], found["detail"], found["fix"])
-        for found in done.documents()
-    }
-
-
-def verdicts(done: Program) -> dict[str, str]:
-    return {check: verdict for check, (verdict, _, _) in findings(done).items()}
+    found = [json.loads(line) for line in out.splitlines()]
+    return {each["check"]: (each["verdict"], each["detail"], each["fix"]) for each in found}
 
 
 @pytest.fixture
@@ -52,16 +47,17 @@ def test_all_is_well_beside_a_running_service(embedded: ServiceProcess, run_proc
         "nodes",
         "service",
     )
-    assert verdicts(done) == dict.fromkeys(checks, "ok")
+    verdicts = {check: verdict for check, (verdict, _, _) in findings(done.out).items()}
+    assert verdicts == dict.fromkeys(checks, "ok")
     shown = run_process("doctor", env=env)
     assert shown.wait() == 0
     assert [line.split()[:2] for line in shown.out.splitlines()] == [["ok", c] for c in checks]
 
 
-async def test_an_empty_database_lacks_its_schema(postgres_dsn: str, run_process: Run) -> None:
-    done = run_process("doctor", "--json", "--dsn", postgres_dsn, "--url", NOWHERE)
-    assert done.wait() == 0
-    found = findings(done)
+async def test_an_empty_database_lacks_its_schema(postgres_dsn: str, beside: Beside) -> None:
+    done = await beside("doctor", "--json", "--dsn", postgres_dsn, "--url", NOWHERE)
+    assert done.code == 0
+    found = findings(done.out)
     assert found["version"][:2] == ("ok", found["version"][1])
     verdict, detail, fix = found["schema"]
     assert (verdict, detail[:11]) == ("warn", "lacks 0001_")
@@ -70,16 +66,16 @@ async def test_an_empty_database_lacks_its_schema(postgres_dsn: str, run_process
     assert "permissions" not in found
 
 
-async def test_a_newer_schema_fails(postgres_dsn: str, run_process: Run) -> None:
-    assert run_process("migrate", "--dsn", postgres_dsn).wait() == 0
+async def test_a_newer_schema_fails(postgres_dsn: str, beside: Beside) -> None:
+    assert (await beside("migrate", "--dsn", postgres_dsn)).code == 0
     await execute(postgres_dsn, "insert into callboard.schema_migration values (9999, 'later')")
-    done = run_process("doctor", "--json", "--dsn", postgres_dsn, "--url", NOWHERE)
-    assert done.wait() == 3
-    assert findings(done)["schema"][0] == "fail"
+    done = await beside("doctor", "--json", "--dsn", postgres_dsn, "--url", NOWHERE)
+    assert done.code == 3
+    assert findings(done.out)["schema"][0] == "fail"
 
 
-async def test_missing_permissions_fail(postgres_dsn: str, run_process: Run) -> None:
-    assert run_process("migrate", "--dsn", postgres_dsn).wait() == 0
+async def test_missing_permissions_fail(postgres_dsn: str, beside: Beside) -> None:
+    assert (await beside("migrate", "--dsn", postgres_dsn)).code == 0
     parts = urlsplit(postgres_dsn)
     reader = f"reader_{parts.path[-12:]}"
     await execute(
@@ -90,21 +86,21 @@ async def test_missing_permissions_fail(postgres_dsn: str, run_process: Run) -> 
     try:
         host = parts.netloc.rpartition("@")[2]
         dsn = urlunsplit(parts._replace(netloc=f"{reader}@{host}"))
-        done = run_process("doctor", "--json", "--dsn", dsn, "--url", NOWHERE)
-        assert done.wait() == 3
-        verdict, detail, fix = findings(done)["permissions"]
+        done = await beside("doctor", "--json", "--dsn", dsn, "--url", NOWHERE)
+        assert done.code == 3
+        verdict, detail, fix = findings(done.out)["permissions"]
         assert verdict == "fail"
         assert "permission denied" in detail
         assert "grant" in str(fix)
-        assert findings(done)["schema"][0] == "ok"
+        assert findings(done.out)["schema"][0] == "ok"
     finally:
         await execute(postgres_dsn, f"drop owned by {reader}; drop role {reader}")
 
 
-def test_no_database_is_4(run_process: Run) -> None:
+def test_no_database_is_4(local: Callboard) -> None:
     dsn = "postgresql://me:geheim@127.0.0.1:9/callboard"
-    done = run_process("doctor", "--dsn", dsn, "--url", NOWHERE)
-    assert done.wait() == 4
+    done = doctor(local, "--dsn", dsn)
+    assert done.code == 4
     assert "fail  database" in done.out
     assert "is the server running" in done.out
     assert "geheim" not in done.out + done.err

@@ -8,34 +8,31 @@ from pathlib import Path
 import asyncpg
 
 from callboard_sql import migrations
-from service.cli.conftest import Run
+from service.cli.conftest import Beside, Callboard, Run
 
 ALL = [f"{migration.version:04}_{migration.name}" for migration in migrations()]
 
 
-async def test_it_applies_what_is_missing_and_says_what(
-    postgres_dsn: str, run_process: Run
-) -> None:
-    dry = run_process("migrate", "--dsn", postgres_dsn, "--dry-run")
-    assert dry.wait() == 0
+async def test_it_applies_what_is_missing_and_says_what(postgres_dsn: str, beside: Beside) -> None:
+    dry = await beside("migrate", "--dsn", postgres_dsn, "--dry-run")
+    assert dry.code == 0
     assert dry.out.split() == [word for name in ALL for word in ("missing", name)]
-    done = run_process("migrate", "--dsn", postgres_dsn)
-    assert done.wait() == 0
+    done = await beside("migrate", "--dsn", postgres_dsn)
+    assert done.code == 0
     assert done.out.split() == [word for name in ALL for word in ("applied", name)]
-    again = run_process("migrate", env={"CALLBOARD_DSN": postgres_dsn})
-    assert again.wait() == 0
+    again = await beside("migrate", env={"CALLBOARD_DSN": postgres_dsn})
+    assert again.code == 0
     assert again.out == "the schema is up to date\n"
-    as_json = run_process("migrate", "--dry-run", "--json", "--dsn", postgres_dsn)
-    assert as_json.wait() == 0
-    assert json.loads(as_json.out) == {"missing": []}
+    as_json = await beside("migrate", "--dry-run", "--json", "--dsn", postgres_dsn)
+    assert as_json.value == {"missing": []}
 
 
-async def test_it_refuses_a_newer_schema(postgres_dsn: str, run_process: Run) -> None:
-    assert run_process("migrate", "--dsn", postgres_dsn).wait() == 0
+async def test_it_refuses_a_newer_schema(postgres_dsn: str, beside: Beside) -> None:
+    assert (await beside("migrate", "--dsn", postgres_dsn)).code == 0
     await execute(postgres_dsn, "insert into callboard.schema_migration values (9999, 'later')")
     for words in (("migrate",), ("migrate", "--dry-run")):
-        refused = run_process(*words, "--dsn", postgres_dsn)
-        assert refused.wait() == 3
+        refused = await beside(*words, "--dsn", postgres_dsn)
+        assert refused.code == 3
         assert "is newer than this program" in refused.err
 
 
@@ -47,22 +44,22 @@ def test_it_makes_an_embedded_database(tmp_path: Path, run_process: Run) -> None
     assert run_process("migrate", "--dsn", dsn, "--json").wait() == 0
 
 
-def test_memory_has_no_schema(run_process: Run) -> None:
-    done = run_process("migrate", "--dsn", "memory:")
-    assert done.wait() == 2
+def test_memory_has_no_schema(local: Callboard) -> None:
+    done = local("migrate", "--dsn", "memory:")
+    assert done.code == 2
     assert "memory: has no schema" in done.err
 
 
-def test_no_database_is_4(run_process: Run) -> None:
-    done = run_process("migrate", "--dsn", "postgresql://callboard@127.0.0.1:9/callboard")
-    assert done.wait() == 4
+def test_no_database_is_4(local: Callboard) -> None:
+    done = local("migrate", "--dsn", "postgresql://callboard@127.0.0.1:9/callboard")
+    assert done.code == 4
     assert "the database is not available" in done.err
 
 
-def test_a_dsn_that_is_none_is_usage_and_stays_secret(run_process: Run) -> None:
-    done = run_process("migrate", "--dsn", "mysql://me:geheim@h/d")
-    assert done.wait() == 2
-    assert "dsn: 'mysql:' is not a form of DSN" in done.err
+def test_a_dsn_that_is_none_is_usage_and_stays_secret(local: Callboard) -> None:
+    done = local("migrate", "--dsn", "mysql://me:geheim@h/d")
+    assert done.code == 2
+    assert "is not a form of DSN" in done.err
     assert "geheim" not in done.err
 
 

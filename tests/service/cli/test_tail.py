@@ -68,14 +68,19 @@ def test_people_get_a_line_for_each_change(
 def test_changes_of_definitions_are_told_too(
     callboard: Callboard, make_job: Make, service: ServiceProcess, run_process: Run
 ) -> None:
-    tail = run_process("tail", env={"CALLBOARD_URL": service.url})
-    watch = run_process("tail", "--json", env={"CALLBOARD_URL": service.url})
-    watch.wait_for(has_snapshot)
+    first = run_process("tail", "--json", env={"CALLBOARD_URL": service.url})
+    first.wait_for(has_snapshot)
+    after = first.documents()[0]["seq"]
     job = make_job()
     callboard("triggers", "create", job, "-j", job, "--on-demand")
-    watch.wait_for(lambda program: "trigger.changed" in program.out)
     callboard("triggers", "delete", job)
-    tail.wait_for(lambda program: f"trigger deleted  {job}" in program.out)
+    done = callboard("tail", "--after", str(after), "--count", "3")
+    told = [line.split(maxsplit=1)[1].rstrip() for line in done.out.splitlines()]
+    assert told == [
+        f"job changed  {job}",
+        f"trigger changed  {job}  active",
+        f"trigger deleted  {job}",
+    ]
 
 
 def test_it_goes_on_after_a_restart_of_the_server_without_gap_or_double(

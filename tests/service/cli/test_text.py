@@ -95,7 +95,7 @@ def test_text_cannot_move_the_cursor() -> None:
 @given(st.text())
 def test_a_cell_has_one_line_without_control_characters(text: str) -> None:
     shown = one_line(text)
-    assert not any(ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 for c in shown)
+    assert not any((ord(c) < 32 and c != "\t") or 127 <= ord(c) < 160 for c in shown)
 
 
 def test_long_text_ends_in_dots() -> None:
