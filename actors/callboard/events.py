@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from callboard.domain.json import JsonObject
@@ -152,9 +153,9 @@ def run_record(run: Run) -> EventRecord:
         "state": run.state.value,
         "node": run.node,
         "crashes": run.crashes,
-        "due_at": run.due_at.isoformat(),
-        "started_at": _text(run.started_at),
-        "ended_at": _text(run.ended_at),
+        "due_at": _text(run.due_at),
+        "started_at": None if run.started_at is None else _text(run.started_at),
+        "ended_at": None if run.ended_at is None else _text(run.ended_at),
         "error": error,
     }
     return EventRecord(type=EVENT_OF_STATE[run.state], run_id=run.id, patch=patch)
@@ -188,8 +189,10 @@ def _error(patch: Mapping[str, Any]) -> RunError:
     return RunError(type=patch["type"], message=patch["message"])
 
 
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant is not None else None
+@lru_cache(maxsize=1024)
+def _text(instant: datetime) -> str:
+    """Kept for a while: the runs of a commit share most of their instants."""
+    return instant.isoformat()
 
 
 def _instant(text: Any) -> datetime | None:

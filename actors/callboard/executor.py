@@ -12,7 +12,8 @@ Receives
 Sends
     ClaimRuns, EndRuns, ParkRun, HandBack, AppendLog, NextDueAt    to job store
 Owns
-    held: runs that this node holds, by id, len(held) <= capacity; lost on a crash, then handed back
+    held: runs that this node holds, by id, at most `capacity` of them unfinished; lost on a crash,
+        then handed back
     ended: ends that are not stored yet; their runs are still held
     epoch: of this node's registration; None: nothing may be claimed
 States
@@ -215,11 +216,19 @@ class Executor(AsyncioActor):
             self.spawn(self._claim_all(), name="executor-claims")
 
     def _can_claim(self) -> bool:
-        return self._room() > 0 and self._epoch is not None and not self._is_draining
+        return self._epoch is not None and not self._is_draining and self._room() > 0
 
     def _room(self) -> int:
-        """Runs that may be taken on; what a detached handler keeps busy is not free (T08)."""
-        return self._config.capacity - len(self._held) - self._runners.stuck
+        """Runs that may be taken on; what a detached handler keeps busy is not free (T08).
+
+        A run makes room when it has ended, before its end is stored: so ends and the claims that
+        follow them share a commit. Not without limit: unstored ends are this node's to keep.
+        """
+        capacity = self._config.capacity
+        if len(self._ended) > capacity:
+            return 0
+        finished = sum(one.end.run_id in self._held for one in self._ended)
+        return capacity - (len(self._held) - finished) - self._runners.stuck
 
     async def _claim_all(self) -> None:
         wait_s = RETRY_S
@@ -332,6 +341,7 @@ class Executor(AsyncioActor):
         end = _end(held.run, outcome, elapsed_s)
         self._ended.append(EndedRun(end=end, retry_after_s=retry_after_s, log=chunks))
         self._send_ends()
+        self._look()
 
     def _retry_after_s(self, held: Held, outcome: Outcome) -> float | None:
         if outcome.state not in RETRYABLE:

@@ -155,11 +155,13 @@ class JobStore(AsyncioActor):
         await self.clock.sleep_until(self.clock.monotonic() + RECONNECT_S)
 
     def _take(self) -> list[Waiting]:
-        batch, weight = [self._waiting.popleft()], 0
+        batch = [self._waiting.popleft()]
         weight = _weight(batch[0][0])
-        while self._waiting and weight + _weight(self._waiting[0][0]) <= COMMIT_WEIGHT:
+        while self._waiting:
+            weight += _weight(self._waiting[0][0])
+            if weight > COMMIT_WEIGHT:
+                break
             batch.append(self._waiting.popleft())
-            weight += _weight(batch[-1][0])
         return batch
 
     async def _commit(self, batch: Sequence[Waiting], *, tries: int = 1) -> None:

@@ -60,7 +60,8 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     for kind in BULK:
         await _apply_bulk(work, kind, changes, answers)
     late = [index for index, change in enumerate(changes) if type(change) in LAST]
-    early = [index for index in range(len(changes)) if index not in answers.keys() | set(late)]
+    known = answers.keys() | set(late)
+    early = [index for index in range(len(changes)) if index not in known]
     for index in (*early, *late):
         answers[index] = await _apply_one(work, changes[index])
     return [answers[index] for index in range(len(changes))]

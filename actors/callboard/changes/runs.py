@@ -115,6 +115,7 @@ def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
 
 
 def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
+    now = work.now
     return Run(
         id=id,
         job=job.name,
@@ -129,8 +130,8 @@ def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
         arguments=merge_arguments(job.arguments, new.arguments),
         unique_key=new.unique_key,
         trace_id=new.trace_id or work.new_trace_id(),
-        created_at=work.now,
-        due_at=new.due_at or work.now,
+        created_at=now,
+        due_at=new.due_at or now,
     )
 
 

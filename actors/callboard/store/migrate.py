@@ -34,18 +34,26 @@ async def migrate(connection: Connection) -> list[str]:
     return [_label(migration) for migration in pending if await _apply(sql, migration)]
 
 
+async def missing(connection: Connection) -> list[str]:
+    """Names of the migrations that the database lacks, in order.
+
+    Raises:
+        SchemaMismatch: the schema is newer than this program, or not its own.
+    """
+    sql = Statements(connection, PATIENCE_S)
+    applied = await _applied(sql) if await _has_table(sql) else {}
+    return [_label(migration) for migration in _pending(applied)]
+
+
 async def verify(connection: Connection) -> None:
     """Return when the database has exactly this program's migrations.
 
     Raises:
         SchemaMismatch: it lacks some, has newer ones, or they are not this program's.
     """
-    sql = Statements(connection, PATIENCE_S)
-    applied = await _applied(sql) if await _has_table(sql) else {}
-    pending = _pending(applied)
-    if pending:
-        names = ", ".join(map(_label, pending))
-        raise SchemaMismatch(f"the database lacks {names}; run `callboard migrate`")
+    names = await missing(connection)
+    if names:
+        raise SchemaMismatch(f"the database lacks {', '.join(names)}; run `callboard migrate`")
 
 
 def _pending(applied: Mapping[int, str]) -> list[Migration]:

@@ -40,7 +40,7 @@ from callboard.store.migrate import migrate, verify
 from callboard.store.pool import HostPool, Pool
 from callboard.store.postgres_ids import RunIds
 from callboard.store.postgres_transaction import PostgresTransaction
-from callboard.store.statements import Statements
+from callboard.store.statements import Connection, Statements
 
 DEADLINE_S: Final = 10.0
 """Seconds that one statement, or one wait for a connection, may take."""
@@ -83,6 +83,20 @@ class PostgresStore:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    @asynccontextmanager
+    async def unchecked(self) -> AsyncIterator[Connection]:
+        """A connection, whatever the schema is, in place of open and close: to look, or migrate.
+
+        The store's other verbs work inside the block, as far as the schema does.
+        """
+        try:
+            await self._pool.open()
+            # Not the writer: there is only one, and `begin` needs it.
+            async with self._pool.reader() as connection:
+                yield connection
+        finally:
+            await self._pool.close()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
 
 from callboard.clock import SystemClock
 from callboard.domain.job import Job
 from callboard.domain.node import Node
-from callboard.errors import SchemaMismatch
 from callboard.store.dsn import open_store
-from callboard.store.migrate import migrate, verify
+from callboard.store.migrate import migrate, missing
 from callboard.store.postgres import PostgresStore
 from callboard.store.statements import Connection
 from callboard_service.cli.exit_code import ExitCode
 from callboard_service.cli.failures import CliFailure
 from callboard_service.settings import load_settings
-
-_LABEL: Final = re.compile(r"\b\d{4}_\w+")
 
 
 class Database:
@@ -42,14 +37,7 @@ class Database:
         Raises:
             SchemaMismatch: the schema is newer than this program, or not its own.
         """
-        try:
-            await verify(self._connection)
-        except SchemaMismatch as error:
-            names = _LABEL.findall(str(error))
-            if not str(error).startswith("the database lacks"):
-                raise
-            return names
-        return []
+        return await missing(self._connection)
 
     @property
     def version(self) -> tuple[int, str]:
@@ -99,15 +87,8 @@ async def open_database(dsn: str | None) -> AsyncIterator[Database]:
     store = open_store(settings.dsn, clock=SystemClock(), migrate_on_open=False)
     if not isinstance(store, PostgresStore):
         raise CliFailure(ExitCode.USAGE, "--dsn: memory: has no schema", "name a database")
-    # `store.open` refuses a schema that is not this program's: here it may be any.
-    pool = store._pool
-    try:
-        await pool.open()
-        # Not the writer: there is only one, and `check_writing` needs it.
-        async with pool.reader() as connection:
-            yield Database(store, connection)
-    finally:
-        await pool.close()
+    async with store.unchecked() as connection:
+        yield Database(store, connection)
 
 
 class _TakenBack(Exception):
