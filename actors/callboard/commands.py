@@ -260,8 +260,9 @@ class AbandonRun(Command[Run]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendLog(Command[None]):
-    """Keep parts of logs of running runs."""
+    """Keep parts of logs of runs that the epoch holds; those of other runs are ignored."""
 
+    epoch: int
     chunks: tuple[LogChunk, ...]
 
 

@@ -127,7 +127,9 @@ class Executor(AsyncioActor):
         self._held: dict[int, Held] = {}
         self._ended: list[EndedRun] = []
         self._idle = asyncio.Event()
-        self._is_draining = self._is_claiming = self._is_ending = self._is_logging = False
+        self._is_draining = self._is_claiming = self._is_ending = False
+        self._logs_are_stored = asyncio.Event()
+        self._logs_are_stored.set()
         self._look_again = False
         self._look_at = 0.0
         self._is_unsure = False
@@ -358,6 +360,7 @@ class Executor(AsyncioActor):
     async def _store_ends(self) -> None:
         try:
             while self._ended:
+                await self._logs_are_stored.wait()  # an ended run takes no more lines
                 ended = tuple(self._ended[:ENDS_PER_COMMIT])
                 if await self._stored(EndRuns(ended=ended)) is not None:
                     del self._ended[: len(ended)]
@@ -369,9 +372,9 @@ class Executor(AsyncioActor):
     async def _park(self, held: Held, outcome: Outcome) -> None:
         error = outcome.error or RunError(type="Parked", message="its runner put it aside")
         epoch = held.run.epoch
-        if held.chunks:
-            await self._stored(AppendLog(chunks=tuple(held.chunks)))
         if epoch is not None:
+            if held.chunks:
+                await self._stored(AppendLog(epoch=epoch, chunks=tuple(held.chunks)))
             await self._stored(ParkRun(run_id=held.run.id, epoch=epoch, error=error))
         self._let_go(held.run.id)
 
@@ -395,8 +398,8 @@ class Executor(AsyncioActor):
     def _on_flush(self) -> None:
         for held in self._held.values():
             held.log.flush()
-        if not self._is_logging and any(held.chunks for held in self._held.values()):
-            self._is_logging = True
+        if self._logs_are_stored.is_set() and any(held.chunks for held in self._held.values()):
+            self._logs_are_stored.clear()
             self.spawn(self._store_logs(), name="executor-logs")
         if self._held:
             self.timers.send_after("flush", self._config.log_flush_s, _Flush())
@@ -407,9 +410,10 @@ class Executor(AsyncioActor):
             for held in self._held.values():
                 chunks += held.chunks
                 held.chunks.clear()
-            await self._stored(AppendLog(chunks=tuple(chunks)))
+            if self._epoch is not None:
+                await self._stored(AppendLog(epoch=self._epoch, chunks=tuple(chunks)))
         finally:
-            self._is_logging = False
+            self._logs_are_stored.set()
 
     # closing
 

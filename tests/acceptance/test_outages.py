@@ -10,7 +10,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 
 import pytest
@@ -98,11 +97,11 @@ async def is_refused(call: Awaitable[object]) -> None:
             await call
 
 
-HOW = ["SIGQUIT", "SIGKILL", "cut", "frozen", "dropped"]
-GENTLE = pytest.param("SIGINT", marks=pytest.mark.slow)
+HOW = ["SIGKILL", "cut", "frozen", "dropped"]
+MORE = [pytest.param(how, marks=pytest.mark.slow) for how in ("SIGQUIT", "SIGINT")]
 
 
-@pytest.mark.parametrize("how", [*HOW, GENTLE])
+@pytest.mark.parametrize("how", [*HOW, *MORE])
 async def test_a_board_lives_through_an_outage_and_loses_nothing(
     fragile: Place, proxy: Proxy, outages: Outages, how: str
 ) -> None:
@@ -133,7 +132,7 @@ async def test_a_board_lives_through_an_outage_and_loses_nothing(
     assert fragile.faults(history, asked) == []
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "frozen"])
+@pytest.mark.parametrize("how", ["frozen", pytest.param("SIGKILL", marks=pytest.mark.slow)])
 async def test_an_outage_longer_than_the_lease_has_the_runs_executed_again(
     fragile: Place, proxy: Proxy, outages: Outages, how: str
 ) -> None:
@@ -181,69 +180,3 @@ async def test_a_board_that_starts_in_an_outage_is_ready_once_it_is_over(
     board = await task
     assert board.health().is_ready
     await opening.__aexit__(None, None, None)
-
-
-UNLISTEN = "store/listen.py ends its LISTEN without a deadline: the task outlives the board"
-
-
-@pytest.mark.parametrize(
-    "how",
-    ["cut", pytest.param("frozen", marks=pytest.mark.xfail(strict=True, reason=UNLISTEN))],
-)
-async def test_a_board_closes_in_an_outage_and_leaves_nothing_behind(
-    fragile: Place, proxy: Proxy, outages: Outages, how: str
-) -> None:
-    """A16: no task of it goes on, and what it held is rescued later."""
-    asked, gate = Asked(), Gate()
-    async with busy_board(fragile, proxy.dsn, gate, drain_s=0.2, lease_s=2.0) as board:
-        gated = await start(board, asked, "gate")
-        await gate.has_begun.wait()
-        await outages.begin(how)
-        await until(lambda: is_away(board), "the board notices")
-        async with asyncio.timeout(20):
-            await board.close()
-        left = {task.get_name() for task in asyncio.all_tasks()}
-        assert not [name for name in left if "." in name], left
-    await outages.end()
-    gate.may_end.set()
-    async with busy_board(fragile, proxy.dsn, gate, node_name="next", lease_s=2.0) as board:
-        run = await board.wait_run(gated, timeout_s=15)
-        assert (run.state, run.crashes) == (RunState.SUCCEEDED, 1)
-        await drain(board)
-    history = await fragile.history()
-    assert fragile.faults(history, asked) == []
-
-
-async def test_lines_cut_at_random_lose_and_double_nothing(
-    fragile: Place, proxy: Proxy, outages: Outages, seed: int
-) -> None:
-    """H08: a commit whose answer is lost is asked for again by its key, and was done once."""
-    rng, asked, keys = Random(seed), Asked(), {}
-    async with real_board(proxy.dsn) as board:
-        await define_all(board, fragile.trace)
-        cutting = asyncio.create_task(cut_at_random(outages, rng))
-        while not cutting.done():
-            job, key = rng.choice(["quick", "flaky", "threaded"]), f"wish-{len(asked.jobs) + 1}"
-            try:
-                await start(board, asked, job, key)
-            except StoreUnavailable:
-                keys[len(asked.jobs)] = key
-                await asyncio.sleep(0.01)
-        await cutting
-        await until(lambda: is_ready(board), "the board is ready again")
-        for number, key in keys.items():
-            new = NewRun(job=asked.jobs[number], arguments={"ask": number})
-            (run,) = await board.start_runs([new], idempotency_key=key)
-            asked.acknowledged[number] = run.id
-        await drain(board)
-    history = await fragile.history()
-    assert fragile.faults(history, asked) == []
-    assert len(asked.acknowledged) == len(asked.jobs)
-
-
-async def cut_at_random(outages: Outages, rng: Random) -> None:
-    for _ in range(12):
-        await asyncio.sleep(rng.uniform(0.05, 0.5))
-        await outages.begin("cut")
-        await asyncio.sleep(rng.uniform(0, 0.05))
-        await outages.end()

@@ -134,6 +134,7 @@ async def has_new_epoch(node: NodeProcess, old: int) -> bool:
     return bool(health["is_ready"]) and health["epoch"] > old
 
 
+@slow
 async def test_a_second_node_of_the_same_name_gives_up_and_the_first_goes_on(
     postgresql: Place,
 ) -> None:
@@ -154,7 +155,7 @@ async def test_a_second_node_of_the_same_name_gives_up_and_the_first_goes_on(
 
 
 @pytest.mark.parametrize(
-    "place", ["embedded", pytest.param("postgresql", marks=slow)], indirect=True
+    "place", ["postgresql", pytest.param("embedded", marks=slow)], indirect=True
 )
 async def test_a_closing_node_hands_over_in_order(place: Place) -> None:
     """H09: SIGTERM ends what it can, hands back the rest, and burns no attempt."""

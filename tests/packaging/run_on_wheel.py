@@ -35,11 +35,16 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "tests/domain/test_cron_oracle.py": "long, and pure: nothing of it depends on the installation",
     "tests/domain/test_cron_libraries.py": "likewise",
     "tests/service/test_fuzz.py": "likewise",
-    "tests/store/embedded/test_kills.py": "kills servers",
+    "tests/service/cli/test_tail.py": "stops and starts servers: other tests do, too",
+    "tests/store/embedded/test_election.py": "likewise",
+    "tests/store/embedded/test_kills.py": "likewise",
+    "tests/store/embedded/test_place.py": "likewise",
+    "tests/store/test_postgres_embedded.py": "likewise",
     "tests/store/embedded/test_root.py": "changes users, who cannot read this directory",
     "tests/store/test_plans.py": "fills tables: the statements are the same",
     "tests/store/test_postgres_claims.py": "likewise",
     "tests/store/test_postgres_faults.py": "waits for deadlines",
+    "tests/store/test_postgres_guards.py": "likewise",
 }
 """What does not run on the wheel, and why."""
 ONE_SERVER: Final = ("-k", "not postgres-15 and not pg15")

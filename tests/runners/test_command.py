@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -292,6 +291,7 @@ async def test_a_stop_while_it_is_being_started_ends_it(rig: Rig) -> None:
 async def test_no_descriptor_thread_or_zombie_is_left(
     rig: Rig, open_files: Callable[[], int]
 ) -> None:
+    before = children_of(os.getpid())  # the suite's own servers, say
     await rig.execute(command_job("true"))
     files, threads = open_files(), threading.active_count()
     jobs = (
@@ -305,12 +305,22 @@ async def test_no_descriptor_thread_or_zombie_is_left(
     await asyncio.gather(*(rig.execute(job) for job in jobs))
     await eventually(lambda: (open_files(), threading.active_count()) == (files, threads))
     rig.runners.close()
-    assert [line for line in children_of(os.getpid()) if " ps" not in line] == []
+    assert children_of(os.getpid()) - before == set()
 
 
-def children_of(pid: int) -> list[str]:
-    argv = ["ps", "-o", "stat=,comm=", "--ppid", str(pid)]
-    return subprocess.run(argv, capture_output=True, check=True).stdout.decode().splitlines()
+def children_of(pid: int) -> set[int]:
+    """Process ids of its children, zombies included."""
+    stats = (_stat(path) for path in Path("/proc").glob("[0-9]*/stat"))
+    return {child for child, parent in stats if parent == pid}
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Process and parent; the name between them may hold anything, a `)` too."""
+    try:
+        pid, _, rest = path.read_text().partition(" ")
+    except OSError:
+        return 0, 0
+    return int(pid), int(rest.rpartition(")")[2].split()[1])
 
 
 NODE = """

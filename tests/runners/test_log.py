@@ -229,6 +229,7 @@ def test_however_it_is_cut_the_text_is_the_same(pieces: list[str], chunk_bytes: 
     for piece in pieces:
         written.log.write("stdout", piece)
     whole = "".join(pieces).replace("\x00", "\ufffd")
-    lines = [line.removesuffix("\r") for line in whole.split("\n")]
-    assert written.closed() == (lines if lines[-1] else lines[:-1])
+    lines = whole.split("\n")
+    complete = lines if lines[-1] else lines[:-1]
+    assert written.closed() == [line.removesuffix("\r") for line in complete]
     assert written.seqs == list(range(1, len(written.texts) + 1))

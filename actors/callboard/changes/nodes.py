@@ -49,7 +49,7 @@ async def claim_runs(work: Work, command: ClaimRuns) -> tuple[ClaimedRun, ...]:
 
 
 async def append_log(work: Work, commands: Sequence[AppendLog]) -> list[None]:
-    chunks = [chunk for command in commands for chunk in command.chunks]
-    await work.tx.append_log(chunks)
-    work.logged_run_ids.update(chunk.run_id for chunk in chunks)
+    for command in commands:
+        await work.tx.append_log(command.chunks, epoch=command.epoch)
+        work.logged_run_ids.update(chunk.run_id for chunk in command.chunks)
     return [None for _ in commands]

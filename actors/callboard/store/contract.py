@@ -265,8 +265,11 @@ class Transaction(Protocol):
         """Number of the last stored log line, by run id; runs without a log are left out."""
         ...
 
-    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
-        """A chunk whose first line is stored already is ignored (a retried write)."""
+    async def append_log(self, chunks: Sequence[LogChunk], *, epoch: int | None = None) -> None:
+        """Store chunks; one whose first line is stored already is ignored (a retried write).
+
+        With `epoch`, so is one of a run that is not live under this epoch.
+        """
         ...
 
     # nodes

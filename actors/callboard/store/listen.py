@@ -17,6 +17,8 @@ CHANNEL: Final = "callboard"
 
 QUIET_S: Final = 30.0
 """After so long a connection is asked whether it is still there: a half-open one says nothing."""
+UNLISTEN_S: Final = 1.0
+"""Seconds that the server has to take the listener away; then the connection is dropped."""
 
 
 async def listen(
@@ -39,7 +41,7 @@ async def listen(
 
     connection.add_termination_listener(on_termination)
     try:
-        await connection.add_listener(CHANNEL, on_notification)
+        await asyncio.wait_for(connection.add_listener(CHANNEL, on_notification), deadline_s)
         try:
             await _watch(connection, lost, deadline_s)
         finally:
@@ -61,5 +63,9 @@ async def _watch(connection: Connection, lost: asyncio.Event, deadline_s: float)
 
 
 async def _stop(connection: Connection, callback: Callable[..., None]) -> None:
-    if not connection.is_closed():
-        await connection.remove_listener(CHANNEL, callback)
+    if connection.is_closed():
+        return
+    try:
+        await asyncio.wait_for(connection.remove_listener(CHANNEL, callback), UNLISTEN_S)
+    except TimeoutError:
+        connection.terminate()

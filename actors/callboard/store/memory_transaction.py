@@ -216,10 +216,12 @@ class MemoryTransaction:
         last = {run_id: logs.last_seq(run_id) for run_id in ids}
         return {run_id: seq for run_id, seq in last.items() if seq}
 
-    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
-        logs = self._tables.logs
+    async def append_log(self, chunks: Sequence[LogChunk], *, epoch: int | None = None) -> None:
+        logs, runs = self._tables.logs, self._tables.runs.rows
         for chunk in chunks:
-            first = chunk.lines[0].seq
+            first, run = chunk.lines[0].seq, runs.get(chunk.run_id)
+            if epoch is not None and (run is None or run.has_ended or run.epoch != epoch):
+                continue
             if not logs.has_line(chunk.run_id, first):
                 logs.write((chunk.run_id, first), chunk)
 

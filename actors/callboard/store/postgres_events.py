@@ -41,7 +41,7 @@ async def last_log_seqs(sql: Statements, ids: Sequence[int]) -> dict[int, int]:
     return {row["run_id"]: row["last_seq"] for row in rows}
 
 
-async def append_log(sql: Statements, chunks: Sequence[LogChunk]) -> None:
+async def append_log(sql: Statements, chunks: Sequence[LogChunk], epoch: int | None) -> None:
     if not chunks:
         return
     await sql.rows(
@@ -50,6 +50,7 @@ async def append_log(sql: Statements, chunks: Sequence[LogChunk]) -> None:
         [chunk.lines[0].seq for chunk in chunks],
         [chunk.lines[-1].seq for chunk in chunks],
         [to_json([_line(line) for line in chunk.lines]) for chunk in chunks],
+        epoch,
     )
 
 

@@ -127,8 +127,8 @@ class PostgresTransaction:
     async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
         return await postgres_events.last_log_seqs(self._sql, ids)
 
-    async def append_log(self, chunks: Sequence[LogChunk]) -> None:
-        await postgres_events.append_log(self._sql, chunks)
+    async def append_log(self, chunks: Sequence[LogChunk], *, epoch: int | None = None) -> None:
+        await postgres_events.append_log(self._sql, chunks, epoch)
 
     async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
         return await postgres_nodes.insert_node(self._sql, node, lease, self._given_now)

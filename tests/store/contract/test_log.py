@@ -4,7 +4,17 @@ import asyncio
 
 from callboard.domain.run import Run
 from callboard.store.contract import LogChunk, LogLine, Store
-from support.factories import NOW, after, make_chunk, make_line, stored_job, stored_runs
+from support.factories import (
+    NOW,
+    after,
+    make_chunk,
+    make_end,
+    make_line,
+    running_run,
+    stored_job,
+    stored_node,
+    stored_runs,
+)
 
 
 async def two_runs(store: Store) -> tuple[Run, Run]:
@@ -115,3 +125,20 @@ async def test_the_last_line_of_each_log_is_known(store: Store) -> None:
     async with store.begin() as tx:
         assert await tx.last_log_seqs([first.id, second.id]) == {first.id: 5}
         assert await tx.last_log_seqs([]) == {}
+
+
+async def test_a_node_that_does_not_hold_the_run_adds_nothing_to_its_log(store: Store) -> None:
+    run, _ = await two_runs(store)
+    async with store.begin() as tx:
+        await tx.append_log([make_chunk(run.id, 1)], epoch=4711)
+    assert await seqs(store, run) == []
+    assert run.epoch is None
+
+
+async def test_the_holder_adds_to_the_log_until_the_run_has_ended(store: Store) -> None:
+    run = await running_run(store, await stored_job(store), await stored_node(store))
+    async with store.begin() as tx:
+        await tx.append_log([make_chunk(run.id, 1)], epoch=run.epoch)
+        await tx.end_runs([make_end(run)])
+        await tx.append_log([make_chunk(run.id, 2)], epoch=run.epoch)
+    assert await seqs(store, run) == [1]
