@@ -3,6 +3,8 @@
 CallboardError
 |- UsageError            the caller's words are wrong
 |  |- InvalidInput       one or more fields, each with its problem and the fix
+|  |- UnknownHandler     (runners/handlers.py) a name leads to no function on this node
+|  |- NoRun              (runners/context.py) current_run() was called outside of a run
 |  |- NotSupportedYet    a documented feature that this release does not have
 |- RefusedError          the request is right, the present state says no
 |  |- NotFound           no such job, trigger, run
@@ -12,10 +14,11 @@ CallboardError
 |  |- Overloaded         a mailbox is full; try again shortly
 |- StoreError            the database
 |  |- StoreUnavailable   it cannot be reached or did not answer in time (try again)
-|  |  `- TransactionConflict   it gave up a transaction for another one's sake (try again)
+|  |  |- TransactionConflict   it gave up a transaction for another one's sake (try again)
 |  |- LedgerConflict     a slot that has an entry was to be decided again
 |  |- SchemaMismatch     its schema is newer than, or foreign to, this program (stop)
 |- RunFailed             the run that was waited for did not succeed
+|- RunStopped            (runners/context.py) the handler was asked to stop
 |- BugError              an invariant of Callboard broke; please report
 """
 
