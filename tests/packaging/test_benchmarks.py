@@ -1,4 +1,4 @@
-"""The benchmarks run, at a tiny size: one table, every sample as JSON, the truth about what lacks."""
+"""The benchmarks run, at a tiny size: one table, each sample as JSON, the truth on what lacks."""
 
 from __future__ import annotations
 
