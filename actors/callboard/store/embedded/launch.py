@@ -30,6 +30,7 @@ from callboard.store.embedded.settings import locale_arguments, settings_argumen
 # PostgreSQL cuts paths at 1024 bytes, and appends to this one.
 _LONGEST_DATA_PATH = 900
 _POLL_S = 0.004
+_REMOVAL_TRIES = 250
 _STOP_STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
@@ -62,7 +63,7 @@ async def initialise(recipe: Recipe, clock: Clock) -> None:
         await _run_initdb(recipe, fresh, clock)
         _put_in_place(fresh, place)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        await _remove(fresh, clock)
 
 
 def start_postmaster(
@@ -120,7 +121,8 @@ async def _end_of(process: subprocess.Popen[bytes], clock: Clock) -> int:
             await clock.sleep_until(clock.monotonic() + _POLL_S)
     finally:
         if process.poll() is None:
-            process.kill()
+            # Its own group: initdb leaves its work to a server that would outlive it.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     return process.returncode
 
@@ -165,6 +167,15 @@ def _data_argument(data: Path, identity: Identity) -> Iterator[tuple[str, tuple[
         yield f"/proc/self/fd/{descriptor}", (descriptor,)
     finally:
         os.close(descriptor)
+
+
+async def _remove(directory: Path, clock: Clock) -> None:
+    """Delete a directory in which a process that was just killed may still be writing."""
+    for _ in range(_REMOVAL_TRIES):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        await clock.sleep_until(clock.monotonic() + _POLL_S)
 
 
 def _kernel() -> str:
