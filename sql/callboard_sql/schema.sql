@@ -4,6 +4,115 @@
 
 CREATE SCHEMA callboard;
 
+CREATE TABLE callboard.calendar (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text NOT NULL,
+    definition jsonb NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT calendar_description_check CHECK ((char_length(description) <= 10000)),
+    CONSTRAINT calendar_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT calendar_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT calendar_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE callboard.trigger_calendar (
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    calendar text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint NOT NULL
+);
+
+COMMENT ON TABLE callboard.trigger_calendar IS 'Which triggers obey which calendar: an index over trigger.calendars that an advancing trigger need not touch.';
+
+CREATE FUNCTION callboard.known_calendars(trigger_id bigint) RETURNS text
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (jsonb_agg(jsonb_build_object('id', calendar.id, 'name', calendar.name, 'version', calendar.version, 'description', calendar.description, 'definition', calendar.definition)))::text AS jsonb_agg
+    FROM (callboard.trigger_calendar used
+      JOIN callboard.calendar ON (((calendar.group_name = used.group_name) AND (calendar.name = used.calendar))))
+   WHERE (used.trigger_id = known_calendars.trigger_id);
+END;
+
+COMMENT ON FUNCTION callboard.known_calendars(trigger_id bigint) IS 'The calendars that a trigger obeys, as they are now: an array for whoever reads the trigger.';
+
+CREATE TABLE callboard.backfill (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    trigger text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    reason text,
+    force boolean NOT NULL,
+    overlap text NOT NULL,
+    max_concurrent integer NOT NULL,
+    cursor_at timestamp with time zone NOT NULL,
+    slots_total bigint NOT NULL,
+    fired bigint NOT NULL,
+    skipped bigint NOT NULL,
+    succeeded bigint NOT NULL,
+    failed bigint NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT backfill_ended_check CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'cancelled'::text])))),
+    CONSTRAINT backfill_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT backfill_fired_check CHECK ((fired >= 0)),
+    CONSTRAINT backfill_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT backfill_max_concurrent_check CHECK ((max_concurrent >= 1)),
+    CONSTRAINT backfill_overlap_check CHECK ((overlap = ANY (ARRAY['trigger'::text, 'allow'::text]))),
+    CONSTRAINT backfill_range_check CHECK ((until_at > from_at)),
+    CONSTRAINT backfill_skipped_check CHECK ((skipped >= 0)),
+    CONSTRAINT backfill_slots_total_check CHECK ((slots_total >= 0)),
+    CONSTRAINT backfill_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'completed'::text, 'cancelled'::text]))),
+    CONSTRAINT backfill_succeeded_check CHECK ((succeeded >= 0)),
+    CONSTRAINT backfill_trigger_check CHECK (((char_length(trigger) >= 1) AND (char_length(trigger) <= 255))),
+    CONSTRAINT backfill_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN callboard.backfill.reason IS 'Why it was paused or cancelled by itself.';
+
+COMMENT ON COLUMN callboard.backfill.cursor_at IS 'Its slots before this instant are decided.';
+
+COMMENT ON COLUMN callboard.backfill.skipped IS 'Slots passed over, because they had fired before.';
+
+ALTER TABLE callboard.backfill ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.backfill_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE callboard.backfilled_slot (
+    trigger_id bigint NOT NULL,
+    slot timestamp with time zone NOT NULL,
+    backfill_id bigint NOT NULL,
+    run_ids bigint[] NOT NULL,
+    fired_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone
+);
+
+COMMENT ON TABLE callboard.backfilled_slot IS 'Slots of the past that backfills fired: beside the ledger, which says what became of them in their time.';
+
+COMMENT ON COLUMN callboard.backfilled_slot.run_ids IS 'The first runs of the chains that the slot started, in the order of the trigger''s actions.';
+
+ALTER TABLE callboard.calendar ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.calendar_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE callboard.ended_run (
     id bigint NOT NULL,
     job_id bigint NOT NULL,
@@ -317,8 +426,19 @@ CREATE TABLE callboard.trigger (
     version bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    calendars jsonb DEFAULT '[]'::jsonb NOT NULL,
+    flexible_window_s double precision DEFAULT 0 NOT NULL,
+    resume_at timestamp with time zone,
+    wake_at timestamp with time zone GENERATED ALWAYS AS (
+CASE state
+    WHEN 'active'::text THEN next_slot
+    WHEN 'paused'::text THEN resume_at
+    ELSE NULL::timestamp with time zone
+END) STORED,
+    is_sequenced boolean GENERATED ALWAYS AS (COALESCE((((schedule ->> 'kind'::text) = 'delay'::text) OR ((overlap ->> 'policy'::text) = ANY (ARRAY['buffer_one'::text, 'buffer'::text, 'cancel_old'::text, 'kill_old'::text]))), false)) STORED NOT NULL,
     CONSTRAINT trigger_description_check CHECK ((char_length(description) <= 10000)),
     CONSTRAINT trigger_firings_check CHECK ((firings >= 0)),
+    CONSTRAINT trigger_flexible_window_s_check CHECK ((flexible_window_s >= (0)::double precision)),
     CONSTRAINT trigger_generation_check CHECK ((generation >= 1)),
     CONSTRAINT trigger_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
     CONSTRAINT trigger_jitter_s_check CHECK ((jitter_s >= (0)::double precision)),
@@ -340,6 +460,12 @@ COMMENT ON COLUMN callboard.trigger.generation IS 'Counts changes of the timing;
 
 COMMENT ON COLUMN callboard.trigger.anchor_at IS 'Activation of this generation: where intervals without an anchor of their own count from.';
 
+COMMENT ON COLUMN callboard.trigger.resume_at IS 'End of a timed pause; null: it is not paused, or until somebody resumes it.';
+
+COMMENT ON COLUMN callboard.trigger.wake_at IS 'When the scheduler has to look at it next: the next slot, or the end of a timed pause.';
+
+COMMENT ON COLUMN callboard.trigger.is_sequenced IS 'The end of its runs means something to it: a delay begins, or a held run is released.';
+
 ALTER TABLE callboard.trigger ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME callboard.trigger_id_seq
     START WITH 1
@@ -358,6 +484,18 @@ CREATE TABLE callboard.trigger_job (
 COMMENT ON TABLE callboard.trigger_job IS 'Which triggers have an action on which job: an index over trigger.actions that an advancing trigger need not touch.';
 
 ALTER TABLE ONLY callboard.node ALTER COLUMN epoch SET DEFAULT nextval('callboard.node_epoch'::regclass);
+
+ALTER TABLE ONLY callboard.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.backfilled_slot
+    ADD CONSTRAINT backfilled_slot_pkey PRIMARY KEY (trigger_id, slot, backfill_id);
+
+ALTER TABLE ONLY callboard.calendar
+    ADD CONSTRAINT calendar_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.calendar
+    ADD CONSTRAINT calendar_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY callboard.ended_run
     ADD CONSTRAINT ended_run_pkey PRIMARY KEY (id);
@@ -400,6 +538,9 @@ ALTER TABLE ONLY callboard.schema_migration
 ALTER TABLE ONLY callboard.stream_head
     ADD CONSTRAINT stream_head_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY callboard.trigger_calendar
+    ADD CONSTRAINT trigger_calendar_pkey PRIMARY KEY (group_name, calendar, trigger_id);
+
 ALTER TABLE ONLY callboard.trigger_job
     ADD CONSTRAINT trigger_job_pkey PRIMARY KEY (group_name, job, trigger_id);
 
@@ -408,6 +549,14 @@ ALTER TABLE ONLY callboard.trigger
 
 ALTER TABLE ONLY callboard.trigger
     ADD CONSTRAINT trigger_pkey PRIMARY KEY (id);
+
+CREATE INDEX backfill_group_idx ON callboard.backfill USING btree (group_name, id);
+
+CREATE INDEX backfill_open_idx ON callboard.backfill USING btree (id) WHERE (ended_at IS NULL);
+
+CREATE INDEX backfill_trigger_idx ON callboard.backfill USING btree (trigger_id, id);
+
+CREATE INDEX backfilled_slot_open_idx ON callboard.backfilled_slot USING btree (backfill_id, slot) WHERE (ended_at IS NULL);
 
 CREATE INDEX ended_run_chain_idx ON callboard.ended_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
@@ -431,6 +580,10 @@ CREATE INDEX live_run_begun_idx ON callboard.live_run USING btree (epoch, id) WH
 
 CREATE INDEX live_run_chain_idx ON callboard.live_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
+CREATE INDEX live_run_firing_idx ON callboard.live_run USING btree (trigger_id, id) WHERE (trigger_id IS NOT NULL);
+
+COMMENT ON INDEX callboard.live_run_firing_idx IS 'The live firings of a trigger, for its overlap policy.';
+
 CREATE INDEX live_run_free_idx ON callboard.live_run USING btree (due_at, id) WHERE ((state = 'queued'::text) AND (NOT limited));
 
 CREATE INDEX live_run_group_idx ON callboard.live_run USING btree (group_name, id) WHERE (state = 'queued'::text);
@@ -449,9 +602,16 @@ CREATE INDEX live_run_trigger_idx ON callboard.live_run USING btree (trigger, id
 
 CREATE UNIQUE INDEX live_run_unique_idx ON callboard.live_run USING btree (job_id, unique_key) WHERE (unique_key IS NOT NULL);
 
-CREATE INDEX trigger_due_idx ON callboard.trigger USING btree (next_slot, id) WHERE (state = ANY (ARRAY['active'::text, 'paused'::text]));
+CREATE INDEX trigger_calendar_trigger_idx ON callboard.trigger_calendar USING btree (trigger_id);
 
 CREATE INDEX trigger_job_trigger_idx ON callboard.trigger_job USING btree (trigger_id);
+
+CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((state = 'active'::text) AND ((schedule ->> 'expression'::text) = '@reboot'::text));
+
+CREATE INDEX trigger_wake_idx ON callboard.trigger USING btree (wake_at, id) WHERE (wake_at IS NOT NULL);
+
+ALTER TABLE ONLY callboard.trigger_calendar
+    ADD CONSTRAINT trigger_calendar_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY callboard.trigger_job
     ADD CONSTRAINT trigger_job_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;

@@ -59,6 +59,11 @@ CATALOG = {
         from pg_views
         where schemaname = 'callboard'
     """,
+    "functions": """
+        select pg_get_functiondef(p.oid)
+        from pg_proc p
+        where p.pronamespace = 'callboard'::regnamespace
+    """,
     "comments": """
         select pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description
         from pg_description d

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +18,8 @@ MAX_RUN_ID: Final = 2**53 - 1
 """Ids stay exact in a double, which is what JSON readers in browsers have."""
 MAX_KEY: Final = 255
 """Characters of a unique_key."""
+HELD: Final = datetime.max.replace(tzinfo=UTC)
+"""due_at of a run that waits until earlier runs of its trigger have ended."""
 
 
 class StopMode(StrEnum):
@@ -108,6 +110,11 @@ class Run:
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for the end of earlier runs of its trigger."""
+        return self.state is RunState.QUEUED and self.due_at == HELD
 
 
 def merge_arguments(defaults: JsonObject, given: JsonObject) -> Mapping[str, Json]:

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from callboard.domain.calendar_rule import CalendarRule
 from callboard.domain.job import seconds_problem
 from callboard.domain.json import JsonObject, check_json
 from callboard.domain.names import DEFAULT_GROUP, name_problem
 from callboard.domain.schedule import Schedule, next_slot
-from callboard.errors import FieldProblem, InvalidInput, NotSupportedYet
+from callboard.errors import FieldProblem, InvalidInput
 
 MAX_ACTIONS: Final = 100
 
@@ -112,6 +113,10 @@ class Trigger:
     max_firings: int | None = None
     """Completed once so many slots have fired."""
     jitter_s: float = 0.0
+    """Runs of a slot start up to so much later, by an amount that is the slot's own."""
+    flexible_window_s: float = 0.0
+    """Runs start up to so much later, by an amount that is the trigger's own."""
+    calendars: tuple[CalendarRule, ...] = ()
     state: TriggerState = TriggerState.ACTIVE
     reason: str | None = None
     """Why it is parked."""
@@ -119,6 +124,8 @@ class Trigger:
     """The next slot to decide; None when nothing is to come."""
     last_slot: datetime | None = None
     """The last slot that was decided."""
+    resume_at: datetime | None = None
+    """End of a timed pause."""
     firings: int = 0
     generation: int = 1
     """Counts changes of the timing; part of every slot's identity."""
@@ -135,10 +142,6 @@ class Trigger:
             raise InvalidInput(*problems)
         for index, action in enumerate(self.actions):
             check_json(action.arguments, f"actions[{index}].arguments")
-        if self.jitter_s != 0:
-            raise NotSupportedYet("jitter_s", "jitter")
-        if self.overlap.policy is not OverlapPolicyName.ALLOW:
-            raise NotSupportedYet("overlap.policy", f"the overlap policy {self.overlap.policy}")
 
     def _problems(self) -> Iterator[FieldProblem]:
         for where, value in (("name", self.name), ("group", self.group)):
@@ -164,7 +167,14 @@ class Trigger:
     @property
     def timing(self) -> tuple[object, ...]:
         """What decides the instants of its slots; a change of it begins a generation."""
-        return (self.schedule, self.start_at, self.end_at, self.max_firings, self.jitter_s)
+        return (self.schedule, self.start_at, self.end_at, self.max_firings, self.calendars)
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the scheduler has to look at it next: its next slot, or the end of a timed pause."""
+        if self.state is TriggerState.PAUSED:
+            return self.resume_at
+        return self.next_slot if self.state is TriggerState.ACTIVE else None
 
     def slot_after(self, after: datetime) -> datetime | None:
         """The first slot strictly after `after` within the trigger's bounds; None: no more."""

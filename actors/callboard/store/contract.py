@@ -197,9 +197,9 @@ class Transaction(Protocol):
     async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
         """Move each trigger from `plan.before` to `plan.after`; for each plan whether it did.
 
-        It does only where the stored trigger still has before's id, generation, state and
-        next_slot. Writes after's state, reason, next_slot, last_slot and firings; the version
-        stays.
+        It does only where the stored trigger still has before's id, generation, state, next_slot
+        and resume_at. Writes after's state, reason, next_slot, last_slot, firings, resume_at and
+        anchor_at; the version stays.
         """
         ...
 
@@ -352,11 +352,11 @@ class Store(Protocol):
     async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]: ...
 
     async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
-        """Active and paused triggers whose next_slot is at or before `until`, earliest first."""
+        """Triggers whose wake_at is at or before `until`, earliest first."""
         ...
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
-        """The earliest next_slot later than `instant` among active and paused triggers."""
+        """The earliest wake_at of a trigger later than `instant`."""
         ...
 
     async def get_run(self, run_id: int) -> Run | None: ...

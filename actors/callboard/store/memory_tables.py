@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
-from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.trigger import Trigger
 from callboard.events import EventBatch
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
 from callboard.store.memory_journal import Journal, Table
@@ -67,7 +67,7 @@ class TriggerTable(NamedTable[Trigger]):
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
         self.due = SortedKeys[tuple[datetime, int]]()
-        """(next_slot, id) of the active and paused triggers that have one."""
+        """(wake_at, id) of the triggers that have to be looked at."""
         self._of_job: dict[tuple[str, str], SortedKeys[str]] = {}
 
     def names_of_job(self, group: str, job: str) -> Iterator[str]:
@@ -93,11 +93,8 @@ class TriggerTable(NamedTable[Trigger]):
 
 
 def _due_key(trigger: Trigger) -> tuple[datetime, int] | None:
-    if trigger.next_slot is None:
-        return None
-    if trigger.state not in (TriggerState.ACTIVE, TriggerState.PAUSED):
-        return None
-    return trigger.next_slot, trigger.id
+    wake_at = trigger.wake_at
+    return None if wake_at is None else (wake_at, trigger.id)
 
 
 def _jobs_of(trigger: Trigger) -> set[tuple[str, str]]:

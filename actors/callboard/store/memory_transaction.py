@@ -130,6 +130,8 @@ class MemoryTransaction:
             next_slot=after.next_slot,
             last_slot=after.last_slot,
             firings=after.firings,
+            resume_at=after.resume_at,
+            anchor_at=after.anchor_at,
         )
         self._tables.triggers.write(stored.id, moved)
         return True
@@ -307,7 +309,7 @@ class MemoryTransaction:
 
 
 def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
-    return trigger.generation, trigger.state, trigger.next_slot
+    return trigger.generation, trigger.state, trigger.next_slot, trigger.resume_at
 
 
 def _may_end(run: Run, end: RunEnd) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.domain.calendar_rule import CalendarRule
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
@@ -81,6 +82,9 @@ async def _advance(
         [after.next_slot for after in afters],
         [after.last_slot for after in afters],
         [after.firings for after in afters],
+        [before.resume_at for before in befores],
+        [after.resume_at for after in afters],
+        [after.anchor_at for after in afters],
     )
     return {row[0] for row in rows}
 
@@ -154,5 +158,13 @@ def _definition(trigger: Trigger) -> tuple[object, ...]:
         trigger.firings,
         trigger.generation,
         trigger.anchor_at,
+        trigger.flexible_window_s,
+        to_json([_rule(rule) for rule in trigger.calendars]),
+        trigger.resume_at,
         sorted({action.job for action in trigger.actions}),
+        sorted({rule.calendar for rule in trigger.calendars}),
     )
+
+
+def _rule(rule: CalendarRule) -> dict[str, str]:
+    return {"calendar": rule.calendar, "mode": rule.mode.value, "shift": rule.shift.value}

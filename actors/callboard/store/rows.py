@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from callboard.domain.calendar import Calendar
+from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.run import Run, RunError, StopMode
@@ -164,10 +166,13 @@ def _trigger(row: Row) -> Trigger:
         end_at=_instant(row["end_at"]),
         max_firings=row["max_firings"],
         jitter_s=row["jitter_s"],
+        flexible_window_s=row["flexible_window_s"],
+        calendars=_rules(row),
         state=TriggerState(row["state"]),
         reason=row["reason"],
         next_slot=_instant(row["next_slot"]),
         last_slot=_instant(row["last_slot"]),
+        resume_at=_instant(row["resume_at"]),
         firings=row["firings"],
         generation=row["generation"],
         anchor_at=row["anchor_at"],
@@ -176,6 +181,25 @@ def _trigger(row: Row) -> Trigger:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _rules(row: Row) -> tuple[CalendarRule, ...]:
+    if row["calendars"] == "[]":
+        return ()
+    known = {each["name"]: each for each in from_json(row["known_calendars"] or "[]")}
+    return tuple(
+        CalendarRule(
+            calendar=rule["calendar"],
+            mode=CalendarMode(rule["mode"]),
+            shift=Shift(rule["shift"]),
+            definition=_known_calendar(row["group_name"], known.get(rule["calendar"])),
+        )
+        for rule in from_json(row["calendars"])
+    )
+
+
+def _known_calendar(group: str, known: dict[str, Any] | None) -> Calendar | None:
+    return None if known is None else Calendar(group=group, **known)
 
 
 def entry_from_row(row: Row) -> LedgerEntry:

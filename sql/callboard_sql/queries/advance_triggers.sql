@@ -2,7 +2,8 @@
 --     most.
 -- takes positions int4[], ids int8[], generations int8[], states text[], next_slots timestamptz[]
 --     (these four: as they were read), new_states text[], reasons text[], new_next_slots
---     timestamptz[], last_slots timestamptz[], firings int8[]
+--     timestamptz[], last_slots timestamptz[], firings int8[], resume_ats timestamptz[] (as they
+--     were read), new_resume_ats timestamptz[], anchor_ats timestamptz[]
 -- returns position int4 (of those that moved)
 -- index trigger_pkey, also where the planner thinks the table empty
 update callboard.trigger
@@ -11,17 +12,22 @@ set
     reason = plan.reason,
     next_slot = plan.new_next_slot,
     last_slot = plan.last_slot,
-    firings = plan.firings
+    firings = plan.firings,
+    resume_at = plan.new_resume_at,
+    anchor_at = plan.anchor_at
 from unnest(
     $1::int4[], $2::int8[], $3::int8[], $4::text[], $5::timestamptz[],
-    $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::int8[]
+    $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::int8[],
+    $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]
 ) as plan (
     position, id, generation, state, next_slot,
-    new_state, reason, new_next_slot, last_slot, firings
+    new_state, reason, new_next_slot, last_slot, firings,
+    resume_at, new_resume_at, anchor_at
 )
 where trigger.id = plan.id
     and trigger.id = any($2)
     and trigger.generation = plan.generation
     and trigger.state = plan.state
     and trigger.next_slot is not distinct from plan.next_slot
+    and trigger.resume_at is not distinct from plan.resume_at
 returning plan.position;

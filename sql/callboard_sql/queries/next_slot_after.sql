@@ -1,8 +1,8 @@
--- next_slot_after: the earliest next slot later than an instant among active and paused triggers.
+-- next_slot_after: the earliest instant later than a given one at which a trigger has to be looked
+--     at.
 -- takes instant timestamptz
--- returns next_slot timestamptz (NULL: there is none)
--- index trigger_due_idx (next_slot, id) where state in ('active', 'paused')
-select min(next_slot) as next_slot
+-- returns wake_at timestamptz (NULL: there is none)
+-- index trigger_wake_idx (wake_at, id) where wake_at is not null
+select min(wake_at) as wake_at
 from callboard.trigger
-where state in ('active', 'paused')
-    and next_slot > $1;
+where wake_at > $1;

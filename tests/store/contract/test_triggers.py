@@ -264,10 +264,15 @@ async def test_due_triggers_end_at_the_limit(store: Store) -> None:
     assert await due_names(store, 100, limit=0) == []
 
 
-async def test_only_active_and_paused_triggers_are_due(store: Store) -> None:
+async def test_active_triggers_are_due_for_their_slot_and_paused_ones_for_their_end(
+    store: Store,
+) -> None:
     for state in TriggerState:
         await stored_trigger(store, state.value, state=state, next_slot=after(10))
-    assert sorted(await due_names(store, 10)) == ["active", "paused"]
+    paused = TriggerState.PAUSED
+    await stored_trigger(store, "timed", state=paused, next_slot=None, resume_at=after(5))
+    assert sorted(await due_names(store, 10)) == ["active", "timed"]
+    assert await due_names(store, 5) == ["timed"]
 
 
 async def test_a_trigger_without_a_slot_is_never_due(store: Store) -> None:
@@ -293,7 +298,7 @@ async def test_the_next_slot_after_an_instant_is_the_earliest_later_one(store: S
         await stored_trigger(store, name, next_slot=after(slot))
     for state in (TriggerState.INACTIVE, TriggerState.COMPLETED, TriggerState.PARKED):
         await stored_trigger(store, state.value, state=state, next_slot=after(15))
-    await stored_trigger(store, "paused", state=TriggerState.PAUSED, next_slot=after(25))
+    await stored_trigger(store, "paused", state=TriggerState.PAUSED, resume_at=after(25))
     assert await store.next_slot_after(after(0)) == after(10)
     assert await store.next_slot_after(after(10)) == after(20)
     assert await store.next_slot_after(after(20)) == after(25)
