@@ -172,10 +172,14 @@ def _data_argument(data: Path, identity: Identity) -> Iterator[tuple[str, tuple[
 async def _remove(directory: Path, clock: Clock) -> None:
     """Delete a directory in which a process that was just killed may still be writing."""
     for _ in range(_REMOVAL_TRIES):
-        shutil.rmtree(directory, ignore_errors=True)
-        if not directory.exists():
+        if _is_removed(directory):
             return
         await clock.sleep_until(clock.monotonic() + _POLL_S)
+
+
+def _is_removed(directory: Path) -> bool:
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
 
 
 def _kernel() -> str:
