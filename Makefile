@@ -12,7 +12,7 @@ TESTED := $(VENV)/.tested
 SLOW   := $(VENV)/.slow
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all wheel bench clean
+.PHONY: help run check test test-all golden wheel bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /	/' | expand -t 12
@@ -56,6 +56,9 @@ test: check ## the checks and the suite, then the suite's core on the installed 
 test-all: check $(SLOW) ## the same with the slow suites
 	$(BIN)/python -m pytest -q -m "slow or not slow"
 	$(BIN)/python tests/packaging/run_on_wheel.py
+
+golden: $(TESTED) ## the golden table of time: each row beside croniter and cronsim
+	@$(BIN)/python -m pytest tests/domain/test_golden.py -q -s
 
 wheel: $(TESTED) ## build the wheel and the source distribution in dist/
 	$(BIN)/python -m build -q --no-isolation --outdir dist

@@ -1,13 +1,16 @@
-"""croniter and cronsim as oracles, where they are right (see the golden table for where not)."""
+"""croniter and cronsim as oracles, where they are right; where not, the reason is in a table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from random import Random
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-from cronsim import CronSim
+import pytest
+from croniter import CroniterError, croniter
+from cronsim import CronSim, CronSimError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +78,67 @@ def test_fixed_times_equal_cronsims_across_clock_changes(
     ours = slots_between(cron(expression, zone=zone), after=after, until=END, anchor=after)
     theirs = islice(CronSim(expression, local), 25)
     assert list(islice(ours, 25)) == [slot.astimezone(UTC) for slot in theirs]
+
+
+COMMON = {
+    "minute": ("0", "*", "*/5", "*/15", "30", "0,30", "15-45/10", "7", "59"),
+    "hour": ("*", "*/2", "0", "9-17", "8,12,18", "23", "2-22/4"),
+    "day": ("*", "1", "15", "1,15", "28-31", "L", "30", "10-20/3"),
+    "month": ("*", "*", "*/3", "5", "JAN-MAR", "4,6,9,11", "dec"),
+    "weekday": ("*", "mon-fri", "0", "7", "1-5", "SAT,SUN", "*/2", "5#2"),
+}
+"""What people write, field by field."""
+
+
+def common_texts(seed: int, count: int) -> Iterator[str]:
+    """Random texts of them in which at most one day field is restricted."""
+    random = Random(seed)
+    for _ in range(count):
+        fields = {name: random.choice(texts) for name, texts in COMMON.items()}
+        fields[random.choice(("day", "weekday"))] = "*"
+        yield " ".join(fields.values())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_common_texts_have_croniters_and_cronsims_slots_in_utc(seed: int) -> None:
+    random = Random(seed)
+    for text in common_texts(seed, 60):
+        after = datetime.fromtimestamp(random.randrange(10**9, 2 * 10**9), UTC)
+        mine = first_slots(text, after)
+        assert mine == list(islice(croniter(text, after).all_next(datetime), len(mine))), text
+        assert mine == [slot.astimezone(UTC) for slot in islice(CronSim(text, after), len(mine))], (
+            text
+        )
+
+
+def first_slots(text: str, after: datetime, count: int = 10) -> list[datetime]:
+    return list(islice(slots_between(cron(text), after=after, until=END, anchor=after), count))
+
+
+DISAGREEMENTS = (
+    ("croniter", "0 0 */2 * 1", "takes either day field, whatever they begin with"),
+    ("croniter", "1-1 * * * *", "takes a range of one value for a whole round of them"),
+    ("croniter", "0 0 31W * *", "takes the nearest weekday to the last day of a shorter month"),
+    ("cronsim", "0 22-2 * * *", "has no ranges that wrap round"),
+    ("cronsim", "0 0 * * 5-1", "has no ranges that wrap round"),
+    ("cronsim", "0 0 15W * *", "has no W"),
+    ("croniter", "H H * * *", "hashes with a key of its own making, or not at all"),
+    ("cronsim", "H H * * *", "has no H"),
+)
+"""(who, text, reason); every other common text in UTC is read alike."""
+
+
+@pytest.mark.parametrize(("peer", "text", "reason"), DISAGREEMENTS)
+def test_a_known_disagreement_is_still_one(peer: str, text: str, reason: str) -> None:
+    after = datetime(2026, 1, 1, tzinfo=UTC)
+    assert first_slots(text, after) != slots_of_peer(peer, text, after), reason
+
+
+def slots_of_peer(peer: str, text: str, after: datetime) -> list[datetime]:
+    """Empty where it refuses the text."""
+    try:
+        if peer == "cronsim":
+            return [slot.astimezone(UTC) for slot in islice(CronSim(text, after), 10)]
+        return list(islice(croniter(text, after).all_next(datetime), 10))
+    except (CroniterError, CronSimError):
+        return []

@@ -1,271 +1,249 @@
-"""C21: the walker against an oracle that looks at every single minute.
+"""C21: the walker against an oracle that looks at every single minute, in every dialect.
 
-The oracle shares nothing with the code under test: expressions are generated together with the sets
-of values that they mean, and zones are asked minute by minute.
+The oracle (oracle_text.py, oracle_walk.py) shares nothing with the code under test.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache
 from random import Random
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callboard.domain.schedule import Cron, count_slots, next_slot, slots_between
-from callboard.domain.zone_span import span_at
-
-ZONES = (
-    "UTC",
-    "America/New_York",
-    "Europe/Berlin",
-    "Australia/Lord_Howe",
-    "America/Sao_Paulo",
-    "Pacific/Apia",
-    "Europe/Dublin",
-    "Africa/Casablanca",
-    "Asia/Kathmandu",
-    "Africa/Cairo",
-    "America/St_Johns",
-    "Pacific/Kwajalein",
+from callboard.domain.cron import CronFields, read_cron
+from callboard.domain.cron_words import values_of
+from callboard.domain.schedule import (
+    Cron,
+    count_slots,
+    gap_losses,
+    next_slot,
+    slot_marks,
+    slots_between,
 )
-MINUTE = timedelta(minutes=1)
-LARGEST_SHIFT = timedelta(hours=3)
-NAMES = {
-    3: dict(enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)),  # noqa: SIM905
-    4: dict(enumerate("sun mon tue wed thu fri sat".split())),  # noqa: SIM905
-}
+from callboard.domain.zone_span import span_at
+from callboard.errors import InvalidInput
+from domain.oracle_samples import (
+    DIALECTS,
+    ZONES,
+    all_places,
+    damage,
+    make_day,
+    make_text,
+    make_zone,
+)
+from domain.oracle_text import read
+from domain.oracle_walk import DAY_S, EPOCH, Oracle
+
 RANDOMS = st.integers(0, 2**32).map(Random)
 """By seed: what Hypothesis would shrink inside a Random is of no use to a reader."""
-RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+DAYS = 3
+"""The length of a compared stretch."""
+A_MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """An expression and what it means."""
-
-    text: str
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    both_days: bool
-    wildcard: bool
-
-    def matches_day(self, day: date) -> bool:
-        in_month = day.day in self.days
-        in_week = day.isoweekday() % 7 in self.weekdays
-        hit = (in_month and in_week) if self.both_days else (in_month or in_week)
-        return hit and day.month in self.months
-
-    def matches(self, wall: datetime) -> bool:
-        return (
-            wall.minute in self.minutes
-            and wall.hour in self.hours
-            and self.matches_day(wall.date())
-        )
+def instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def make_sample(random: Random) -> Sample:
-    """A random expression of every shape the dialect has, biased to those people write."""
+def make_schedule(random: Random, zone: str) -> tuple[Cron, Oracle]:
+    """A random schedule of any dialect and policy, and its oracle."""
     while True:
-        fields = [_make_field(random, index) for index in range(5)]
-        texts = [text for text, _ in fields]
-        minutes, hours, days, months, weekdays = (values for _, values in fields)
-        both = "*" in (texts[2][0], texts[4][0])
-        longest = max(29 if m == 2 else 30 if m in (4, 6, 9, 11) else 31 for m in months)
-        if both and min(days) > longest:
+        dialect = random.choice(DIALECTS)
+        text = make_text(random, dialect)
+        gap, fold = random.choice((None, "run", "skip")), random.choice((None, "first", "both"))
+        policy: dict[str, Any] = {"gap": gap, "fold": fold}
+        meaning = read(text, dialect)
+        try:
+            schedule = Cron(expression=text, dialect=dialect, zone=zone, **policy)
+        except InvalidInput as error:
+            assert_never_fires(text, dialect, str(error))
             continue
-        wildcard = "*" in (texts[0][0], texts[1][0])
-        text = " ".join(texts)
-        return Sample(text, minutes, hours, days, months, weekdays, both, wildcard)
+        return schedule, Oracle(meaning, zone, gap or meaning.gap, fold or meaning.fold)
 
 
-def _make_field(random: Random, index: int) -> tuple[str, frozenset[int]]:
-    star = (0.15, 0.3, 0.6, 0.7, 0.6)[index]
-    if random.random() < star:
-        return "*", frozenset(range(RANGES[index][0], RANGES[index][1] + 1))
-    items = [_make_item(random, index) for _ in range(random.choice((1, 1, 1, 2, 3)))]
-    return ",".join(text for text, _ in items), frozenset().union(*(values for _, values in items))
+def assert_never_fires(text: str, dialect: str, words: str) -> None:
+    """Looks at 41 years: a leap day on one weekday may take so long."""
+    assert "never fires" in words, (dialect, text, words)
+    meaning = read(text, dialect)
+    years = sorted(meaning.years) if meaning.years is not None else range(1996, 2037)
+    days = (date(year, 1, 1) + timedelta(days=n) for year in years for n in range(366))
+    assert not any(meaning.matches_date(day) for day in days), (dialect, text)
 
 
-def _make_item(random: Random, index: int) -> tuple[str, frozenset[int]]:
-    low, high = RANGES[index]
-    size = high - low + 1
-    step = random.choice((1, 2, 3, 5, 7, 15, 40))
-    a, b = random.randint(low, high), random.randint(low, high)
-    match random.choice(("value", "value", "range", "range/step", "*/step", "a/step")):
-        case "value":
-            return _word(random, index, a), frozenset({a})
-        case "range":
-            length = (b - a) % size
-            return _range_text(random, index, a, b), _cycle(low, size, a, length, 1)
-        case "range/step":
-            length = (b - a) % size
-            text = f"{_range_text(random, index, a, b)}/{step}"
-            return text, _cycle(low, size, a, length, step)
-        case "*/step":
-            return f"*/{step}", frozenset(range(low, high + 1, step))
-        case _:
-            return f"{a}/{step}", frozenset(range(a, high + 1, step))
-
-
-def _cycle(low: int, size: int, start: int, length: int, step: int) -> frozenset[int]:
-    return frozenset(low + (start - low + at) % size for at in range(0, length + 1, step))
-
-
-def _range_text(random: Random, index: int, a: int, b: int) -> str:
-    if index == 4 and b == 0 and a > 0 and random.random() < 0.5:
-        return f"{a}-7"
-    return f"{_word(random, index, a)}-{_word(random, index, b)}"
-
-
-def _word(random: Random, index: int, value: int) -> str:
-    if index in NAMES and random.random() < 0.4:
-        return random.choice((str.lower, str.upper, str.title))(NAMES[index][value])
-    return f"{value:02}" if random.random() < 0.1 else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """What the oracle knows of one minute."""
-
-    at: datetime
-    wall: datetime
-    lost: tuple[datetime, ...]
-    """Wall minutes that the clocks jumped over to get here."""
-    repeated: bool
-
-
-def walk_minutes(zone: str, start: datetime, count: int) -> Iterator[Minute]:
-    """A stretch of minutes; looks four hours back for wall times that come again."""
-    rules = ZoneInfo(zone)
-    at = start - timedelta(hours=4)
-    wall = at.astimezone(rules).replace(tzinfo=None)
-    repeated_until = datetime.min  # noqa: DTZ901
-    while at < start + count * MINUTE:
-        expected = wall + MINUTE
-        at += MINUTE
-        wall = at.astimezone(rules).replace(tzinfo=None)
-        lost: tuple[datetime, ...] = ()
-        if expected < wall <= expected + LARGEST_SHIFT:
-            lost = tuple(expected + n * MINUTE for n in range((wall - expected) // MINUTE))
-        if wall < expected <= wall + LARGEST_SHIFT:
-            repeated_until = expected
-        if at >= start:
-            yield Minute(at, wall, lost, wall < repeated_until)
-
-
-def oracle_slots(
-    sample: Sample, minutes: tuple[Minute, ...], gap: str, fold: str
-) -> list[datetime]:
-    """The slots of a stretch."""
-    days = {day: sample.matches_day(day) for day in {minute.wall.date() for minute in minutes}}
-    slots = []
-    for minute in minutes:
-        wall = minute.wall
-        hit = wall.minute in sample.minutes and wall.hour in sample.hours and days[wall.date()]
-        if hit and minute.repeated and fold == "first":
-            hit = False
-        if minute.lost and gap == "run":
-            hit = hit or any(sample.matches(lost) for lost in minute.lost)
-        if hit:
-            slots.append(minute.at)
-    return slots
-
-
-@lru_cache(maxsize=64)
-def changes_of(zone: str) -> tuple[datetime, ...]:
-    """Days from 1972 to 2040 before which the zone's offset was another."""
-    rules = ZoneInfo(zone)
-    days = [datetime(1972, 6, 1, tzinfo=UTC) + timedelta(days=n) for n in range(68 * 365)]
-    offsets = [day.astimezone(rules).utcoffset() for day in days]
-    return tuple(days[n] for n in range(1, len(days)) if offsets[n] != offsets[n - 1])
-
-
-def make_stretch(random: Random, zone: str) -> tuple[Minute, ...]:
-    """30 hours, mostly around a change of the clocks."""
-    changes = changes_of(zone)
-    if changes and random.random() < 0.8:
-        start = random.choice(changes[-12:] if random.random() < 0.5 else changes)
-        return tuple(walk_minutes(zone, start - timedelta(hours=27), 30 * 60))
-    start = datetime(1975, 1, 1, tzinfo=UTC) + timedelta(days=random.randint(0, 80_000))
-    return tuple(walk_minutes(zone, start, 30 * 60))
-
-
-@cache
-def shared_stretch(zone: str, number: int) -> tuple[Minute, ...]:
-    """One of a few stretches of a zone, so that a fast test need not walk its own."""
-    return make_stretch(Random(f"{zone} {number}"), zone)
-
-
-def check(
-    sample: Sample, zone: str, minutes: tuple[Minute, ...], random: Random, instants: int
-) -> None:
-    """One expression in one stretch: all slots, their number, and the next from some instants."""
-    gap, fold = random.choice((None, "run", "skip")), random.choice((None, "first", "both"))
-    schedule = Cron(expression=sample.text, zone=zone, gap=gap, fold=fold)
-    gap = gap or ("skip" if sample.wildcard else "run")
-    fold = fold or ("both" if sample.wildcard else "first")
-    expected = oracle_slots(sample, minutes, gap, fold)
-    after, until = minutes[0].at - timedelta(microseconds=1), minutes[-1].at
-    anchor = after
-    found = list(slots_between(schedule, after=after, until=until, anchor=anchor))
-    assert found == expected, (schedule, minutes[0].at)
-    ends = (expected[0], expected[-1]) if expected else (None, None)
-    counted = count_slots(schedule, after=after, until=until, anchor=anchor)
-    assert counted == (len(expected), *ends), (schedule, minutes[0].at)
+def check(schedule: Cron, oracle: Oracle, random: Random, first_day: int, instants: int) -> int:
+    """All slots of a stretch, their number and marks, and the next from some instants."""
+    where = (schedule, EPOCH + timedelta(days=first_day))
+    expected = [instant(slot) for slot in oracle.slots(first_day, DAYS)]
+    after = instant(first_day * DAY_S) - A_MICROSECOND
+    until = instant((first_day + DAYS) * DAY_S) - A_MICROSECOND
+    found = list(slots_between(schedule, after=after, until=until, anchor=after))
+    assert found == expected, where
+    losses = [(instant(at), count) for at, count in oracle.losses(first_day, DAYS)]
+    assert list(gap_losses(schedule, after=after, until=until, anchor=after)) == losses, where
+    assert_count(schedule, after, until, expected)
+    for _ in range(2):
+        low, high = sorted(_some_instant(random, after, until, expected) for _ in range(2))
+        assert_count(schedule, low, high, expected)
+    for slot in random.sample(expected, min(4, len(expected))):
+        marks = oracle.marks(int(slot.timestamp()))
+        assert slot_marks(schedule, slot) == marks, (schedule, slot)
     for _ in range(instants):
-        instant = after + (until - after) * random.random()
-        slot = next_slot(schedule, after=instant, anchor=anchor)
-        place = bisect_right(expected, instant)
-        if place < len(expected):
-            assert slot == expected[place], (schedule, instant)
-        else:
-            assert slot is None or slot > until, (schedule, instant)
+        asked = _some_instant(random, after, until, expected)
+        assert_next(schedule, asked, expected, until)
+    return instants
 
 
-@settings(max_examples=250, deadline=None)
-@given(RANDOMS)
-def test_c21_slots_equal_those_of_a_minute_walk(random: Random) -> None:
-    # 250 examples, each in 12 zones, each asked at 10 instants: 30,000 (text, zone, instant).
-    sample = make_sample(random)
-    for zone in ZONES:
-        check(sample, zone, shared_stretch(zone, random.randrange(12)), random, instants=10)
+def assert_count(schedule: Cron, after: datetime, until: datetime, slots: list[datetime]) -> None:
+    """In (after, until], given all slots around."""
+    within = slots[bisect_right(slots, after) : bisect_right(slots, until)]
+    ends = (within[0], within[-1]) if within else (None, None)
+    counted = count_slots(schedule, after=after, until=until, anchor=after)
+    assert counted == (len(within), *ends), (schedule, after, until)
+
+
+def _some_instant(
+    random: Random, after: datetime, until: datetime, slots: list[datetime]
+) -> datetime:
+    """Anywhere in the stretch, or at a slot, or a microsecond before it."""
+    if slots and random.random() < 0.2:
+        return random.choice(slots) - random.choice((timedelta(), A_MICROSECOND))
+    return after + (until - after) * random.random()
+
+
+def assert_next(schedule: Cron, asked: datetime, expected: list[datetime], until: datetime) -> None:
+    slot = next_slot(schedule, after=asked, anchor=asked)
+    assert slot is None or slot > asked, (schedule, asked)
+    place = bisect_right(expected, asked)
+    if place < len(expected):
+        assert slot == expected[place], (schedule, asked)
+    else:
+        assert slot is None or slot > until, (schedule, asked)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_c21_slots_equal_those_of_a_minute_walk(zone: str) -> None:
+    random = Random(zone)
+    days = [make_day(random, zone) for _ in range(12)]
+    for _ in range(60):
+        schedule, oracle = make_schedule(random, zone)
+        check(schedule, oracle, random, random.choice(days), instants=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RANDOMS, st.sampled_from(ZONES), st.integers(0, 9))
+def test_c21_any_slots_equal_those_of_a_minute_walk(random: Random, zone: str, day: int) -> None:
+    schedule, oracle = make_schedule(random, zone)
+    days = Random(zone)
+    first_day = [make_day(days, zone) for _ in range(10)][day]
+    check(schedule, oracle, random, first_day, instants=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RANDOMS, st.sampled_from(ZONES), st.integers(1000, 60_000))
+def test_c21_a_distant_next_slot_equals_that_of_a_minute_walk(
+    random: Random, zone: str, day: int
+) -> None:
+    schedule, oracle = make_schedule(random, zone)
+    after = day * DAY_S + random.randrange(DAY_S)
+    slot = next_slot(schedule, after=instant(after), anchor=instant(after))
+    expected = oracle.next(after, days=800)
+    if expected is not None:
+        assert slot == instant(expected), (schedule, instant(after))
+    else:
+        assert slot is None or slot >= instant(after + 799 * DAY_S), (schedule, instant(after))
+
+
+@settings(max_examples=200, deadline=None)
+@given(RANDOMS, st.sampled_from(DIALECTS), st.integers(1971, 2035))
+def test_c21_matching_dates_equal_those_asked_one_by_one(
+    random: Random, dialect: str, year: int
+) -> None:
+    text = make_text(random, dialect)
+    try:
+        schedule = Cron(expression=text, dialect=dialect)
+    except InvalidInput as error:
+        assert_never_fires(text, dialect, str(error))
+        return
+    meaning = read(text, dialect)
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range(3 * 365)]
+    found, after = [], datetime(year, 1, 1, tzinfo=UTC) - A_MICROSECOND
+    while True:
+        slot = next_slot(schedule, after=after, anchor=after)
+        if slot is None or slot.date() > days[-1]:
+            break
+        found.append(slot.date())
+        after = datetime(slot.year, slot.month, slot.day, 23, 59, 59, tzinfo=UTC)
+    assert found == [day for day in days if meaning.matches_date(day)], (dialect, text)
+
+
+@settings(max_examples=600, deadline=None)
+@given(RANDOMS, st.sampled_from(DIALECTS))
+def test_c17_a_damaged_text_is_refused_with_its_column_or_means_what_it_says(
+    random: Random, dialect: str
+) -> None:
+    text = damage(random, make_text(random, dialect))
+    try:
+        fields = read_cron(text, dialect)
+    except InvalidInput as error:
+        assert_points_into(text, error)
+        return
+    if isinstance(fields, CronFields) and not fields.uses_hash:
+        meaning = read(text, dialect)
+        assert values_of(fields.seconds) == sorted(meaning.seconds)
+        assert values_of(fields.minutes) == sorted(meaning.minutes)
+        assert values_of(fields.hours) == sorted(meaning.hours)
+        assert values_of(fields.months) == sorted(meaning.months)
+
+
+def assert_points_into(text: str, error: InvalidInput) -> None:
+    for problem in error.problems:
+        column = re.match(r"column (\d+)[,:] ?", problem.reason)
+        assert problem.field == "expression"
+        assert column is not None, (text, problem)
+        assert 1 <= int(column[1]) <= len(text) + 1, (text, problem)
+
+
+def test_c21_the_search_ends_when_the_years_of_a_text_are_over() -> None:
+    schedule = Cron(expression="cron(0 0 1 1 ? 2034)", dialect="aws")
+    after = datetime(2085, 11, 1, tzinfo=UTC)
+    assert next_slot(schedule, after=after, anchor=after) is None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(8))
-def test_c21_a_million_instants_equal_a_minute_walk(seed: int) -> None:
-    random = Random(seed)
-    for _ in range(260):
-        sample = make_sample(random)
-        for zone in ZONES:
-            check(sample, zone, make_stretch(random, zone), random, instants=40)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(20))
+def test_c21_fifty_thousand_instants_equal_a_minute_walk(seed: int) -> None:
+    """A million with all seeds: (text, dialect, policy, zone, instant), each compared."""
+    random, compared, stretches = Random(seed), 0, 0
+    while compared < 50_000:
+        zone = make_zone(random)
+        first_day = make_day(random, zone)
+        for _ in range(6):
+            schedule, oracle = make_schedule(random, zone)
+            compared += check(schedule, oracle, random, first_day, instants=25)
+            stretches += 1
+    print(f"seed {seed}: {compared} instants in {stretches} stretches", file=sys.stderr)
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    RANDOMS,
-    st.datetimes(timezones=st.just(UTC)),
-    st.sampled_from(ZONES),
-)
+@given(RANDOMS, st.datetimes(timezones=st.just(UTC)), st.sampled_from(ZONES))
 def test_c21_the_next_slot_is_later_always_and_the_search_ends(
     random: Random, after: datetime, zone: str
 ) -> None:
-    schedule = Cron(expression=make_sample(random).text, zone=zone)
+    schedule, oracle = make_schedule(random, zone)
     for _ in range(5):
         slot = next_slot(schedule, after=after, anchor=after)
         if slot is None:
-            assert after.year > 2200 - 41  # a leap day on one weekday may be 40 years away
+            # A leap day on one weekday may be 40 years away.
+            years = oracle.meaning.years
+            assert after.year > 2200 - 41 or (years is not None and max(years) <= after.year + 12)
             return
         assert slot > after
         assert slot.year <= 2200
@@ -294,7 +272,5 @@ def test_spans_have_the_zones_offset_at_every_hour(zone: str) -> None:
 @pytest.mark.timeout(900)
 def test_spans_have_the_offset_of_every_zone() -> None:
     start, end = datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
-    places = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/")
-    for zone in sorted(available_timezones()):
-        if zone.startswith((*places, "Indian/", "Pacific/")):
-            _assert_spans_equal_the_zone(zone, start, end, timedelta(hours=11))
+    for zone in all_places():
+        _assert_spans_equal_the_zone(zone, start, end, timedelta(hours=11))

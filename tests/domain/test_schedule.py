@@ -11,17 +11,24 @@ from hypothesis import strategies as st
 
 from callboard.domain.schedule import (
     Cron,
+    Delay,
     Interval,
     Schedule,
+    after,
     at,
+    calendar_interval,
     count_slots,
     cron,
     every,
+    gap_losses,
+    is_slot,
     next_slot,
+    nominal_local,
     on_demand,
     slot_local,
     slot_marks,
     slots_between,
+    waits_without_slot,
 )
 from callboard.errors import InvalidInput
 
@@ -108,7 +115,20 @@ def test_no_kind_has_slots_after_2200() -> None:
     assert next_slot(every(days=1), after=after, anchor=NOON) is None
 
 
-@pytest.mark.parametrize("schedule", [cron("0 * * * *"), every(hours=5), at(NOON), on_demand()])
+KINDS: list[Schedule] = [
+    cron("0 * * * *"),
+    cron("@reboot"),
+    cron("rate(5 hours)", dialect="aws"),
+    cron("at(2026-03-08T02:30:00)", dialect="aws", zone="America/New_York"),
+    every(hours=5),
+    after(hours=5),
+    at(NOON),
+    calendar_interval("02:30", days=1, zone="America/New_York"),
+    on_demand(),
+]
+
+
+@pytest.mark.parametrize("schedule", KINDS, ids=str)
 @pytest.mark.parametrize("after", [datetime.min, datetime.max])  # noqa: DTZ901
 def test_the_ends_of_the_calendar_do_no_harm(schedule: Schedule, after: datetime) -> None:
     after = after.replace(tzinfo=UTC)
@@ -137,9 +157,17 @@ def test_slots_between_are_those_after_the_first_bound_up_to_the_second() -> Non
         cron("*/7 3-5 * * mon", zone="America/New_York"),
         cron("30 2 * * *", zone="America/New_York"),
         cron("0 0 29 2 *"),
+        cron("*/7 */11 3-5 ? * MON 2026", dialect="quartz", zone="America/New_York"),
+        cron("0 0 0 ? * MON 2027", dialect="quartz", zone="America/New_York"),
+        cron("rate(7 minutes)", dialect="aws"),
+        cron("at(2026-03-08T02:30:00)", dialect="aws", zone="America/New_York"),
+        cron("@reboot"),
         every(minutes=7),
         every(days=9),
+        after(hours=5),
         at(NOON + 5 * HOUR),
+        calendar_interval("02:30", days=1, zone="America/New_York"),
+        calendar_interval("02:30", days=1, zone="America/New_York", gap="skip"),
         on_demand(),
     ],
     ids=str,
@@ -174,6 +202,102 @@ def test_only_cron_slots_have_marks() -> None:
     assert slot_marks(every(hours=1), NOON) == slot_marks(at(NOON), NOON) == ()
 
 
+def test_a_delay_is_one_slot_after_its_anchor() -> None:
+    assert first_slots(after(minutes=5), 3) == [NOON + timedelta(minutes=5)]
+    earlier = NOON - timedelta(days=1)
+    assert first_slots(after(minutes=5), 1, after=earlier) == [NOON + timedelta(minutes=5)]
+
+
+def test_c19_reboot_is_one_slot_at_the_activation() -> None:
+    schedule = cron("@reboot")
+    assert schedule.is_reboot
+    assert next_slot(schedule, after=NOON - MICROSECOND, anchor=NOON) == NOON
+    assert next_slot(schedule, after=NOON, anchor=NOON) is None
+
+
+def test_c20_a_rate_counts_from_the_activation_in_real_time() -> None:
+    schedule = cron("rate(24 hours)", dialect="aws", zone="America/New_York")
+    assert first_slots(schedule, 2) == [NOON + timedelta(days=1), NOON + timedelta(days=2)]
+    assert (schedule.gap, schedule.fold) == ("skip", "both")
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("at(2026-12-24T18:00:30)", datetime(2026, 12, 24, 23, 0, 30, tzinfo=UTC)),
+        ("at(2027-03-14T02:30:00)", datetime(2027, 3, 14, 7, tzinfo=UTC)),  # in the gap
+        ("at(2026-11-01T01:30:00)", datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),  # comes twice
+    ],
+)
+def test_an_aws_at_is_one_wall_time_of_the_zone(text: str, slot: datetime) -> None:
+    assert first_slots(cron(text, dialect="aws", zone="America/New_York"), 3) == [slot]
+
+
+@pytest.mark.parametrize("schedule", KINDS, ids=str)
+def test_an_instant_is_a_slot_or_not(schedule: Schedule) -> None:
+    slots = first_slots(schedule, 3)
+    assert all(is_slot(schedule, slot, anchor=NOON) for slot in slots)
+    assert not any(is_slot(schedule, slot + MICROSECOND, anchor=NOON) for slot in slots)
+    assert not is_slot(schedule, datetime.min.replace(tzinfo=UTC), anchor=NOON)
+
+
+def test_some_kinds_wait_although_they_have_no_next_slot() -> None:
+    waiting = [schedule.kind for schedule in KINDS if waits_without_slot(schedule)]
+    assert waiting == ["cron", "delay", "on_demand"]
+    assert waits_without_slot(cron("@reboot"))
+
+
+def test_lost_slots_are_told_with_the_gap_that_lost_them() -> None:
+    zone, until = "America/New_York", NOON + timedelta(days=400)
+    gaps = [datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2027, 3, 14, 7, tzinfo=UTC)]
+
+    def lost(schedule: Schedule) -> list[tuple[datetime, int]]:
+        return list(gap_losses(schedule, after=NOON, until=until, anchor=NOON))
+
+    assert lost(cron("30 2 * * *", zone=zone, gap="skip")) == [(gap, 1) for gap in gaps]
+    assert lost(cron("*/20 2 * * *", zone=zone)) == [(gap, 3) for gap in gaps]
+    assert lost(cron("30 2 14 * *", zone=zone, gap="skip")) == [(gaps[1], 1)]
+    assert lost(calendar_interval("02:30", days=1, zone=zone, gap="skip")) == [
+        (gap, 1) for gap in gaps
+    ]
+
+
+def test_nothing_is_lost_that_is_made_up_for_or_merges_with_a_slot() -> None:
+    zone, until = "America/New_York", NOON + timedelta(days=400)
+    schedules = [
+        cron("30 2 * * *", zone=zone),
+        cron("0,30 2,3 * * *", zone=zone, gap="skip"),
+        cron("* * * * *", zone=zone),
+        cron("30 2 * * *", zone="UTC", gap="skip"),
+        every(hours=1),
+    ]
+    for schedule in schedules:
+        assert not list(gap_losses(schedule, after=NOON, until=until, anchor=NOON))
+
+
+def test_the_bounds_of_lost_slots_are_those_of_slots() -> None:
+    schedule = cron("30 2 * * *", zone="America/New_York", gap="skip")
+    gap = datetime(2026, 3, 8, 7, tzinfo=UTC)
+    found = [(gap, 1)]
+    assert list(gap_losses(schedule, after=NOON, until=gap, anchor=NOON)) == found
+    assert list(gap_losses(schedule, after=gap - MICROSECOND, until=gap, anchor=NOON)) == found
+    assert not list(gap_losses(schedule, after=gap, until=gap + HOUR, anchor=NOON))
+    assert not list(gap_losses(schedule, after=NOON, until=gap - MICROSECOND, anchor=NOON))
+
+
+def test_a_slot_centuries_away_is_found_at_once() -> None:
+    slot = first_slots(cron("0 0 12 1 1 ? 2199", dialect="quartz", zone="Europe/Berlin"), 2)
+    assert slot == [datetime(2199, 1, 1, 11, tzinfo=UTC)]
+
+
+def test_seconds_of_the_last_minute_of_the_year_2200() -> None:
+    schedule = cron("*/20 * * * * *", dialect="spring", zone="America/New_York")
+    after = datetime(2200, 12, 31, 23, 59, 30, tzinfo=UTC)
+    slots = list(slots_between(schedule, after=after, until=after + HOUR, anchor=NOON))
+    assert slots == [after + timedelta(seconds=10)]
+    assert nominal_local(schedule, slots[0]).isoformat() == "2200-12-31T18:59:40"
+
+
 def test_policies_default_to_what_the_expression_is() -> None:
     fixed, wildcard = cron("30 2 * * *"), cron("*/30 * * * *")
     assert (fixed.gap, fixed.fold) == ("run", "first")
@@ -205,7 +329,11 @@ def test_every_takes_a_timedelta_or_its_parts() -> None:
         (lambda: every(hours=1, anchor_at=datetime(2026, 1, 1)), "anchor_at: .* no time zone"),  # noqa: DTZ001
         (lambda: cron("0 2 * * *", zone="Mars/Base"), "zone: there is no zone 'Mars/Base'"),
         (lambda: cron("0 2 * *"), "expression: column 8: has 4 of the five fields"),
-        (lambda: cron("0 2 * * *", dialect="quartz"), "dialect: 'quartz' is not a dialect"),
+        (lambda: cron("0 2 * * *", dialect="jenkins"), "dialect: 'jenkins' is not a dialect"),
+        (lambda: cron("H 2 * * *", hash_key="x" * 1001), "hash_key: is not a string of at most"),
+        (lambda: after(), "after_s: 0 is outside 0.1 to 316224000"),
+        (lambda: after(60), "after_s: is a int .write after.seconds=...."),
+        (lambda: Delay(after_s=float("inf")), "after_s: inf is outside"),
         (lambda: cron("0 2 * * *", gap="jump"), "gap: 'jump' is not one of run, skip"),
         (lambda: cron("0 2 * * *", fold="last"), "fold: 'last' is not one of first, both"),
     ],

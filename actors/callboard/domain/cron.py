@@ -1,175 +1,194 @@
-"""Cron text: the vixie dialect, read into masks that the walker steps through.
+"""Cron text of every dialect, read into masks that the walker steps through.
 
-Five fields (minute, hour, day of month, month, day of week) or a macro. Lists, ranges, steps and
-`a/n`; ranges that wrap round (`22-2`, `fri-mon`); names of three letters in any case; 0 and 7 are
-both Sunday.
+What all dialects have in common: fields between blanks; lists, ranges, steps and `a/n`; names of
+three letters in any case. What each has of its own is data, in dialect.py.
 
-Source: crontab(5) and cronie's entry.c for what matches: a day has to match *either* of the two day
-fields, unless one of them begins with `*`, then both (C01, C03).
+Source: crontab(5) and cronie's entry.c for vixie (C01, C03).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from callboard.domain.cron_field import (
-    DAY,
-    FIELDS,
-    CronFault,
-    CronTextError,
-    parse_field,
+from callboard.domain.aws_text import Once, read_at, read_call, read_rate
+from callboard.domain.cron_day import DayField, day_masks, needs_both, parse_days
+from callboard.domain.cron_fault import CronFault, CronTextError, text_fault
+from callboard.domain.cron_field import parse_field
+from callboard.domain.cron_meaning import FIRST_YEAR, CronFields, CronMeaning, Reboot, fires
+from callboard.domain.cron_refusal import (
+    Words,
+    blank_faults,
+    field_list,
+    like,
+    never_fires,
+    wrong_count,
 )
+from callboard.domain.dialect import DIALECTS, VIXIE, Dialect
 from callboard.errors import FieldProblem, InvalidInput, invalid
+
+__all__ = [
+    "FIRST_YEAR",
+    "MAX_LENGTH",
+    "CronFields",
+    "CronMeaning",
+    "Reboot",
+    "parse_cron",
+    "parse_vixie",
+    "read_cron",
+]
 
 MAX_LENGTH: Final = 1000
 """Characters; a text that lists every single value has fewer."""
-DIALECTS: Final = ("vixie",)
-MACROS: Final = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
 _WORD: Final = re.compile(r"[^ \t]+")
-_MONTH_LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_FIELD_NAMES: Final = "minute hour day-of-month month day-of-week"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronFields:
-    """A cron text that was understood; it matches at least one day of some year."""
+def parse_cron(expression: str, dialect: str = "vixie", hash_key: str = "") -> CronFields:
+    """The fields of a cron text; those of `at(...)` match that one wall time.
 
-    texts: tuple[str, ...]
-    """The five fields as written (macros expanded)."""
-    minutes: int
-    """Mask: bit n for minute n."""
-    hours: int
-    months: int
-    """Mask: bit 1 for January."""
-    day_masks: tuple[int, ...]
-    """Days of a month that match (bit 1 for the 1st), by the weekday of its 1st, Sunday first."""
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Whether it follows elapsed time across clock changes: minute or hour begins with `*`."""
-        return self.texts[0].startswith("*") or self.texts[1].startswith("*")
-
-    @property
-    def needs_both_days(self) -> bool:
-        """Whether a day has to match both day fields, because one of them begins with `*`."""
-        return _needs_both_days(self.texts)
+    Args:
+        hash_key: what `H` is hashed with.
+    Raises:
+        InvalidInput: on `expression` (column, field, reason; one problem a bad field; also for a
+            `rate(...)` and `@reboot`, which have no fields: see `read_cron`) or `dialect`.
+    """
+    meaning = read_cron(expression, dialect, hash_key)
+    if isinstance(meaning, Once):
+        return _fields_of(meaning)
+    if isinstance(meaning, CronFields):
+        return meaning
+    raise invalid("expression", f"{expression[:40]!r} has no fields")
 
 
-def parse_cron(expression: str, dialect: str = "vixie") -> CronFields:
-    """The fields of a cron text.
+def read_cron(expression: str, dialect: str = "vixie", hash_key: str = "") -> CronMeaning:
+    """What a cron text means.
 
     Raises:
         InvalidInput: on `expression` (column, field, reason; one problem a bad field) or `dialect`.
     """
-    if dialect not in DIALECTS:
-        raise invalid(
-            "dialect", f"{dialect!r} is not a dialect of this release", "use 'vixie', the default"
-        )
+    known = DIALECTS.get(dialect)
+    if known is None:
+        raise invalid("dialect", f"{dialect!r:.40} is not a dialect", f"use {', '.join(DIALECTS)}")
     try:
-        return parse_vixie(expression)
+        return _read(expression, known.name, hash_key)
     except CronTextError as error:
         problems = (FieldProblem("expression", str(each), each.fix) for each in error.faults)
         raise InvalidInput(*problems) from None
 
 
-@lru_cache(maxsize=4096)
-def parse_vixie(text: str) -> CronFields:
-    """The fields of a text in the vixie dialect.
+def parse_vixie(text: str) -> CronMeaning:
+    """What a text in the vixie dialect means: fields, or `@reboot`.
 
     Raises:
         CronTextError: with the columns of everything that is wrong.
     """
+    return _read(text, VIXIE.name, "")
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str, dialect_name: str, hash_key: str) -> CronMeaning:
+    dialect = DIALECTS[dialect_name]
     if len(text) > MAX_LENGTH:
-        raise _fault(MAX_LENGTH + 1, f"has {len(text)} characters, more than {MAX_LENGTH}")
-    words = [(match.group(), match.start() + 1) for match in _WORD.finditer(text)]
+        raise text_fault(MAX_LENGTH + 1, f"has {len(text)} characters, more than {MAX_LENGTH}")
+    words = _words(text, 1)
     if not words:
-        raise _fault(1, "is empty", f"write five fields: {_FIELD_NAMES}")
+        raise text_fault(1, "is empty", f"{like(dialect)}: {field_list(dialect)}")
     if words[0][0].startswith("@"):
-        return parse_vixie(_macro_text(words))
-    if len(words) != len(FIELDS):
-        raise _wrong_count(words)
-    return _read_fields(words)
+        return _read_macro(words, dialect)
+    if dialect.name != "aws":
+        return _read_fields(words, dialect, hash_key)
+    call = read_call(text)
+    match call.word:
+        case "rate":
+            return read_rate(call)
+        case "at":
+            return read_at(call)
+    return _read_fields(_words(call.body, call.column), dialect, hash_key, call.column)
 
 
-def _read_fields(words: list[tuple[str, int]]) -> CronFields:
-    masks: list[int] = []
-    faults: list[CronFault] = []
-    for (word, column), spec in zip(words, FIELDS, strict=True):
-        try:
-            masks.append(parse_field(word, spec, column))
-        except CronTextError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise CronTextError(*faults)
-    minutes, hours, days, months, weekdays = masks
-    texts = tuple(word for word, _ in words)
-    both = _needs_both_days(texts)
-    if both and not _day_exists(days, months):
-        raise _never_fires(words[2][1], texts)
-    return CronFields(
-        texts=texts,
-        minutes=minutes,
-        hours=hours,
-        months=months,
-        day_masks=tuple(_day_mask(first, days, weekdays, both=both) for first in range(7)),
-    )
+def _words(text: str, column: int) -> Words:
+    return [(match.group(), match.start() + column) for match in _WORD.finditer(text)]
 
 
-def _needs_both_days(texts: tuple[str, ...]) -> bool:
-    return texts[2].startswith("*") or texts[4].startswith("*")
-
-
-def _day_mask(first: int, days: int, weekdays: int, *, both: bool) -> int:
-    """Matching days of a month whose 1st is the weekday `first` (0: Sunday)."""
-    by_weekday = sum(1 << day for day in range(1, 32) if weekdays >> (first + day - 1) % 7 & 1)
-    return days & by_weekday if both else days | by_weekday
-
-
-def _day_exists(days: int, months: int) -> bool:
-    earliest = (days & -days).bit_length() - 1
-    longest = max(length for month, length in enumerate(_MONTH_LENGTHS, 1) if months >> month & 1)
-    return earliest <= longest
-
-
-def _macro_text(words: list[tuple[str, int]]) -> str:
+def _read_macro(words: Words, dialect: Dialect) -> CronMeaning:
     macro, column = words[0]
     if len(words) > 1:
-        raise _fault(words[1][1], f"nothing may follow {macro[:24]}")
-    text = MACROS.get(macro.lower())
-    if text is not None:
-        return text
-    if macro.lower() == "@reboot":
-        raise _fault(column, "@reboot: schedules that run on start come with a later release")
-    if macro.lower().startswith("@every"):
-        raise _fault(column, f"{macro[:24]!a} is not a macro", "use an interval schedule")
-    raise _fault(column, f"{macro[:24]!a} is not a macro", f"use one of {', '.join(MACROS)}")
+        raise text_fault(words[1][1], f"nothing may follow {macro[:24]}")
+    word = macro.lower()
+    if word == "@reboot" and dialect is VIXIE:
+        return Reboot()
+    if word in dialect.macros:
+        return _read(dialect.macros[word], dialect.name, "")
+    if word.startswith("@every"):
+        raise text_fault(column, f"{macro[:24]!a} is not a macro", "use an interval schedule")
+    fix = f"use one of {', '.join(dialect.macros)}" if dialect.macros else like(dialect)
+    raise text_fault(column, f"{macro[:24]!a} is not a macro of the {dialect.name} dialect", fix)
 
 
-def _wrong_count(words: list[tuple[str, int]]) -> CronTextError:
-    count = len(words)
-    if count < len(FIELDS):
-        column = words[-1][1] + len(words[-1][0])
-        return _fault(column, f"has {count} of the five fields: {_FIELD_NAMES}")
-    reason = f"has {count} fields, but the vixie dialect has five: {_FIELD_NAMES}"
-    fix = "it has no seconds and no year; for less than a minute use an interval schedule"
-    return _fault(words[5][1], reason, fix)
+def _read_fields(words: Words, dialect: Dialect, hash_key: str, column: int = 1) -> CronFields:
+    most = len(dialect.fields)
+    if not most - dialect.optional <= len(words) <= most:
+        raise wrong_count(words, column, dialect)
+    masks: dict[str, int] = {}
+    days: dict[str, DayField] = {}
+    faults: list[CronFault] = []
+    for (word, at), spec in zip(words, dialect.fields, strict=False):
+        try:
+            if spec.name.startswith("day"):
+                days[spec.name] = parse_days(word, spec, at, hash_key)
+            else:
+                masks[spec.name] = parse_field(word, spec, at, hash_key)
+        except CronTextError as error:
+            faults.extend(error.faults)
+    if len(days) == 2:
+        faults += blank_faults(days, words, dialect)
+    if faults:
+        raise CronTextError(*sorted(faults, key=lambda fault: fault.column))
+    return _fields(words, dialect, masks, days)
 
 
-def _never_fires(column: int, texts: tuple[str, ...]) -> CronTextError:
-    reason = f"never fires: no month of {texts[3]!r} has a day {texts[2]!r}"
-    return CronTextError(CronFault(column=column, field=DAY.name, reason=reason))
+def _fields(
+    words: Words,
+    dialect: Dialect,
+    masks: dict[str, int],
+    days: dict[str, DayField],
+) -> CronFields:
+    of_month, of_week = days["day of month"], days["day of week"]
+    both = needs_both(dialect.days, of_month.is_open, of_week.is_open)
+    fields = CronFields(
+        dialect=dialect.name,
+        texts=tuple(word for word, _ in words),
+        seconds=masks.get("second", 1),
+        minutes=masks["minute"],
+        hours=masks["hour"],
+        months=masks["month"],
+        years=masks.get("year"),
+        day_masks=day_masks(of_month, of_week, both=both),
+        needs_both_days=both,
+    )
+    if fields.text("year") == "*":
+        fields = replace(fields, years=None)
+    if not fires(fields):
+        raise never_fires(fields, words)
+    return fields
 
 
-def _fault(column: int, reason: str, fix: str = "") -> CronTextError:
-    return CronTextError(CronFault(column=column, field="", reason=reason, fix=fix))
+def _fields_of(once: Once) -> CronFields:
+    """The fields that match one wall time."""
+    local = once.local
+    numbers = (local.minute, local.hour, local.day, local.month)
+    days = DayField(values=1 << local.day)
+    anyday = DayField(values=(1 << 7) - 1, is_blank=True, is_open=True)
+    return CronFields(
+        dialect="aws",
+        texts=(*map(str, numbers), "?", str(local.year)),
+        seconds=1 << local.second,
+        minutes=1 << local.minute,
+        hours=1 << local.hour,
+        months=1 << local.month,
+        years=1 << local.year - FIRST_YEAR,
+        day_masks=day_masks(days, anyday, both=True),
+        needs_both_days=True,
+    )

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from cron_descriptor import FormatError, Options, WrongArgumentError, get_description
-
-from callboard.domain.cron import CronFields, parse_cron
-from callboard.domain.cron_field import DAY, FIELDS, HOUR, MINUTE, WEEKDAY, FieldSpec, parse_field
+from callboard.domain.aws_text import Once, Rate
+from callboard.domain.cron import CronFields, Reboot
+from callboard.domain.cron_words import cron_words
 from callboard.domain.instant import instant_to_text
 from callboard.domain.lint import warnings
-from callboard.domain.schedule_kind import At, Cron, Interval, OnDemand, Schedule
+from callboard.domain.schedule_kind import (
+    At,
+    CalendarInterval,
+    Cron,
+    Delay,
+    Interval,
+    OnDemand,
+    Schedule,
+)
 
 __all__ = ["describe", "warnings"]
 
-_STEP: Final = re.compile(r"(\*|\d+)/(\d+)", re.ASCII)
-_PLAIN: Final = re.compile(r"\w+(?:-\w+)?(?:,\w+(?:-\w+)?)*", re.ASCII)
-_WEEKDAYS: Final = (
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-)
 _UNITS: Final = (
     ("week", timedelta(weeks=1)),
     ("day", timedelta(days=1)),
@@ -39,84 +35,58 @@ def describe(schedule: Schedule) -> str:
     """One sentence that says when the slots are; times of day in the 24-hour form."""
     match schedule:
         case Cron():
-            fields = parse_cron(schedule.expression, schedule.dialect)
-            return f"{_describe_cron(fields)} ({schedule.zone})"
+            return _describe_cron(schedule)
         case Interval():
             anchor = schedule.anchor_at
             since = "" if anchor is None else f", counted from {instant_to_text(anchor)}"
             return f"Every {_period_words(schedule.period)}{since}"
+        case Delay():
+            pause = _period_words(schedule.pause, drop_one=False)
+            return f"Each time {pause} after the end of the firing before"
+        case CalendarInterval():
+            return f"{_describe_steps(schedule)} ({schedule.zone})"
         case At():
             return f"Once, at {instant_to_text(schedule.at)}"
         case OnDemand():
             return "Only on demand"
 
 
-def _describe_cron(fields: CronFields) -> str:
-    texts = [_tame(text, spec) for text, spec in zip(fields.texts, FIELDS, strict=True)]
-    only_on = ""
-    if fields.needs_both_days and texts[2] != "*" and texts[4] != "*":
-        # The library knows only "either"; here a day has to match both fields (C03).
-        days = [name for day, name in enumerate(_WEEKDAYS) if _mask(fields, WEEKDAY) >> day & 1]
-        only_on, texts[4] = f", and only if it is a {_either(days)}", "*"
-    try:
-        return _ask_library(" ".join(texts)) + only_on
-    except (FormatError, WrongArgumentError, ValueError, IndexError):
-        return f"At the times that match {' '.join(fields.texts)!r}"
+def _describe_cron(schedule: Cron) -> str:
+    match schedule.meaning:
+        case CronFields() as fields:
+            return f"{cron_words(fields, schedule.hash_key)} ({schedule.zone})"
+        case Rate(period=period):
+            return f"Every {_period_words(period)}"
+        case Once(local=local):
+            return f"Once, at {local:%Y-%m-%d %H:%M:%S} ({schedule.zone})"
+        case Reboot():
+            return "Once when the trigger is activated, and once at every start of the cluster"
 
 
-def _ask_library(text: str) -> str:
-    return str(get_description(text, Options(locale_code="en_US", use_24hour_time_format=True)))
+def _describe_steps(schedule: CalendarInterval) -> str:
+    years, months = divmod(schedule.months, 12)
+    parts = ((years, "year"), (months, "month"), (schedule.days, "day"))
+    step = _counted_words([(count, name) for count, name in parts if count])
+    start = schedule.anchor_on
+    since = "the date of the activation" if start is None else start.isoformat()
+    words = f"Every {step} at {schedule.at_local}, counted from {since}"
+    if start is None or start.day <= 28 or not schedule.months:
+        return words
+    if schedule.day_overflow == "skip":
+        return f"{words}, left out where the month has no day {start.day}"
+    return f"{words}, on the last day of a month that has no day {start.day}"
 
 
-def _mask(fields: CronFields, spec: FieldSpec) -> int:
-    return parse_field(fields.texts[FIELDS.index(spec)], spec, 1)
-
-
-def _tame(text: str, spec: FieldSpec) -> str:
-    """The field in a form whose description is true: a step that does not divide its field, say,
-    is no "every 35 minutes" but a list."""
-    mask = parse_field(text, spec, 1)
-    values = [value for value in range(spec.low, spec.high + 1) if mask >> value & 1]
-    if len(values) == spec.size:
-        return "*"
-    if spec is WEEKDAY:
-        first, last = values[0], values[-1]
-        run = len(values) > 2 and last - first + 1 == len(values)
-        return f"{first}-{last}" if run else ",".join(map(str, values))
-    if _PLAIN.fullmatch(text) and not _wraps(text, spec):
-        return text
-    if spec is not DAY and _is_even_step(text, spec):
-        return text
-    return ",".join(map(str, values))
-
-
-def _wraps(text: str, spec: FieldSpec) -> bool:
-    """Whether a range of the list goes round the end, or is a single value."""
-    for item in text.split(","):
-        low, dash, high = item.partition("-")
-        if dash and not parse_field(low, spec, 1) < parse_field(high, spec, 1):
-            return True
-    return False
-
-
-def _is_even_step(text: str, spec: FieldSpec) -> bool:
-    match = _STEP.fullmatch(text)
-    if match is None or spec.size % int(match[2]):
-        return False
-    return match[1] == "*" or (spec in (MINUTE, HOUR) and int(match[1]) < int(match[2]))
-
-
-def _either(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _period_words(period: timedelta) -> str:
-    parts = []
+def _period_words(period: timedelta, *, drop_one: bool = True) -> str:
+    parts: list[tuple[float, str]] = []
     for name, unit in _UNITS:
         count, period = divmod(period, unit)
-        if count:
-            parts.append(f"{count} {name}{'s' if count != 1 else ''}")
-    seconds = period.total_seconds()
-    if seconds:
-        parts.append(f"{seconds:g} second{'s' if seconds != 1 else ''}")
-    return " ".join(parts).removeprefix("1 ") if len(parts) == 1 else " ".join(parts)
+        parts.append((count, name))
+    parts.append((period.total_seconds(), "second"))
+    return _counted_words([part for part in parts if part[0]], drop_one=drop_one)
+
+
+def _counted_words(parts: Sequence[tuple[float, str]], *, drop_one: bool = True) -> str:
+    """`2 weeks 1 day`; a lone `1 hour` is `hour`, to follow `every`."""
+    words = [f"{count:g} {name}{'s' if count != 1 else ''}" for count, name in parts]
+    return words[0].removeprefix("1 ") if len(words) == 1 and drop_one else " ".join(words)

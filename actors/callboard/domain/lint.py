@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -10,81 +9,73 @@ from typing import Final
 
 from croniter import CroniterError, croniter
 
-from callboard.domain.cron import CronFields, parse_cron
-from callboard.domain.cron_field import DAY, FIELDS, HOUR, MINUTE, MONTH, WEEKDAY, parse_field
-from callboard.domain.schedule_kind import Cron, Schedule
+from callboard.domain.aws_text import Rate
+from callboard.domain.cron import CronFields, Reboot
+from callboard.domain.cron_lint import cron_text_warnings, missing_day_warnings
+from callboard.domain.schedule_kind import CalendarInterval, Cron, Interval, Schedule
+from callboard.domain.schedule_plan import END, EPOCH, plan_of
 from callboard.domain.schedule_slots import (
-    END,
-    EPOCH,
     instant_seconds,
+    next_slot,
+    slot_local,
     slots_between,
-    walk_of,
 )
+from callboard.domain.zone_walk import ZoneWalk
 
 REFERENCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""Where the search for touched slots begins when nobody says what time it is."""
+"""The present when nobody says what time it is."""
 _LOOKED_AT: Final = timedelta(days=730)
+_DAY: Final = timedelta(days=1)
+_SOON: Final = timedelta(days=400)
+"""A yearly slot is not rare."""
 _COMPARED: Final = 60
 _COMPARED_UNTIL: Final = datetime(2040, 1, 1, tzinfo=UTC)
-_STEP: Final = re.compile(r"(?:^|,)(\*/(\d+))(?=,|$)", re.ASCII)
-_CYCLES: Final = {
-    MINUTE: ("minutes", "each hour"),
-    HOUR: ("hours", "each day"),
-    DAY: ("days", "on the 1st of each month"),
-    MONTH: ("months", "each January"),
-    WEEKDAY: ("days", "each Sunday"),
-}
 
 
 def warnings(schedule: Schedule, *, after: datetime = REFERENCE) -> tuple[str, ...]:
     """Sentences for people; none for most schedules.
 
-    Steps that are not what they seem (C14), day fields that are ORed or ANDed (C01, C03), texts
-    that croniter reads otherwise, and the next clock change that touches a fixed-time slot.
+    Steps that are not what they seem (C14), day fields that are ORed or ANDed (C01, C03), rates
+    below a minute (cron) or a second (interval), months without a slot, slots that are years away,
+    texts that other programs read otherwise, `H` without a key, and the next clock change that
+    touches a fixed-time slot.
 
     Args:
-        after: the present, where the search for touched slots begins; it covers two years.
+        after: the present; the search for clock changes covers the two years from it.
     Raises:
         InvalidInput: on `zone`, when there is no such zone (any more).
     """
-    if not isinstance(schedule, Cron):
-        return ()
-    fields = parse_cron(schedule.expression, schedule.dialect)
-    found = [*_step_warnings(fields), *_day_warnings(fields)]
-    if not found:
-        found += _croniter_warnings(schedule, fields)
-    return (*found, *_clock_warnings(schedule, after))
+    match schedule:
+        case Cron():
+            return tuple(_cron_warnings(schedule, after))
+        case Interval():
+            return tuple(_period_warnings(schedule.period))
+        case CalendarInterval():
+            return (*_overflow_warnings(schedule), *_clock_warnings(schedule, after))
+        case _:
+            return ()
 
 
-def _step_warnings(fields: CronFields) -> Iterator[str]:
-    for text, spec in zip(fields.texts, FIELDS, strict=True):
-        unit, restart = _CYCLES[spec]
-        for item, step in _STEP.findall(text):
-            if int(step) == 1 or (spec is not DAY and spec.size % int(step) == 0):
-                continue
-            mask = parse_field(item, spec, 1)
-            values = [str(value) for value in range(spec.low, spec.high + 1) if mask >> value & 1]
-            shown = ", ".join(values[:4]) + (", ..." if len(values) > 4 else "")
-            yield (
-                f"{item} in the {spec.name} field is not every {step} {unit}: "
-                f"it matches {shown} and starts again {restart}"
-            )
-
-
-def _day_warnings(fields: CronFields) -> Iterator[str]:
-    days, weekdays = fields.texts[2], fields.texts[4]
-    if "*" in (days, weekdays):
+def _cron_warnings(schedule: Cron, after: datetime) -> Iterator[str]:
+    meaning = schedule.meaning
+    if isinstance(meaning, Rate | Reboot):
         return
-    if fields.needs_both_days:
-        yield (
-            f"a day has to match both {days!r} and {weekdays!r}, because one of the day fields "
-            "begins with *; other programs (croniter among them) take either"
-        )
-    else:
-        yield (
-            f"a day matches when it is {days!r} of the month or {weekdays!r} of the week; "
-            "it need not be both"
-        )
+    if isinstance(meaning, CronFields):
+        found = [*cron_text_warnings(meaning, schedule.hash_key)]
+        yield from found
+        if not found and schedule.dialect == "vixie" and not meaning.uses_hash:
+            yield from _croniter_warnings(schedule, meaning)
+        rare = [*_rare_warnings(schedule, after)]
+        yield from rare or missing_day_warnings(meaning)
+    elif next_slot(schedule, after=after, anchor=after) is None:
+        yield _no_slot(after)
+        return
+    yield from _clock_warnings(schedule, after)
+
+
+def _period_warnings(period: timedelta) -> Iterator[str]:
+    if period < timedelta(seconds=1):
+        yield f"it fires {timedelta(seconds=1) / period:.3g} times a second"
 
 
 def _croniter_warnings(schedule: Cron, fields: CronFields) -> Iterator[str]:
@@ -104,10 +95,26 @@ def _croniter_warnings(schedule: Cron, fields: CronFields) -> Iterator[str]:
         yield f"croniter does not take this text: {error}"
 
 
-def _clock_warnings(schedule: Cron, after: datetime) -> Iterator[str]:
-    walk = walk_of(schedule)
+def _rare_warnings(schedule: Cron, after: datetime) -> Iterator[str]:
+    slot = next_slot(schedule, after=after, anchor=after)
+    if slot is None:
+        yield _no_slot(after)
+        return
+    later = next_slot(schedule, after=slot + _DAY, anchor=after)
+    if slot - after <= _SOON and (later is None or later - slot <= _SOON):
+        return
+    first, then = slot_local(schedule, slot), "then never again"
+    if later is not None:
+        then = f"then on {slot_local(schedule, later):%Y-%m-%d}"
+    yield f"it fires rarely: next on {first:%Y-%m-%d}, {then}"
+
+
+def _clock_warnings(schedule: Cron | CalendarInterval, after: datetime) -> Iterator[str]:
+    walk = plan_of(schedule, after)
+    if not isinstance(walk, ZoneWalk):
+        return
     # A wildcard under its own defaults follows elapsed time: nothing to say.
-    natural = walk.fields.is_wildcard
+    natural = isinstance(schedule, Cron) and _is_wildcard(schedule)
     stretch = instant_seconds(max(after, EPOCH)), instant_seconds(min(after, END) + _LOOKED_AT)
     gap = None if natural and schedule.gap == "skip" else next(walk.gaps(*stretch), None)
     fold = None if natural and schedule.fold == "both" else next(walk.folds(*stretch), None)
@@ -125,6 +132,23 @@ def _clock_warnings(schedule: Cron, after: datetime) -> Iterator[str]:
             f"{schedule.zone} has {low:%H:%M} to {high:%H:%M} twice on {low:%Y-%m-%d}: "
             f"slots in it fire {fate} (fold: {schedule.fold})"
         )
+
+
+def _is_wildcard(schedule: Cron) -> bool:
+    meaning = schedule.meaning
+    return isinstance(meaning, CronFields) and meaning.is_wildcard
+
+
+def _no_slot(after: datetime) -> str:
+    return f"it has no slot after {after:%Y-%m-%d} any more"
+
+
+def _overflow_warnings(schedule: CalendarInterval) -> Iterator[str]:
+    """Months without the anchor's day (D08)."""
+    start = schedule.anchor_on
+    if start is not None and start.day > 28 and schedule.months:
+        fate = "no slot" if schedule.day_overflow == "skip" else "their slot on the last day"
+        yield f"months that have no day {start.day} have {fate}"
 
 
 def _wall(seconds: int) -> datetime:

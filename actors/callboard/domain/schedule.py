@@ -7,19 +7,29 @@ from callboard.domain.schedule_json import (
 )
 from callboard.domain.schedule_kind import (
     At,
+    CalendarInterval,
     Cron,
+    DayOverflow,
+    Delay,
     Fold,
     Gap,
     Interval,
     OnDemand,
     Schedule,
+    waits_without_slot,
+)
+from callboard.domain.schedule_make import (
+    after,
     at,
+    calendar_interval,
     cron,
     every,
     on_demand,
 )
 from callboard.domain.schedule_slots import (
     count_slots,
+    gap_losses,
+    is_slot,
     next_slot,
     nominal_local,
     slot_local,
@@ -29,16 +39,23 @@ from callboard.domain.schedule_slots import (
 
 __all__ = [
     "At",
+    "CalendarInterval",
     "Cron",
+    "DayOverflow",
+    "Delay",
     "Fold",
     "Gap",
     "Interval",
     "OnDemand",
     "Schedule",
+    "after",
     "at",
+    "calendar_interval",
     "count_slots",
     "cron",
     "every",
+    "gap_losses",
+    "is_slot",
     "next_slot",
     "nominal_local",
     "on_demand",
@@ -48,4 +65,5 @@ __all__ = [
     "slot_local",
     "slot_marks",
     "slots_between",
+    "waits_without_slot",
 ]

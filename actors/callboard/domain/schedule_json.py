@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final, TypeAlias
 
 from callboard.domain.instant import instant_from_text, instant_to_text
 from callboard.domain.json import Json
-from callboard.domain.schedule_kind import At, Cron, Interval, OnDemand, Schedule
+from callboard.domain.schedule_kind import (
+    At,
+    CalendarInterval,
+    Cron,
+    Delay,
+    Interval,
+    OnDemand,
+    Schedule,
+)
 from callboard.domain.zone import zone
 from callboard.errors import FieldProblem, InvalidInput, NotSupportedYet, invalid
 
@@ -28,7 +38,7 @@ class _Shape:
         return {**self.required, **self.optional}
 
 
-_LATER: Final = ("delay", "calendar_interval", "conditional")
+_LATER: Final = ("conditional",)
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
@@ -42,11 +52,27 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
                 "gap": schedule.gap,
                 "fold": schedule.fold,
             }
+            if schedule.hash_key:
+                body["hash_key"] = schedule.hash_key
         case Interval():
             anchor = schedule.anchor_at
             body = {
                 "every_s": schedule.every_s,
                 "anchor_at": None if anchor is None else instant_to_text(anchor),
+            }
+        case Delay():
+            body = {"after_s": schedule.after_s}
+        case CalendarInterval():
+            on = schedule.anchor_on
+            body = {
+                "months": schedule.months,
+                "days": schedule.days,
+                "at_local": schedule.at_local,
+                "zone": schedule.zone,
+                "day_overflow": schedule.day_overflow,
+                "anchor_on": None if on is None else on.isoformat(),
+                "gap": schedule.gap,
+                "fold": schedule.fold,
             }
         case At():
             body = {"at": instant_to_text(schedule.at)}
@@ -121,7 +147,9 @@ def _shape_of(kind: object, stored: bool) -> _Shape:
     if shape is None:
         reason = "is missing" if kind is None else f"{kind!r:.40} is not a kind of schedule"
         raise invalid("kind", reason, f"use one of {', '.join(_SHAPES)}")
-    return shape if not stored or kind != "cron" else _STORED_CRON
+    if stored and "zone" in shape.optional:
+        return replace(shape, optional={**shape.optional, "zone": _text})
+    return shape
 
 
 def _unknown_fields(body: Mapping[str, object], shape: _Shape) -> Iterator[FieldProblem]:
@@ -152,20 +180,39 @@ def _as_it_is(value: object, name: str) -> object:
     return value
 
 
-_CRON: Final[Mapping[str, _Read]] = {
-    "dialect": _text,
-    "zone": _zone_name,
-    "gap": _text,
-    "fold": _text,
-}
+def _date(value: object, name: str) -> date:
+    text, fix = _text(value, name), "write it like 2026-01-31"
+    if _DATE.fullmatch(text) is None:
+        raise invalid(name, f"{text[:40]!a} is not a date", fix)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise invalid(name, f"{text!r} is not a date: {error}", fix) from None
+
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_CLOCKS: Final[Mapping[str, _Read]] = {"zone": _zone_name, "gap": _text, "fold": _text}
 _SHAPES: Final[Mapping[str, _Shape]] = {
-    "cron": _Shape(make=Cron, required={"expression": _text}, optional=_CRON),
+    "cron": _Shape(
+        make=Cron,
+        required={"expression": _text},
+        optional={"dialect": _text, **_CLOCKS, "hash_key": _text},
+    ),
     "interval": _Shape(
         make=Interval, required={"every_s": _as_it_is}, optional={"anchor_at": instant_from_text}
     ),
+    "delay": _Shape(make=Delay, required={"after_s": _as_it_is}),
     "at": _Shape(make=At, required={"at": instant_from_text}),
+    "calendar_interval": _Shape(
+        make=CalendarInterval,
+        required={"at_local": _text},
+        optional={
+            "months": _as_it_is,
+            "days": _as_it_is,
+            "day_overflow": _text,
+            "anchor_on": _date,
+            **_CLOCKS,
+        },
+    ),
     "on_demand": _Shape(make=OnDemand),
 }
-_STORED_CRON: Final = _Shape(
-    make=Cron, required={"expression": _text}, optional={**_CRON, "zone": _text}
-)

@@ -1,24 +1,30 @@
-"""The kinds of schedule as values, and the short ways to write them down."""
+"""The kinds of schedule as values."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Final, Literal, TypeAlias, get_args
 
-from callboard.domain.cron import parse_cron
-from callboard.domain.cron_walk import LAST_YEAR
+from callboard.domain.aws_text import Rate
+from callboard.domain.cron import FIRST_YEAR, CronFields, CronMeaning, Reboot, read_cron
 from callboard.domain.instant import utc_instant
-from callboard.domain.zone import zone as named_zone
+from callboard.domain.zone_walk import LAST_YEAR
 from callboard.errors import FieldProblem, InvalidInput, invalid
 
 Gap: TypeAlias = Literal["run", "skip"]
 Fold: TypeAlias = Literal["first", "both"]
+DayOverflow: TypeAlias = Literal["clamp", "skip"]
 
 MIN_EVERY_S: Final = 0.1
 MAX_EVERY_S: Final = 10 * 366 * 86_400.0
 """Ten years."""
+MAX_MONTHS: Final = 1200
+MAX_DAYS: Final = 3660
+MAX_HASH_KEY: Final = 1000
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,31 +35,56 @@ class Cron:
     zone data (D05): `cron` and `schedule_from_json` look it up, `next_slot` does.
 
     Raises:
-        InvalidInput: on `expression`, `dialect`, `gap`, `fold`.
+        InvalidInput: on `expression`, `dialect`, `gap`, `fold`, `hash_key`.
     """
 
     expression: str
+    """As it was written."""
     dialect: str = "vixie"
     zone: str = "UTC"
     gap: Gap | None = None
     """Slots that the clocks jump over: once at the gap's end, or not at all. None becomes `skip`
-    where the minute or hour field begins with `*` (it follows elapsed time), otherwise `run`."""
+    where the second, minute or hour field begins with `*` (it follows elapsed time), otherwise
+    `run`."""
     fold: Fold | None = None
     """Slots whose wall time comes twice: the first pass, or both. None becomes `both` where the
-    minute or hour field begins with `*`, otherwise `first`."""
+    second, minute or hour field begins with `*`, otherwise `first`."""
+    hash_key: str = ""
+    """What the `H` of the expression is hashed with."""
     kind: ClassVar[Literal["cron"]] = "cron"
 
     def __post_init__(self) -> None:
         problems = [*_choice_problems("gap", self.gap, Gap)]
         problems += _choice_problems("fold", self.fold, Fold)
+        key = self.hash_key
+        if not isinstance(key, str) or len(key) > MAX_HASH_KEY:
+            reason = f"is not a string of at most {MAX_HASH_KEY} characters"
+            problems.append(FieldProblem("hash_key", reason))
+            key = ""
         try:
-            wildcard = parse_cron(self.expression, self.dialect).is_wildcard
+            elapsed = _follows_elapsed_time(read_cron(self.expression, self.dialect, key))
         except InvalidInput as error:
             raise InvalidInput(*error.problems, *problems) from None
         if problems:
             raise InvalidInput(*problems)
-        object.__setattr__(self, "gap", self.gap or ("skip" if wildcard else "run"))
-        object.__setattr__(self, "fold", self.fold or ("both" if wildcard else "first"))
+        object.__setattr__(self, "gap", self.gap or ("skip" if elapsed else "run"))
+        object.__setattr__(self, "fold", self.fold or ("both" if elapsed else "first"))
+
+    @property
+    def meaning(self) -> CronMeaning:
+        """What the expression says: fields, or for some texts a rate, a wall time, a reboot."""
+        return read_cron(self.expression, self.dialect, self.hash_key)
+
+    @property
+    def uses_hash(self) -> bool:
+        """Whether its slots depend on the hash key."""
+        meaning = self.meaning
+        return isinstance(meaning, CronFields) and meaning.uses_hash
+
+    @property
+    def is_reboot(self) -> bool:
+        """Whether it is `@reboot`: one slot at the activation (C19)."""
+        return isinstance(self.meaning, Reboot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +102,33 @@ class Interval:
     kind: ClassVar[Literal["interval"]] = "interval"
 
     def __post_init__(self) -> None:
-        every_s: object = self.every_s
-        if isinstance(every_s, bool) or not isinstance(every_s, int | float):
-            raise invalid("every_s", f"is a {type(every_s).__name__}, not a number of seconds")
-        # A NaN fails this comparison too.
-        if not MIN_EVERY_S <= every_s <= MAX_EVERY_S:
-            limits = f"{MIN_EVERY_S:g} to {MAX_EVERY_S:.0f} (ten years)"
-            raise invalid("every_s", f"{every_s:.10g} is outside {limits}", "write seconds")
-        object.__setattr__(self, "every_s", float(every_s))
+        object.__setattr__(self, "every_s", _seconds(self.every_s, "every_s"))
         if self.anchor_at is not None:
             object.__setattr__(self, "anchor_at", _slot_instant(self.anchor_at, "anchor_at"))
 
     @property
     def period(self) -> timedelta:
         return timedelta(seconds=self.every_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """One slot a while after the end of the firing before, or after the activation.
+
+    Raises:
+        InvalidInput: on `after_s`.
+    """
+
+    after_s: float
+    """Real seconds; microseconds are kept, the rest is rounded."""
+    kind: ClassVar[Literal["delay"]] = "delay"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "after_s", _seconds(self.after_s, "after_s"))
+
+    @property
+    def pause(self) -> timedelta:
+        return timedelta(seconds=self.after_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,66 +153,88 @@ class OnDemand:
     kind: ClassVar[Literal["on_demand"]] = "on_demand"
 
 
-Schedule: TypeAlias = Cron | Interval | At | OnDemand
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarInterval:
+    """Slots every so many months and days on the calendar, at a time of day of a zone.
 
-
-def cron(
-    expression: str,
-    *,
-    zone: str = "UTC",
-    dialect: str = "vixie",
-    gap: Gap | None = None,
-    fold: Fold | None = None,
-) -> Cron:
-    """A cron schedule: `cron("0 2 * * *", zone="Europe/Prague")`.
+    All are counted from the anchor: monthly from Jan 31 are Feb 28 and Mar 31 (D08). As with `Cron`
+    the zone is not looked up here.
 
     Raises:
-        InvalidInput: on `expression`, `dialect`, `zone`, `gap`, `fold`.
+        InvalidInput: on any of the fields, all that are wrong at once.
     """
-    schedule = Cron(expression=expression, dialect=dialect, zone=zone, gap=gap, fold=fold)
-    named_zone(zone)
-    return schedule
+
+    months: int = 0
+    days: int = 0
+    at_local: str
+    """`HH:MM` or `HH:MM:SS` on the zone's clocks."""
+    zone: str = "UTC"
+    day_overflow: DayOverflow = "clamp"
+    """When the month has no such day: its last day instead, or no slot."""
+    anchor_on: date | None = None
+    """The date of the first slot. None: the local date of the trigger's activation."""
+    gap: Gap | None = None
+    """As with cron; None becomes `run`."""
+    fold: Fold | None = None
+    """As with cron; None becomes `first`."""
+    kind: ClassVar[Literal["calendar_interval"]] = "calendar_interval"
+
+    def __post_init__(self) -> None:
+        problems = [*self._problems()]
+        if problems:
+            raise InvalidInput(*problems)
+        if len(self.at_local) > 5:
+            object.__setattr__(self, "at_local", self.at_local.removesuffix(":00"))
+        object.__setattr__(self, "gap", self.gap or "run")
+        object.__setattr__(self, "fold", self.fold or "first")
+
+    def _problems(self) -> Iterator[FieldProblem]:
+        yield from _whole_number_problems("months", self.months, MAX_MONTHS)
+        yield from _whole_number_problems("days", self.days, MAX_DAYS)
+        if self.months == self.days == 0:
+            yield FieldProblem("months", "and days are both 0", "write at least one of them")
+        if not isinstance(self.at_local, str) or not _TIME_OF_DAY.fullmatch(self.at_local):
+            fix = "write it like 09:00 or 09:00:30"
+            yield FieldProblem("at_local", f"{self.at_local!r:.40} is not a time of day", fix)
+        yield from _choice_problems("day_overflow", self.day_overflow, DayOverflow)
+        yield from _date_problems("anchor_on", self.anchor_on)
+        yield from _choice_problems("gap", self.gap, Gap)
+        yield from _choice_problems("fold", self.fold, Fold)
+
+    @property
+    def second_of_day(self) -> int:
+        hour, minute, second = (int(part) for part in f"{self.at_local}:00".split(":")[:3])
+        return hour * 3600 + minute * 60 + second
 
 
-def every(
-    period: timedelta | None = None,
-    *,
-    weeks: float = 0,
-    days: float = 0,
-    hours: float = 0,
-    minutes: float = 0,
-    seconds: float = 0,
-    anchor_at: datetime | None = None,
-) -> Interval:
-    """A fixed rate: `every(minutes=5)`, `every(timedelta(hours=1), anchor_at=...)`.
-
-    A day is 24 hours, whatever the clocks do; for wall time use `cron`.
-
-    Raises:
-        InvalidInput: on `every_s`, `anchor_at`.
-    """
-    if period is not None and not isinstance(period, timedelta):
-        raise invalid("every_s", f"is a {type(period).__name__}", "write every(seconds=...)")
-    try:
-        parts = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-        total = (period or timedelta()) + parts
-    except (OverflowError, ValueError) as error:
-        raise invalid("every_s", f"is not a length of time: {error}") from None
-    return Interval(every_s=total.total_seconds(), anchor_at=anchor_at)
+Schedule: TypeAlias = Cron | Interval | Delay | At | CalendarInterval | OnDemand
 
 
-def at(instant: datetime) -> At:
-    """Once: `at(datetime(2026, 12, 24, 18, tzinfo=ZoneInfo("Europe/Prague")))`.
+def waits_without_slot(schedule: Schedule) -> bool:
+    """Whether a trigger without a next slot still waits for one: something has to happen first."""
+    match schedule:
+        case OnDemand() | Delay():
+            return True
+        case Cron():
+            return schedule.is_reboot
+        case _:
+            return False
 
-    Raises:
-        InvalidInput: on `at`, for a datetime without a zone.
-    """
-    return At(at=instant)
+
+def _follows_elapsed_time(meaning: CronMeaning) -> bool:
+    if isinstance(meaning, CronFields):
+        return meaning.is_wildcard
+    return isinstance(meaning, Rate)
 
 
-def on_demand() -> OnDemand:
-    """Never by itself."""
-    return OnDemand()
+def _seconds(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise invalid(name, f"is a {type(value).__name__}, not a number of seconds")
+    # A NaN fails this comparison too.
+    if not MIN_EVERY_S <= value <= MAX_EVERY_S:
+        limits = f"{MIN_EVERY_S:g} to {MAX_EVERY_S:.0f} (ten years)"
+        raise invalid(name, f"{value:.10g} is outside {limits}", "write seconds")
+    return float(value)
 
 
 def _slot_instant(value: datetime, name: str) -> datetime:
@@ -182,3 +248,19 @@ def _choice_problems(name: str, value: object, choices: object) -> Iterator[Fiel
     allowed = get_args(choices)
     if value is not None and value not in allowed:
         yield FieldProblem(name, f"{value!r:.40} is not one of {', '.join(allowed)}")
+
+
+def _whole_number_problems(name: str, value: object, most: int) -> Iterator[FieldProblem]:
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield FieldProblem(name, f"is a {type(value).__name__}, not a whole number")
+    elif not 0 <= value <= most:
+        yield FieldProblem(name, f"{value} is not in 0-{most}")
+
+
+def _date_problems(name: str, value: object) -> Iterator[FieldProblem]:
+    if value is None:
+        return
+    if not isinstance(value, date) or isinstance(value, datetime):
+        yield FieldProblem(name, f"is a {type(value).__name__}, not a date")
+    elif not FIRST_YEAR <= value.year <= LAST_YEAR:
+        yield FieldProblem(name, f"{value} is not in the years {FIRST_YEAR}-{LAST_YEAR}")

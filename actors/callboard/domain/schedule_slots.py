@@ -8,19 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
-from callboard.domain.cron import parse_cron
-from callboard.domain.cron_walk import LAST_YEAR, CronWalk
-from callboard.domain.schedule_kind import At, Cron, Interval, OnDemand, Schedule
+from callboard.domain.cron import Reboot
+from callboard.domain.schedule_kind import (
+    At,
+    CalendarInterval,
+    Cron,
+    Delay,
+    Interval,
+    OnDemand,
+    Schedule,
+)
+from callboard.domain.schedule_plan import END, EPOCH, any_day, not_before, plan_of, walk_of
 from callboard.domain.zone import zone
+from callboard.domain.zone_walk import ZoneWalk
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-"""No slot at or after it."""
-_SECOND: Final = timedelta(seconds=1)
-_MINUTE: Final = timedelta(minutes=1)
+__all__ = [
+    "END",
+    "EPOCH",
+    "count_slots",
+    "gap_losses",
+    "instant_seconds",
+    "is_slot",
+    "next_slot",
+    "nominal_local",
+    "slot_local",
+    "slot_marks",
+    "slots_between",
+    "walk_of",
+]
+
 _DAY_S: Final = 86_400
 
 
@@ -28,25 +46,47 @@ def next_slot(schedule: Schedule, *, after: datetime, anchor: datetime) -> datet
     """The first slot strictly after `after`; None when there is none any more.
 
     Args:
-        anchor: activation of the trigger; an interval without an anchor of its own counts from
-            it, its first slot being one period later.
+        anchor: activation of the trigger. An interval without an anchor of its own counts from it,
+            its first slot being one period later, and so do a delay and a `rate(...)`; a calendar
+            interval takes its date; `@reboot` has its slot there.
     """
-    match schedule:
-        case Cron():
-            slot = _next_cron(schedule, after) if after < END else None
+    plan = plan_of(schedule, anchor)
+    if isinstance(plan, ZoneWalk):
+        if schedule.kind != "cron":
+            after = not_before(schedule, after, anchor)
+        return _next_of_walk(plan, after) if after < END else None
+    match plan:
         case Interval():
-            slot = _next_interval(schedule, after, anchor)
+            slot = _next_interval(plan, after, anchor)
+        case Delay():
+            slot = _only(_sum(anchor, plan.pause), after)
         case At():
-            slot = schedule.at if schedule.at > after else None
+            slot = _only(plan.at, after)
+        case Reboot():
+            slot = _only(anchor, after)
         case OnDemand():
             slot = None
     return slot if slot is not None and slot < END else None
+
+
+def is_slot(schedule: Schedule, instant: datetime, *, anchor: datetime) -> bool:
+    """Whether the schedule has a slot at that very instant."""
+    if instant.replace(tzinfo=None) == datetime.min:  # noqa: DTZ901
+        return False
+    return next_slot(schedule, after=instant - timedelta.resolution, anchor=anchor) == instant
 
 
 def slots_between(
     schedule: Schedule, *, after: datetime, until: datetime, anchor: datetime
 ) -> Iterator[datetime]:
     """The slots in (after, until], earliest first."""
+    plan = plan_of(schedule, anchor)
+    if isinstance(plan, ZoneWalk):
+        after = not_before(schedule, after, anchor)
+        if until >= EPOCH:
+            for slot_s in plan.between(_whole_seconds(after), instant_seconds(until)):
+                yield datetime.fromtimestamp(slot_s, UTC)
+        return
     slot = next_slot(schedule, after=after, anchor=anchor)
     while slot is not None and slot <= until:
         yield slot
@@ -59,39 +99,56 @@ def count_slots(
     """(how many, first, last) of the slots in (after, until]; (0, None, None) without any.
 
     The effort does not grow with their number: constant for intervals, a few steps a month of the
-    stretch for cron.
+    stretch for those that follow a zone's clocks.
     """
     first = next_slot(schedule, after=after, anchor=anchor)
     if first is None or first > until:
         return 0, None, None
-    match schedule:
-        case Cron():
-            until = min(until, END - _SECOND)
-            count = walk_of(schedule).count(
-                instant_seconds(max(after, EPOCH)), instant_seconds(until)
-            )
-            return count, first, _last_cron(schedule, first, until)
+    plan = plan_of(schedule, anchor)
+    match plan:
+        case ZoneWalk():
+            first_s = instant_seconds(first)
+            until_s = instant_seconds(min(until, END - timedelta.resolution))
+            last = datetime.fromtimestamp(plan.last(first_s, until_s), UTC)
+            return plan.count(first_s - 1, until_s), first, last
         case Interval():
-            more = (min(until, END - timedelta.resolution) - first) // schedule.period
-            return more + 1, first, first + more * schedule.period
+            more = (min(until, END - timedelta.resolution) - first) // plan.period
+            return more + 1, first, first + more * plan.period
         case _:
             return 1, first, first
+
+
+def gap_losses(
+    schedule: Schedule, *, after: datetime, until: datetime, anchor: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """(instant, how many) of the slots in (after, until] that a change of the clocks lost for good.
+
+    The instant is the end of the gap. There is none where a slot falls on that very instant, and
+    none under `gap: run`, where one slot there makes up for them.
+    """
+    plan = plan_of(schedule, anchor)
+    if isinstance(plan, ZoneWalk) and until >= EPOCH:
+        after = not_before(schedule, after, anchor)
+        until_s = instant_seconds(min(until, END - timedelta.resolution))
+        for end_s, count in plan.losses(_whole_seconds(after), until_s):
+            yield datetime.fromtimestamp(end_s, UTC), count
 
 
 def slot_marks(schedule: Schedule, slot: datetime) -> tuple[str, ...]:
     """What is special about a slot of the schedule.
 
     `dst_gap`: it stands for one or more wall times that the clocks jumped over. `dst_fold`: its
-    wall time comes twice that day. Both only for cron.
+    wall time comes twice that day. Both only for kinds that follow a zone's clocks.
     """
-    return (
-        tuple(walk_of(schedule).marks(instant_seconds(slot))) if isinstance(schedule, Cron) else ()
-    )
+    plan = plan_of(any_day(schedule, slot), slot)
+    return tuple(plan.marks(instant_seconds(slot))) if isinstance(plan, ZoneWalk) else ()
 
 
 def slot_local(schedule: Schedule, slot: datetime) -> datetime:
     """The slot on the clocks of the schedule's zone (UTC for kinds without one)."""
-    return slot.astimezone(zone(schedule.zone) if isinstance(schedule, Cron) else UTC)
+    if isinstance(schedule, Cron | CalendarInterval):
+        return slot.astimezone(zone(schedule.zone))
+    return slot.astimezone(UTC)
 
 
 def nominal_local(schedule: Schedule, slot: datetime) -> datetime:
@@ -100,19 +157,23 @@ def nominal_local(schedule: Schedule, slot: datetime) -> datetime:
     It differs from `slot_local` for the slots marked `dst_gap`: 02:30 for the slot that fires at
     03:00 because the clocks had no 02:30 that day (D03). Of several lost ones it is the first.
     """
-    if isinstance(schedule, Cron):
-        wall = walk_of(schedule).made_up(instant_seconds(slot))
+    plan = plan_of(any_day(schedule, slot), slot)
+    if isinstance(plan, ZoneWalk):
+        wall = plan.made_up(instant_seconds(slot))
         if wall is not None:
             return (EPOCH + timedelta(seconds=wall)).replace(tzinfo=None)
     return slot_local(schedule, slot).replace(tzinfo=None)
 
 
-def _next_cron(schedule: Cron, after: datetime) -> datetime | None:
+def _next_of_walk(walk: ZoneWalk, after: datetime) -> datetime | None:
     past = after - EPOCH
-    # Slots are whole seconds: a fraction of `after` changes nothing.
-    after_s = past.days * _DAY_S + past.seconds if past.days >= 0 else -1
-    slot = walk_of(schedule).next(after_s)
+    # _whole_seconds, written out where it is called most.
+    slot = walk.next(past.days * _DAY_S + past.seconds if past.days >= 0 else -1)
     return None if slot is None else datetime.fromtimestamp(slot, UTC)
+
+
+def _only(slot: datetime | None, after: datetime) -> datetime | None:
+    return slot if slot is not None and slot > after else None
 
 
 def _next_interval(schedule: Interval, after: datetime, anchor: datetime) -> datetime | None:
@@ -130,52 +191,13 @@ def _sum(instant: datetime, period: timedelta) -> datetime | None:
         return None
 
 
-def _last_cron(schedule: Cron, first: datetime, until: datetime) -> datetime:
-    """The last slot up to `until`, given that `first` is one.
-
-    Looks back in steps that double, then halves the stretch in which it has to be.
-    """
-    low, high, step = first, until, _MINUTE
-    while until - step > first:
-        slot = _next_cron(schedule, until - step)
-        if slot is not None and slot <= until:
-            low = slot
-            break
-        high, step = until - step, step * 2
-    # Now `low` is a slot, and none lies in (high, until].
-    while high - low > _MINUTE:
-        middle = low + (high - low) / 2
-        slot = _next_cron(schedule, middle)
-        if slot is not None and slot <= high:
-            low = slot
-        else:
-            high = middle
-    slot = _next_cron(schedule, low)
-    while slot is not None and slot <= until:
-        low, slot = slot, _next_cron(schedule, slot)
-    return low
+def _whole_seconds(after: datetime) -> int:
+    """Slots that follow clocks are whole seconds from 1970 on: a fraction changes nothing."""
+    past = after - EPOCH
+    return past.days * _DAY_S + past.seconds if past.days >= 0 else -1
 
 
 def instant_seconds(instant: datetime) -> int:
     """Whole seconds since 1970, rounded down."""
     past = instant - EPOCH
     return past.days * _DAY_S + past.seconds
-
-
-def walk_of(schedule: Cron) -> CronWalk:
-    """The walk of a cron schedule; the same object for equal schedules."""
-    return _walk_of(
-        schedule.expression, schedule.dialect, schedule.zone, schedule.gap, schedule.fold
-    )
-
-
-@lru_cache(maxsize=4096)
-def _walk_of(
-    expression: str, dialect: str, zone: str, gap: str | None, fold: str | None
-) -> CronWalk:
-    return CronWalk(
-        fields=parse_cron(expression, dialect),
-        zone=zone,
-        gap_runs=gap == "run",
-        fold_first=fold == "first",
-    )
