@@ -124,6 +124,22 @@ def test_m03_two_weeks_of_five_second_slots_are_two_rows():
     assert sum(entry.count for entry in plan.entries) == 14 * 24 * 3600 // 5
 
 
+def test_m03_the_newest_slots_of_two_weeks_are_found_without_a_walk():
+    misfire = MisfirePolicy(policy=MisfirePolicyName.FIRE_ALL, cap=3, grace_s=0)
+    trigger = hourly(schedule=cron("*/5 * * * * *", dialect="spring"), misfire=misfire)
+    plan = plan_slots(trigger, START + timedelta(weeks=2))
+    second = timedelta(seconds=1)
+    assert fired(plan.entries) == [START + timedelta(weeks=2) - n * second for n in (15, 10, 5, 0)]
+    assert skipped(plan.entries) == [(SkipReason.CAPPED, 14 * 24 * 720 - 4)]
+
+
+def test_d04_slots_that_new_zone_data_moved_away_are_not_fired():
+    trigger = replace(hourly(), next_slot=START + HOUR / 2)
+    plan = plan_slots(trigger, START + HOUR / 2)
+    assert plan.entries == ()
+    assert plan.after.next_slot == START + HOUR
+
+
 def test_the_last_firing_completes_the_trigger():
     trigger = hourly(max_firings=2, misfire=MisfirePolicy(policy=MisfirePolicyName.FIRE_ALL))
     plan = plan_slots(trigger, START + 10 * HOUR)
@@ -146,10 +162,19 @@ def test_an_instant_fires_once_and_is_completed():
     assert plan.after.state is TriggerState.COMPLETED
 
 
-def test_paused_slots_are_skipped_as_paused():
-    trigger = replace(hourly(), state=TriggerState.PAUSED)
+def test_the_end_of_a_timed_pause_skips_its_slots_and_goes_on():
+    trigger = replace(
+        hourly(), state=TriggerState.PAUSED, next_slot=None, resume_at=START + 3 * HOUR
+    )
     plan = plan_slots(trigger, START + 3 * HOUR)
-    assert skipped(plan.entries) == [(SkipReason.PAUSED, 3)]
+    assert skipped(plan.entries) == [(SkipReason.PAUSED, 2)]
+    assert fired(plan.entries) == [START + 3 * HOUR]
+    assert (plan.after.state, plan.after.resume_at) == (TriggerState.ACTIVE, None)
+
+
+def test_a_paused_trigger_without_an_end_is_never_due():
+    trigger = replace(hourly(), state=TriggerState.PAUSED, next_slot=None)
+    assert not is_due(trigger, START + 1000 * HOUR)
 
 
 def test_m06_activation_makes_up_for_nothing_before_it():

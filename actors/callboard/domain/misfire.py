@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime
+from itertools import chain, islice
 from typing import Final
 
+from callboard.domain.amend import amended
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
-from callboard.domain.schedule import count_slots, slots_between
-from callboard.domain.trigger import (
-    Coalesce,
-    MisfirePolicyName,
-    Trigger,
-    TriggerState,
-    with_next_slot,
-)
+from callboard.domain.missed import ALL_FIRE, Verdict, missed_until, verdicts
+from callboard.domain.restart import deferred
+from callboard.domain.schedule import Delay
+from callboard.domain.timetable import MICROSECOND, Segment, Timetable
+from callboard.domain.trigger import Coalesce, Trigger, TriggerState, with_next_slot
 from callboard.errors import BugError
 
 MOST_PER_PLAN: Final = 1000
-"""Slots fired by one plan at the most; what is left is due at once and planned next."""
-MICROSECOND: Final = timedelta(microseconds=1)
+"""Entries of one plan at the most; what is left is due at once and planned next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,75 +34,124 @@ class SlotPlan:
 
 
 def is_due(trigger: Trigger, now: datetime) -> bool:
-    """Whether a slot of the trigger waits for its decision."""
-    return trigger.next_slot is not None and trigger.next_slot <= now
+    """Whether a slot of the trigger, or the end of its pause, waits for its decision."""
+    return trigger.wake_at is not None and trigger.wake_at <= now
 
 
 def plan_slots(trigger: Trigger, now: datetime) -> SlotPlan:
-    """Decide every slot of `trigger` from its `next_slot` up to `now`, both included.
+    """Decide every slot of `trigger` from its cursor up to `now`, that included.
 
-    A slot at most `grace_s` late fires. Older ones are missed, and the misfire policy decides
-    them together: one run, or none, or all up to the cap; the others become one range entry a
-    reason. Where more than MOST_PER_PLAN would fire, the rest stays due for the next plan.
+    What calendars left out, what a gap of the clocks swallowed and what lies in a timed pause that
+    is over becomes one range entry a stretch. Of the others, a slot at most `grace_s` late fires;
+    older ones are missed, and the misfire policy decides them together: one run, or none, or all
+    up to the cap, the rest one range entry a stretch. Where there are more than MOST_PER_PLAN
+    entries, the rest stays due for the next plan.
+
+    Raises:
+        BugError: when nothing is due.
+        InvalidInput: when its schedule or a calendar cannot be understood any more.
     """
-    if trigger.next_slot is None or not is_due(trigger, now):
+    if not is_due(trigger, now):
         raise BugError(f"trigger {trigger.id} is not due at {now}")
-    until = min(now, _just_before(trigger.end_at)) if trigger.end_at else now
-    if trigger.state is TriggerState.PAUSED:
-        entries = list(_stretch(trigger, trigger.next_slot, until, SkipReason.PAUSED))
-    else:
-        entries = _within_limit(trigger, _decide(trigger, trigger.next_slot, until, now))
-    return SlotPlan(before=trigger, after=_moved_on(trigger, entries, now), entries=tuple(entries))
+    if trigger.state is TriggerState.PAUSED and trigger.resume_at is not None:
+        skipped = pause_entries(trigger, trigger.resume_at - MICROSECOND)
+        return planned(trigger, chain(skipped, decisions(trigger, trigger.resume_at, now)), now)
+    return planned(trigger, decisions(trigger, trigger.cursor + MICROSECOND, now), now)
 
 
-def _decide(
-    trigger: Trigger, first: datetime, until: datetime, now: datetime
+def planned(
+    trigger: Trigger,
+    entries: Iterable[LedgerEntry],
+    now: datetime,
+    *,
+    decided: datetime | None = None,
+) -> SlotPlan:
+    """The plan of these decisions, cut at its limits, and the trigger, active, behind them.
+
+    Args:
+        decided: up to where all slots are decided, that included; None: up to `now`.
+    """
+    kept = _within_limit(trigger, islice(entries, MOST_PER_PLAN))
+    after = _moved_on(trigger, kept, now, decided or now)
+    return SlotPlan(before=trigger, after=after, entries=tuple(kept))
+
+
+def decisions(trigger: Trigger, low: datetime, now: datetime) -> Iterator[LedgerEntry]:
+    """What becomes of the slots in [low, now], in their order."""
+    table = trigger.timetable
+    segments = list(table.segments(low, now))
+    steps = [ALL_FIRE]
+    if trigger.next_slot is None or trigger.next_slot <= missed_until(trigger.misfire, now):
+        steps = verdicts(trigger.misfire, table, segments, now)
+    if len(segments) > MOST_PER_PLAN and trigger.misfire.coalesce is Coalesce.EARLIEST:
+        segments = _merged(table, segments, steps, missed_until(trigger.misfire, now))
+    for segment in segments:
+        if segment.reason is not None:
+            yield from stretch_entries(trigger, table, segment)
+        else:
+            yield from _judged(trigger, table, segment, steps)
+
+
+def pause_entries(trigger: Trigger, high: datetime) -> Iterator[LedgerEntry]:
+    """The entry, if it has any slot, of a paused stretch: from the cursor up to `high`."""
+    table, low = trigger.timetable, trigger.cursor + MICROSECOND
+    if low <= high:
+        yield from stretch_entries(trigger, table, table.whole(low, high, SkipReason.PAUSED))
+
+
+def stretch_entries(trigger: Trigger, table: Timetable, segment: Segment) -> Iterator[LedgerEntry]:
+    """The entry of a segment that does not fire; none where it has no slot."""
+    count, first, last = table.count(segment)
+    if first is not None:
+        yield LedgerEntry(
+            trigger_id=trigger.id,
+            generation=trigger.generation,
+            slot=first,
+            decision=Decision.SKIPPED,
+            reason=segment.reason,
+            until=last if last != first else None,
+            count=count,
+        )
+
+
+def _judged(
+    trigger: Trigger, table: Timetable, segment: Segment, steps: Sequence[Verdict]
 ) -> Iterator[LedgerEntry]:
-    # The grace is inclusive (M04): missed is what lies a microsecond or more before it.
-    missed_until = min(until, now - timedelta(seconds=trigger.misfire.grace_s, microseconds=1))
-    if first <= missed_until:
-        window_s = trigger.misfire.window_s
-        oldest = first if window_s is None else missed_until - timedelta(seconds=window_s)
-        if first < oldest:
-            yield from _stretch(trigger, first, _just_before(oldest), SkipReason.MISFIRE)
-            first = oldest
-        if trigger.misfire.policy is not MisfirePolicyName.FIRE_ALL or trigger.misfire.cap:
-            yield from _missed(trigger, first, missed_until)
-            first = missed_until + MICROSECOND
-    for slot in islice(_slots(trigger, first, until), MOST_PER_PLAN):
-        yield _fired(trigger, slot)
+    low = segment.low
+    for step in steps:
+        high = min(segment.high, step.until)
+        if low > high:
+            continue
+        part = segment.clipped(low, high)
+        low = high + MICROSECOND
+        if step.reason is not None:
+            yield from stretch_entries(trigger, table, replace(part, reason=step.reason))
+            continue
+        for slot in table.slots(part):
+            yield LedgerEntry(
+                trigger_id=trigger.id,
+                generation=trigger.generation,
+                slot=slot,
+                decision=Decision.FIRED,
+            )
 
 
-def _missed(trigger: Trigger, first: datetime, until: datetime) -> Iterator[LedgerEntry]:
-    match trigger.misfire.policy:
-        case MisfirePolicyName.SKIP:
-            yield from _stretch(trigger, first, until, SkipReason.MISFIRE)
-        case MisfirePolicyName.FIRE_ONCE:
-            yield from _fire_once(trigger, first, until)
-        case MisfirePolicyName.FIRE_ALL:
-            yield from _fire_newest(trigger, first, until, trigger.misfire.cap or MOST_PER_PLAN)
+def _merged(
+    table: Timetable, segments: list[Segment], steps: Sequence[Verdict], missed: datetime
+) -> list[Segment]:
+    """Fewer segments: those behind the one missed slot that fires, up to `missed`, as one.
 
-
-def _fire_once(trigger: Trigger, first: datetime, until: datetime) -> Iterator[LedgerEntry]:
-    _, earliest, latest = _count(trigger, first, until)
-    if earliest is None or latest is None:
-        return
-    if trigger.misfire.coalesce is Coalesce.EARLIEST:
-        yield _fired(trigger, earliest)
-        yield from _stretch(trigger, earliest + MICROSECOND, until, SkipReason.COALESCED)
-    else:
-        yield from _stretch(trigger, first, _just_before(latest), SkipReason.COALESCED)
-        yield _fired(trigger, latest)
-
-
-def _fire_newest(
-    trigger: Trigger, first: datetime, until: datetime, cap: int
-) -> Iterator[LedgerEntry]:
-    newest = deque(_slots(trigger, first, until), maxlen=cap)
-    if newest:
-        yield from _stretch(trigger, first, _just_before(newest[0]), SkipReason.CAPPED)
-    for slot in newest:
-        yield _fired(trigger, slot)
+    Otherwise a plan could end behind that slot, and the next one would fire another.
+    """
+    fires = next((step.until for step in steps if step.reason is None), missed)
+    if fires >= missed:
+        return segments
+    head = [each.clipped(each.low, fires) for each in segments if each.low <= fires]
+    if len(head) > MOST_PER_PLAN // 2:
+        return head[: MOST_PER_PLAN // 2]
+    tail = table.whole(fires + MICROSECOND, missed, SkipReason.COALESCED)
+    late = [each.clipped(missed + MICROSECOND, each.high) for each in segments]
+    return [*head, tail, *(each for each in late if each.low <= each.high)]
 
 
 def _within_limit(trigger: Trigger, entries: Iterator[LedgerEntry]) -> list[LedgerEntry]:
@@ -116,64 +161,27 @@ def _within_limit(trigger: Trigger, entries: Iterator[LedgerEntry]) -> list[Ledg
     kept: list[LedgerEntry] = []
     left = trigger.max_firings - trigger.firings
     for entry in entries:
-        left -= entry.decision is Decision.FIRED
-        if left < 0:
-            break
         kept.append(entry)
+        left -= entry.decision is Decision.FIRED
+        if left <= 0:
+            break
     return kept
 
 
-def _moved_on(trigger: Trigger, entries: list[LedgerEntry], now: datetime) -> Trigger:
+def _moved_on(
+    trigger: Trigger, entries: list[LedgerEntry], now: datetime, decided: datetime
+) -> Trigger:
     fired = sum(entry.decision is Decision.FIRED for entry in entries)
     last = (entries[-1].until or entries[-1].slot) if entries else None
-    moved = replace(trigger, firings=trigger.firings + fired, last_slot=last or trigger.last_slot)
-    # Without an entry the schedule moved under the stored slot (new zone data, D04).
-    return with_next_slot(moved, moved.slot_after(last or now))
-
-
-def _stretch(
-    trigger: Trigger, first: datetime, until: datetime, reason: SkipReason
-) -> Iterator[LedgerEntry]:
-    count, earliest, latest = _count(trigger, first, until)
-    if earliest is not None:
-        yield LedgerEntry(
-            trigger_id=trigger.id,
-            generation=trigger.generation,
-            slot=earliest,
-            decision=Decision.SKIPPED,
-            reason=reason,
-            until=latest if count > 1 else None,
-            count=count,
-        )
-
-
-def _fired(trigger: Trigger, slot: datetime) -> LedgerEntry:
-    return LedgerEntry(
-        trigger_id=trigger.id, generation=trigger.generation, slot=slot, decision=Decision.FIRED
+    moved = amended(
+        trigger,
+        state=TriggerState.ACTIVE,
+        resume_at=None,
+        firings=trigger.firings + fired,
+        last_slot=last or trigger.last_slot,
+        # Without an entry the schedule moved under the stored slot (new zone data, D04).
+        next_slot=trigger.slot_after(last or decided),
     )
-
-
-def _count(
-    trigger: Trigger, first: datetime, until: datetime
-) -> tuple[int, datetime | None, datetime | None]:
-    if until < first:
-        return 0, None, None
-    return count_slots(
-        trigger.schedule, after=_just_before(first), until=until, anchor=_anchor(trigger)
-    )
-
-
-def _slots(trigger: Trigger, first: datetime, until: datetime) -> Iterator[datetime]:
-    if until < first:
-        return iter(())
-    return slots_between(
-        trigger.schedule, after=_just_before(first), until=until, anchor=_anchor(trigger)
-    )
-
-
-def _anchor(trigger: Trigger) -> datetime:
-    return trigger.anchor_at or trigger.next_slot or datetime.min.replace(tzinfo=UTC)
-
-
-def _just_before(instant: datetime) -> datetime:
-    return instant - MICROSECOND
+    if entries and not fired and isinstance(trigger.schedule, Delay):
+        return deferred(moved, now)
+    return with_next_slot(moved, None) if moved.next_slot is None or moved.is_spent else moved

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from callboard.domain.calendar_rule import CalendarRule
+from callboard.domain.amend import amended
+from callboard.domain.calendar_rule import CalendarRule, Shift
+from callboard.domain.exclusion import exclusion_of
 from callboard.domain.job import seconds_problem
 from callboard.domain.json import JsonObject, check_json
 from callboard.domain.names import DEFAULT_GROUP, name_problem
-from callboard.domain.schedule import Schedule, next_slot
-from callboard.errors import FieldProblem, InvalidInput
+from callboard.domain.schedule import Cron, Schedule, waits_without_slot
+from callboard.domain.shift import MAX_SLOTS_A_DAY, most_slots_a_day
+from callboard.domain.timetable import SEARCH, Timetable
+from callboard.errors import FieldProblem, InvalidInput, invalid
 
 MAX_ACTIONS: Final = 100
+MAX_CALENDARS: Final = 20
+MAX_SPREAD_S: Final = 7 * 86_400.0
+"""Of jitter and of the flexible window: a week."""
+MAX_OVERLAP_LIMIT: Final = 10_000
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class TriggerState(StrEnum):
@@ -25,11 +34,12 @@ class TriggerState(StrEnum):
     """Stored, not scheduled."""
     ACTIVE = "active"
     PAUSED = "paused"
-    """Its slots are decided, as skipped."""
+    """Its slots are skipped, or decided when it is resumed."""
     COMPLETED = "completed"
     """No slot is left."""
     PARKED = "parked"
-    """It cannot be understood any more (its zone is gone, say): an operator decides."""
+    """It cannot be understood any more (its zone is gone, say), or its calendars leave it no slot:
+    an operator decides."""
 
 
 class MisfirePolicyName(StrEnum):
@@ -89,10 +99,22 @@ class MisfirePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlapPolicy:
-    """The answer to a slot that comes while runs of the trigger are live."""
+    """The answer to a firing that comes while earlier firings of the trigger are live."""
 
     policy: OverlapPolicyName = OverlapPolicyName.ALLOW
     limit: int | None = None
+    """allow: so many firings may be live; None: any number. buffer: so many may wait; None: 1000.
+    The others have none."""
+
+    def problems(self, prefix: str) -> Iterator[FieldProblem]:
+        if self.limit is None:
+            return
+        if self.policy not in (OverlapPolicyName.ALLOW, OverlapPolicyName.BUFFER):
+            yield FieldProblem(
+                f"{prefix}.limit", f"{self.policy} has no limit", "null, or use allow or buffer"
+            )
+        elif not 1 <= self.limit <= MAX_OVERLAP_LIMIT:
+            yield FieldProblem(f"{prefix}.limit", f"is outside 1 to {MAX_OVERLAP_LIMIT}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +143,12 @@ class Trigger:
     reason: str | None = None
     """Why it is parked."""
     next_slot: datetime | None = None
-    """The next slot to decide; None when nothing is to come."""
+    """The next slot to decide; None when nothing is to come, and in a pause.
+
+    The slots that calendars leave out are passed over and decided with the next one that is to
+    fire; only where none is left to fire it is the last one left out."""
     last_slot: datetime | None = None
-    """The last slot that was decided."""
+    """The last slot that was decided: nothing up to it is decided again."""
     resume_at: datetime | None = None
     """End of a timed pause."""
     firings: int = 0
@@ -142,6 +167,15 @@ class Trigger:
             raise InvalidInput(*problems)
         for index, action in enumerate(self.actions):
             check_json(action.arguments, f"actions[{index}].arguments")
+        schedule = self.schedule
+        if isinstance(schedule, Cron) and "H" in schedule.expression.upper():
+            object.__setattr__(self, "schedule", self._hashed(schedule))
+
+    def _hashed(self, schedule: Cron) -> Cron:
+        """The schedule with a hash key, where it needs one and has none."""
+        if schedule.hash_key or not schedule.uses_hash:
+            return schedule
+        return replace(schedule, hash_key=f"{self.group}/{self.name}")
 
     def _problems(self) -> Iterator[FieldProblem]:
         for where, value in (("name", self.name), ("group", self.group)):
@@ -157,12 +191,37 @@ class Trigger:
             if problem is not None:
                 yield problem
         yield from self.misfire.problems("misfire")
+        yield from self.overlap.problems("overlap")
+        for where, spread_s in (
+            ("jitter_s", self.jitter_s),
+            ("flexible_window_s", self.flexible_window_s),
+        ):
+            yield from seconds_problem(spread_s, where, zero=True, maximum=MAX_SPREAD_S)
+        yield from self._calendar_problems()
         if self.start_at and self.end_at and self.end_at <= self.start_at:
             yield FieldProblem("end_at", "is not later than start_at")
         if self.max_firings is not None and not 1 <= self.max_firings < 2**53:
             yield FieldProblem("max_firings", "is outside 1 to 2^53 - 1", "null: no limit")
         if len(self.description) > 10_000:
             yield FieldProblem("description", "is longer than 10000 characters")
+
+    def _calendar_problems(self) -> Iterator[FieldProblem]:
+        if not self.calendars:
+            return
+        if len(self.calendars) > MAX_CALENDARS:
+            yield FieldProblem("calendars", f"has more than {MAX_CALENDARS} entries")
+        seen: set[str] = set()
+        for index, rule in enumerate(self.calendars):
+            problem = name_problem(rule.calendar, f"calendars[{index}].calendar")
+            if problem is not None:
+                yield problem
+            if rule.calendar in seen:
+                where = f"calendars[{index}].calendar"
+                yield FieldProblem(where, f"{rule.calendar!r} is named twice", "name it once")
+            seen.add(rule.calendar)
+            if rule.shift is not Shift.SKIP and most_slots_a_day(self.schedule) > MAX_SLOTS_A_DAY:
+                reason = f"only schedules with at most {MAX_SLOTS_A_DAY} slots a day can be shifted"
+                yield FieldProblem(f"calendars[{index}].shift", reason, "use skip")
 
     @property
     def timing(self) -> tuple[object, ...]:
@@ -176,31 +235,112 @@ class Trigger:
             return self.resume_at
         return self.next_slot if self.state is TriggerState.ACTIVE else None
 
+    @property
+    def opening(self) -> datetime:
+        """The instant behind which its present definition has slots."""
+        if self.anchor_at is None:
+            # Never activated: nothing before the slot that it was given is promised.
+            first = self.next_slot or datetime.min.replace(tzinfo=UTC) + _MICROSECOND
+            return first - _MICROSECOND
+        if self.anchor_at == self.start_at or _has_slot_at_anchor(self.schedule):
+            return self.anchor_at - _MICROSECOND  # a slot exactly at start_at counts
+        return self.anchor_at
+
+    @property
+    def cursor(self) -> datetime:
+        """The instant up to which, that included, every slot is decided."""
+        opening, last = self.opening, self.last_slot
+        return opening if last is None or last < opening else last
+
+    @property
+    def timetable(self) -> Timetable:
+        """What its schedule, bounds and calendars promise.
+
+        Raises:
+            InvalidInput: on `calendars[i]...`, for one that is unknown or whose zone is gone.
+        """
+        return self._timetable(self.anchor_at or self.start_at or self.cursor)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has fired as often as it may."""
+        return self.max_firings is not None and self.firings >= self.max_firings
+
     def slot_after(self, after: datetime) -> datetime | None:
-        """The first slot strictly after `after` within the trigger's bounds; None: no more."""
-        if self.max_firings is not None and self.firings >= self.max_firings:
+        """The first slot strictly after `after` that is to fire; None: no more.
+
+        Within the trigger's bounds, and left by its calendars. It is looked for no further than
+        SEARCH beyond `after` where there are calendars.
+        """
+        if self.is_spent:
             return None
-        anchor = self.anchor_at or self.start_at or after
-        slot = next_slot(self.schedule, after=after, anchor=anchor)
-        return None if slot is None or (self.end_at and slot >= self.end_at) else slot
+        return self._timetable(self.anchor_at or self.start_at or after).next_open(after)
+
+    def _timetable(self, anchor: datetime) -> Timetable:
+        return Timetable(
+            schedule=self.schedule,
+            anchor=anchor,
+            end_at=self.end_at,
+            exclusion=exclusion_of(self.calendars) if self.calendars else None,
+        )
 
 
 def activated(trigger: Trigger, now: datetime) -> Trigger:
-    """The trigger, active from `now`: a new generation whose first slot lies after `now`.
+    """The trigger, active from `now`: a new generation whose first slot is not before `now`.
 
     Nothing before `now` is made up for (M06). An `at` whose instant is not after `now` has no slot
-    left and is completed at once; an on-demand trigger is active without a slot.
+    left and is completed at once; an on-demand trigger is active without a slot; `@reboot` has its
+    slot at the activation itself.
+
+    Raises:
+        InvalidInput: on `calendars`, when they leave none of its slots.
     """
-    anchor = after = now
-    if trigger.start_at and trigger.start_at > now:
-        anchor = trigger.start_at
-        after = anchor - timedelta(microseconds=1)  # a slot exactly at start_at counts
-    fresh = replace(trigger, state=TriggerState.ACTIVE, reason=None, anchor_at=anchor)
-    return with_next_slot(fresh, fresh.slot_after(after))
+    start = trigger.start_at
+    fresh = replace(
+        trigger,
+        state=TriggerState.ACTIVE,
+        reason=None,
+        next_slot=None,
+        resume_at=None,
+        anchor_at=start if start is not None and start >= now else now,
+    )
+    slot = fresh.slot_after(fresh.cursor)
+    ready = with_next_slot(fresh, slot)
+    leaves_none = slot is None and not waits_without_slot(trigger.schedule)
+    if leaves_none and ready.state is not TriggerState.COMPLETED:
+        reason = f"leave none of the trigger's slots within {SEARCH.days // 365} years"
+        raise invalid("calendars", reason, "it would never fire")
+    return ready
 
 
 def with_next_slot(trigger: Trigger, slot: datetime | None) -> Trigger:
-    """The trigger waiting for `slot`; completed when it has a schedule and no slot is left."""
-    if slot is None and trigger.schedule.kind != "on_demand":
-        return replace(trigger, state=TriggerState.COMPLETED, next_slot=None)
-    return replace(trigger, next_slot=slot)
+    """The trigger waiting for `slot`, which is to fire; None: no slot that is to fire is left.
+
+    Without one it is completed, unless
+
+    - its schedule waits for something else than an instant (`waits_without_slot`);
+    - its calendars left out slots that are still to come: it waits for the last of them, so that
+      all get their entries;
+    - they leave out everything for as far as anybody looks: it is parked.
+    """
+    if slot is not None:
+        return amended(trigger, next_slot=slot)
+    if trigger.calendars and not trigger.is_spent:
+        last, goes_on = trigger.timetable.final(trigger.cursor)
+        if goes_on and not waits_without_slot(trigger.schedule):
+            return left_without_slots(trigger)
+        if last is not None:
+            return amended(trigger, next_slot=last)
+    if waits_without_slot(trigger.schedule) and not trigger.is_spent:
+        return amended(trigger, next_slot=None)
+    return amended(trigger, state=TriggerState.COMPLETED, next_slot=None)
+
+
+def left_without_slots(trigger: Trigger) -> Trigger:
+    """The trigger, parked, as its calendars leave it nothing."""
+    reason = f"its calendars leave it no slot within {SEARCH.days // 365} years"
+    return amended(trigger, state=TriggerState.PARKED, next_slot=None, reason=reason)
+
+
+def _has_slot_at_anchor(schedule: Schedule) -> bool:
+    return isinstance(schedule, Cron) and "@" in schedule.expression and schedule.is_reboot
