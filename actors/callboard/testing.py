@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from random import Random  # noqa: TID251 - seeded: it gives the same each time
 from typing import Final
@@ -19,9 +20,10 @@ from callboard.board import Callboard
 from callboard.config import BoardConfig
 from callboard.virtual_clock import START, VirtualClock
 
-__all__ = ["CALM", "VirtualClock", "virtual_board"]
+__all__ = ["ALONE", "CALM", "VirtualClock", "virtual_board"]
 
 HOUR_S: Final = 3600.0
+DAY_S: Final = 24 * HOUR_S
 
 CALM: Final = BoardConfig(
     node_name="virtual",
@@ -37,10 +39,20 @@ CALM: Final = BoardConfig(
 )
 """Beats so rare that simulated months cost seconds; nothing is pruned."""
 
+ALONE: Final = replace(
+    CALM,
+    lease_s=40 * DAY_S,
+    poll_s=10 * DAY_S,
+    rescue_every_s=10 * DAY_S,
+    prune_every_s=10 * DAY_S,
+    horizon_s=20 * DAY_S,
+)
+"""For a store without other nodes: who does everything itself has nothing to look for."""
+
 
 @asynccontextmanager
 async def virtual_board(
-    *, start: datetime = START, config: BoardConfig = CALM, seed: int = 0
+    *, start: datetime = START, config: BoardConfig = ALONE, seed: int = 0
 ) -> AsyncIterator[tuple[Callboard, VirtualClock]]:
     """A ready board on the memory store and its clock; closed at the end.
 
@@ -49,7 +61,7 @@ async def virtual_board(
 
     Args:
         start: the clock's first instant.
-        config: CALM, or what is to be tested.
+        config: ALONE, or what is to be tested.
         seed: of delays with jitter and of trace ids.
     """
     clock = VirtualClock(start)

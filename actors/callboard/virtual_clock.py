@@ -4,9 +4,10 @@
     await clock.advance(3600)                        # an hour, alarm by alarm
     await clock.run_until(lambda: run_has_ended)     # as far as it takes
 
-Between two alarms the clock waits until the event loop is idle. A loop does not say when it is, so
-the clock counts turns: idle is QUIET_TURNS turns of the loop in a row in which nobody touched the
-clock. A chain of wake-ups that is longer and asks for the time nowhere on its way is cut short.
+Between two alarms the clock waits until the event loop is idle: IDLE_TURNS turns in a row after
+which nothing else is ready to run. Loops that do not show what is ready (uvloop), and those in
+which something never rests, are idle after QUIET_TURNS turns in a row in which nobody touched the
+clock; a chain of wake-ups that is longer and asks for the time nowhere on its way is cut short.
 
 Work outside of the loop (threads, sockets, processes, timers of the loop itself) takes real time
 and is invisible here: keep `hold()` around it where virtual time must not pass meanwhile.
@@ -15,7 +16,7 @@ and is invisible here: keep `hold()` around it where virtual time must not pass 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
@@ -26,6 +27,8 @@ from typing import Final
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 QUIET_TURNS: Final = 50
 """A message between actors costs two or three turns; a commit, a handful of messages."""
+IDLE_TURNS: Final = 3
+"""One would do; a loop also asks the operating system for news once a turn."""
 MOST_TURNS: Final = 1_000_000
 """Behind so many turns without a quiet stretch, something polls the clock and never waits."""
 A_YEAR: Final = timedelta(days=366)
@@ -73,8 +76,12 @@ class VirtualClock:
         if monotonic <= self._monotonic:
             asyncio.get_running_loop().call_soon(alarm.ring)
         else:
-            heappush(self._alarms, (monotonic, next(self._order), alarm))
+            heappush(self._alarms, (self._rings_at(monotonic), next(self._order), alarm))
         return alarm
+
+    def _rings_at(self, monotonic: float) -> float:
+        """When an alarm rings that was set for a later time."""
+        return monotonic
 
     async def sleep_until(self, monotonic: float) -> None:
         if monotonic <= self._monotonic:
@@ -139,15 +146,17 @@ class VirtualClock:
         Raises:
             RuntimeError: it does not become idle.
         """
-        quiet = turns = 0
-        while quiet < self._quiet_turns or self._holds:
+        quiet = idle = turns = 0
+        ready = _ready_queue()
+        while (quiet < self._quiet_turns and idle < IDLE_TURNS) or self._holds:
             if self._holds:
                 await self._released.wait()
-                quiet = 0
+                quiet = idle = 0
             touches = self._touches
             await _turn()
             turns += 1
             quiet = quiet + 1 if touches == self._touches else 0
+            idle = idle + 1 if ready is not None and not len(ready) else 0
             if turns > MOST_TURNS:
                 raise RuntimeError("the loop does not become idle: something polls the clock")
 
@@ -213,6 +222,12 @@ class _Alarm:
         callback, self._callback = self._callback, None
         if callback is not None:
             callback()
+
+
+def _ready_queue() -> Sized | None:
+    """The callbacks that the running loop is about to call; None where it does not show them."""
+    ready: object = getattr(asyncio.get_running_loop(), "_ready", None)
+    return ready if isinstance(ready, Sized) else None
 
 
 @coroutine
