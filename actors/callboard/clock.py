@@ -42,6 +42,11 @@ class Clock(Protocol):
         ...
 
 
+async def next_turn() -> None:
+    """Let whatever else is ready on the loop go first; no time passes on a virtual clock."""
+    await asyncio.sleep(0)
+
+
 class SystemClock:
     """The machine's clocks and the running event loop's timers."""
 

@@ -1,17 +1,21 @@
-"""Registrar: keeps this node registered, its lease alive, and says when it is not.
+"""Registrar: keeps this node registered, its lease alive, and compares the clocks on the way.
 
 Receives
     Hinted(topic)    from job store   the store came up: register at once
     _Beat()          from self        register, or renew the lease
 Sends
-    RegisterNode, RenewLease, DeregisterNode    to job store
-    LeaseGained, LeaseRenewed, LeaseLost, Hopeless    to the board's other actors, through `publish`
+    RegisterNode, RenewLease, DeregisterNode, RecordClockJump    to job store
+    LeaseGained, LeaseRenewed, LeaseLost, ClockJumped, Hopeless    to the board's other actors,
+        through `publish`
 Owns
     node: this node's registration, or None
+    own, present: where this node's wall clock and the store's stand, by the monotonic clock
+    jumps: steps of clocks that no event tells of yet
 States
     OUT -registered-> IN -taken away, or not renewed for most of the lease-> OUT
 Fails
-    StoreUnavailable: tries again; what others may have taken over is given up in time (H07)
+    StoreUnavailable: tries again; what others may have taken over is given up in time (H07);
+        an event that could not be stored is stored at a later beat
     Conflict node_name_in_use: tries again until the other's lease would be over, then Hopeless
 """
 
@@ -20,6 +24,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -28,10 +33,19 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from callboard.clock import Clock
-from callboard.commands import DeregisterNode, RegisterNode, RenewLease
+from callboard.commands import DeregisterNode, RecordClockJump, RegisterNode, RenewLease
 from callboard.domain.node import Node
+from callboard.domain.timeline import Timeline, timeline_of
 from callboard.errors import CallboardError, Conflict
-from callboard.events import Hinted, Hopeless, LeaseGained, LeaseLost, LeaseRenewed
+from callboard.events import (
+    ClockJumped,
+    ClockSource,
+    Hinted,
+    Hopeless,
+    LeaseGained,
+    LeaseLost,
+    LeaseRenewed,
+)
 from callboard.runtime import AsyncioActor, ask
 
 RETRY_S: Final = 0.5
@@ -45,6 +59,13 @@ LAST_TRY: Final = 0.1
 NAME_PATIENCE: Final = 2.0
 """Leases to wait for a name that another node has: it may be dead already."""
 
+JUMP_S: Final = 1.0
+"""A clock that is put right by less is slewed, as time daemons do; that is nobody's concern."""
+RECORD_S: Final = 1.0
+"""An event may take; the next renewal waits for it."""
+MOST_JUMPS: Final = 100
+"""Remembered while the store is away; of more, the newest."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -54,7 +75,9 @@ class _Beat:
 
 
 Inbox: TypeAlias = Hinted | _Beat
-Publish: TypeAlias = Callable[[LeaseGained | LeaseRenewed | LeaseLost | Hopeless], None]
+Publish: TypeAlias = Callable[
+    [LeaseGained | LeaseRenewed | LeaseLost | ClockJumped | Hopeless], None
+]
 
 
 def this_node(name: str | None, *, version: str, capacity: int) -> Node:
@@ -94,8 +117,12 @@ class Registrar(AsyncioActor):
         self._candidate = node
         self._lease = lease
         self._node = registered()
+        self._was_registered = self._node is not None
         self._renewed_at = clock.monotonic()
         self._refused_at: float | None = None
+        self._own = self._read_own_clock()
+        self._present: Timeline | None = None
+        self._jumps: deque[ClockJumped] = deque(maxlen=MOST_JUMPS)
 
     def on_start(self) -> None:
         self._beat_in(0.0)
@@ -118,8 +145,10 @@ class Registrar(AsyncioActor):
 
     async def _on_beat(self) -> None:
         began_at = self.clock.monotonic()
+        self._compare_own_clock()
         try:
             await (self._register() if self._node is None else self._renew(self._node))
+            await self._record_jumps()
         except CallboardError as error:
             self._beat_in(self._on_failure(error, began_at))
         else:
@@ -127,10 +156,15 @@ class Registrar(AsyncioActor):
 
     async def _register(self) -> None:
         at = self.clock.monotonic()
-        command = RegisterNode(node=self._candidate, lease=self._lease)
+        command = RegisterNode(
+            node=self._candidate, lease=self._lease, is_start=not self._was_registered
+        )
         self._node = await ask(self._job_store, command)
+        self._was_registered = True
         self._renewed_at, self._refused_at = at, None
-        self._publish(LeaseGained(node=self._node))
+        present = self._compare_store_clock(self._node.started_at, at)
+        skew_s = self._own.ahead_of(present)
+        self._publish(LeaseGained(node=self._node, present=present, skew_s=skew_s))
 
     async def _renew(self, node: Node) -> None:
         at = self.clock.monotonic()
@@ -143,8 +177,48 @@ class Registrar(AsyncioActor):
             return
         self._renewed_at = at
         self._node = replace(node, lease_until=renewal.lease_until)
-        skew_s = (self.clock.now() - renewal.now).total_seconds()
-        self._publish(LeaseRenewed(skew_s=skew_s, stopping=renewal.stopping))
+        present = self._compare_store_clock(renewal.now, at)
+        skew_s = self._own.ahead_of(present)
+        self._publish(LeaseRenewed(skew_s=skew_s, present=present, stopping=renewal.stopping))
+
+    # clocks
+
+    def _read_own_clock(self) -> Timeline:
+        asked_at = self.clock.monotonic()
+        shown = self.clock.now()
+        return timeline_of(shown, asked_at=asked_at, answered_at=self.clock.monotonic())
+
+    def _compare_own_clock(self) -> None:
+        reading = self._read_own_clock()
+        self._note_jump(ClockSource.NODE, self._own.step_to(reading))
+        self._own = self._own.after(reading)
+
+    def _compare_store_clock(self, shown: datetime, asked_at: float) -> Timeline:
+        """Where the store's clock stands, which showed that instant in a transaction just now."""
+        reading = timeline_of(shown, asked_at=asked_at, answered_at=self.clock.monotonic())
+        if self._present is None:
+            self._present = reading
+        self._note_jump(ClockSource.STORE, self._present.step_to(reading))
+        self._present = self._present.after(reading)
+        return self._present
+
+    def _note_jump(self, source: ClockSource, by_s: float) -> None:
+        if abs(by_s) < JUMP_S:
+            return
+        where = "ahead" if by_s > 0 else "back"
+        logger.warning("the clock of the %s stepped %s by %.3f s", source, where, abs(by_s))
+        jump = ClockJumped(source=source, by_s=by_s)
+        self._jumps.append(jump)
+        self._publish(jump)
+
+    async def _record_jumps(self) -> None:
+        while self._jumps:
+            jump = self._jumps[0]
+            command = RecordClockJump(
+                node=self._candidate.name, source=jump.source, by_s=round(jump.by_s, 6)
+            )
+            await ask(self._job_store, command, timeout=RECORD_S, clock=self.clock)
+            self._jumps.popleft()
 
     def _patience_s(self, began_at: float) -> float:
         """How long a renewal that began then is waited for: until the node has to give up."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from callboard.domain.node import Node
+from callboard.domain.timeline import Timeline
 from callboard.events import (
+    ClockJumped,
     Committed,
     Fact,
     LeaseGained,
@@ -27,7 +29,11 @@ class Standing:
     """Registered, with a lease; None: not."""
     node_reason: str = "this node has not been registered yet"
     skew_s: float | None = None
-    """Seconds by which the node's clock is ahead of the store's."""
+    """Seconds by which the node's clock is ahead of the store's, at least; negative: behind."""
+    present: Timeline | None = None
+    """Where the store's clock stands."""
+    clock_jumps: Mapping[str, int] = field(default_factory=dict)
+    """Steps of clocks that this node noticed, by whose clock it was."""
     slots: Mapping[str, int] = field(default_factory=dict)
     """Slots that this node decided, by `fired` or the reason of the skip."""
 
@@ -37,9 +43,13 @@ class Standing:
             case StoreChanged():
                 return replace(self, is_store_up=fact.is_up, store_reason=fact.reason)
             case LeaseGained():
-                return replace(self, node=fact.node, node_reason="")
+                known = replace(self, node=fact.node, node_reason="")
+                return replace(known, skew_s=fact.skew_s, present=fact.present)
             case LeaseRenewed():
-                return replace(self, skew_s=fact.skew_s)
+                return replace(self, skew_s=fact.skew_s, present=fact.present)
+            case ClockJumped():
+                jumps = Counter(self.clock_jumps) + Counter({fact.source.value: 1})
+                return replace(self, clock_jumps=jumps)
             case Committed(slots=slots) if slots:
                 return replace(self, slots=Counter(self.slots) + Counter(slots))
             case LeaseLost():
