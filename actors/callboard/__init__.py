@@ -3,11 +3,25 @@
 from callboard.board import Callboard, Health, RunHandle
 from callboard.config import BoardConfig
 from callboard.definition import job
+from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
+from callboard.domain.calendar import Calendar
+from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
+from callboard.domain.explain import Explanation
 from callboard.domain.job import Job, OnCrash, RetryPolicy
+from callboard.domain.pause import Missed
 from callboard.domain.run import NewRun, Run, RunError, StopMode
-from callboard.domain.schedule import at, cron, every, on_demand
+from callboard.domain.schedule import after, at, calendar_interval, cron, every, on_demand
 from callboard.domain.states import RunState
-from callboard.domain.trigger import Action, MisfirePolicy, OverlapPolicy, Trigger, TriggerState
+from callboard.domain.trigger import (
+    Action,
+    Coalesce,
+    MisfirePolicy,
+    MisfirePolicyName,
+    OverlapPolicy,
+    OverlapPolicyName,
+    Trigger,
+    TriggerState,
+)
 from callboard.errors import CallboardError, RunFailed
 from callboard.events import Event
 from callboard.runners.context import RunContext, current_run
@@ -16,18 +30,29 @@ from callboard.subscription import EventFilter
 
 __all__ = [
     "Action",
+    "Backfill",
+    "BackfillState",
     "BoardConfig",
+    "Calendar",
+    "CalendarMode",
+    "CalendarRule",
     "Callboard",
     "CallboardError",
+    "Coalesce",
     "Event",
     "EventFilter",
+    "Explanation",
     "HandlerRegistry",
     "Health",
     "Job",
     "MisfirePolicy",
+    "MisfirePolicyName",
+    "Missed",
+    "NewBackfill",
     "NewRun",
     "OnCrash",
     "OverlapPolicy",
+    "OverlapPolicyName",
     "RetryPolicy",
     "Run",
     "RunContext",
@@ -35,10 +60,13 @@ __all__ = [
     "RunFailed",
     "RunHandle",
     "RunState",
+    "Shift",
     "StopMode",
     "Trigger",
     "TriggerState",
+    "after",
     "at",
+    "calendar_interval",
     "cron",
     "current_run",
     "every",

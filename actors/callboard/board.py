@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import pykka
 
+from callboard.backfiller import Backfiller
 from callboard.clock import Clock, SystemClock
 from callboard.config import BoardConfig
 from callboard.definition import Definition, definition_of, handler_name, to_job
@@ -70,10 +71,15 @@ class Health:
     is_ready: bool
     reasons: tuple[str, ...]
     """Why it is not; empty when it is."""
+    warnings: tuple[str, ...]
+    """What an operator should look at, though the node does its work."""
     node: str
     epoch: int | None
     is_store_up: bool
     clock_skew_s: float | None
+    """Seconds by which the node's clock is ahead of the store's, at least; negative: behind."""
+    clock_jumps: Mapping[str, int]
+    """Steps of clocks that were noticed, by whose clock it was: `node` or `store`."""
     slots: Mapping[str, int]
     """Slots that this node decided since it was made, by `fired` or the reason of the skip."""
     mailboxes: Mapping[str, int]
@@ -233,15 +239,28 @@ class Callboard(Operations):
         return Health(
             is_ready=not reasons,
             reasons=tuple(reasons),
+            warnings=tuple(self._warnings()),
             node=self._node.name,
             epoch=self._epoch(),
             is_store_up=standing.is_store_up,
             clock_skew_s=standing.skew_s,
+            clock_jumps=standing.clock_jumps,
             slots=standing.slots,
             mailboxes={
                 name: len(cast(Sized, ref.actor_inbox)) for name, ref in self._actors.items()
             },
         )
+
+    def _warnings(self) -> Iterator[str]:
+        skew_s = self._standing.skew_s
+        if skew_s is not None and abs(skew_s) > self.config.clock_skew_limit_s:
+            where = "ahead of" if skew_s > 0 else "behind"
+            yield f"this node's clock is {abs(skew_s):.1f} s {where} the database's"
+
+    def present(self) -> datetime:
+        """The store's present, by which slots and runs are due, as far as this node knows it."""
+        present = self._standing.present
+        return self.clock.now() if present is None else present.now(self.clock.monotonic())
 
     # embedding
 
@@ -342,6 +361,7 @@ class Callboard(Operations):
             factories["executor"] = self._make_executor
         if self.config.fires:
             factories["scheduler"] = self._make_scheduler
+            factories["backfiller"] = self._make_backfiller
         return factories
 
     def _make_job_store(self, supervisor: Supervisor) -> JobStore:
@@ -396,6 +416,11 @@ class Callboard(Operations):
             horizon_s=self.config.horizon_s,
             tick_s=self.config.poll_s,
             clock=self.clock,
+        )
+
+    def _make_backfiller(self, supervisor: Supervisor) -> Backfiller:
+        return Backfiller(
+            job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
     def _make_runners(self, spawn: Spawn) -> Runners:

@@ -23,7 +23,7 @@ class BoardConfig:
     capacity: int = 100
     """Runs on this node at once, at the most."""
     fires: bool = True
-    """Whether this node decides slots."""
+    """Whether this node decides slots, and moves backfills on."""
     executes: bool = True
     """Whether this node executes runs."""
     modules: tuple[str, ...] | None = None
@@ -34,6 +34,8 @@ class BoardConfig:
     """Seconds between looks at the database where no hint came."""
     horizon_s: float = 60.0
     """Slots due within so many seconds are kept in memory."""
+    clock_skew_limit_s: float = 5.0
+    """The node says that it is degraded when its clock is further away from the database's."""
     rescue_every_s: float = 5.0
     crash_budget: int = 3
     """Nodes that may die under a run before it is parked."""
@@ -68,6 +70,7 @@ class BoardConfig:
         for name in ("lease_s", "poll_s", "horizon_s", "rescue_every_s", "log_flush_s"):
             yield from seconds_problem(getattr(self, name), name)
         yield from seconds_problem(self.prune_every_s, "prune_every_s")
+        yield from seconds_problem(self.clock_skew_limit_s, "clock_skew_limit_s")
         yield from seconds_problem(self.drain_s, "drain_s", zero=True)
         for name in ("keep_runs_s", "keep_ledger_s", "keep_events_s"):
             value = getattr(self, name)

@@ -9,9 +9,12 @@
 | run.parked | it waits for an operator | run |
 | run.ended | it ended; `state` says how | run |
 | run.abandoned | an operator gave up a failed or stopped run | run |
-| trigger.changed | created, edited, activated, deactivated, completed, parked | trigger |
+| trigger.changed | created, edited, or now in another `state` | trigger |
 | trigger.deleted | gone | trigger |
 | job.changed, job.deleted | likewise | job |
+| calendar.changed, calendar.deleted | likewise | calendar |
+| backfill.changed | created, paused, resumed, moved on, ended | trigger, backfill |
+| clock.jumped | a clock stepped under a node | clock: node, source (`node` or `store`), by_s |
 
 Events are committed together with the change that they tell of, and numbered without gaps.
 """
@@ -21,13 +24,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from callboard.domain.backfill import Backfill
 from callboard.domain.json import JsonObject
 from callboard.domain.node import Node
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import ENDED, RunState
+from callboard.domain.timeline import Timeline
 from callboard.domain.trigger import Trigger
 from callboard.errors import CallboardError
 
@@ -75,7 +81,8 @@ class Event:
     run: Run | None = None
     """run.*: the run as it was right after the change; None when its history is pruned."""
     subject: JsonObject = field(default_factory=dict)
-    """trigger.*, job.*: group, name, state, version."""
+    """trigger.*, job.*, calendar.*: group, name, state, version; backfill.*: the same with id and
+    counters, the name being its trigger's; clock.*: node, source, by_s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +111,10 @@ class LeaseGained:
     """This node is registered: it may hold runs under its epoch."""
 
     node: Node
+    present: Timeline | None = None
+    """Where the store's clock stands; None: not read lately."""
+    skew_s: float | None = None
+    """As in LeaseRenewed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +122,9 @@ class LeaseRenewed:
     """The lease goes on."""
 
     skew_s: float
-    """Seconds by which the node's clock is ahead of the store's."""
+    """Seconds by which the node's clock is ahead of the store's, at least; negative: behind."""
+    present: Timeline
+    """Where the store's clock stands."""
     stopping: tuple[Run, ...]
     """Runs of this node that are to be stopped."""
 
@@ -121,6 +134,23 @@ class LeaseLost:
     """This node may not hold runs any more."""
 
     reason: str
+
+
+class ClockSource(StrEnum):
+    """Whose clock stepped."""
+
+    NODE = "node"
+    """The wall clock of the machine that says so; both at once: that machine slept."""
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped:
+    """A clock stepped, measured by this node's monotonic clock."""
+
+    source: ClockSource
+    by_s: float
+    """Seconds, negative: set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +169,14 @@ class Hopeless:
 
 
 Fact: TypeAlias = (
-    Committed | Hinted | LeaseGained | LeaseRenewed | LeaseLost | StoreChanged | Hopeless
+    Committed
+    | Hinted
+    | LeaseGained
+    | LeaseRenewed
+    | LeaseLost
+    | ClockJumped
+    | StoreChanged
+    | Hopeless
 )
 """What a board's actors are told of its job store and its standing among the nodes."""
 
@@ -164,6 +201,24 @@ def run_record(run: Run) -> EventRecord:
 def subject_record(type: str, group: str, name: str, **facts: Any) -> EventRecord:
     """The record of a change of a job or trigger."""
     return EventRecord(type=type, patch={"group": group, "name": name, **facts})
+
+
+def backfill_record(backfill: Backfill) -> EventRecord:
+    """The record of a change of a backfill; its name is its trigger's."""
+    return subject_record(
+        "backfill.changed",
+        backfill.group,
+        backfill.trigger,
+        id=backfill.id,
+        state=backfill.state.value,
+        slots_total=backfill.slots_total,
+        fired=backfill.fired,
+        skipped=backfill.skipped,
+        live=backfill.live,
+        succeeded=backfill.succeeded,
+        failed=backfill.failed,
+        version=backfill.version,
+    )
 
 
 def run_as_of(run: Run, record: EventRecord) -> Run:

@@ -3,7 +3,7 @@
 Receives
     Committed(...)               from job store   runs were queued, stops were requested
     Hinted(topic)                from job store   the same, on other nodes
-    LeaseGained(node)            from registrar   claims may begin
+    LeaseGained(...)             from registrar   claims may begin
     LeaseRenewed(...)            from registrar   stops that were requested on other nodes
     LeaseLost(reason)            from registrar   cancel everything, record nothing
     Drain(deadline_s)            from supervisor  claim nothing more; answered when nothing runs
@@ -28,7 +28,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random  # noqa: TID251 - the type only; the board brings the generator
 from typing import Any, Final, TypeAlias
 
@@ -51,6 +51,7 @@ from callboard.domain.node import Node
 from callboard.domain.retry import retry_delay_s
 from callboard.domain.run import Run, RunError, StopMode
 from callboard.domain.states import RunState
+from callboard.domain.timeline import Timeline
 from callboard.errors import CallboardError
 from callboard.events import Committed, Hinted, LeaseGained, LeaseLost, LeaseRenewed
 from callboard.runners.attempt import execute_attempt
@@ -124,6 +125,7 @@ class Executor(AsyncioActor):
         self._known_node = node
         self._rng = rng
         self._epoch: int | None = None
+        self._present: Timeline | None = None
         self._held: dict[int, Held] = {}
         self._ended: list[EndedRun] = []
         self._idle = asyncio.Event()
@@ -178,7 +180,7 @@ class Executor(AsyncioActor):
                 self._stop(event.run)
 
     def _on_queued(self, runs: Iterable[Run]) -> None:
-        now = self.clock.now()
+        now = self._store_now()
         due_in = min((run.due_at - now for run in runs), default=timedelta()).total_seconds()
         if due_in <= 0:
             self._look()
@@ -187,9 +189,11 @@ class Executor(AsyncioActor):
 
     def _on_lease_gained(self, message: LeaseGained) -> None:
         self._epoch = message.node.epoch
+        self._present = message.present
         self._look()
 
     def _on_lease_renewed(self, message: LeaseRenewed) -> None:
+        self._present = message.present
         for run in message.stopping:
             self._stop(run)
         self._look()
@@ -237,9 +241,10 @@ class Executor(AsyncioActor):
         try:
             while self._look_again and self._can_claim():
                 self._look_again = False
-                if await self._claim():
+                limit = min(self._room(), CLAIM_LIMIT)
+                if await self._claim(limit) == limit:
                     self._look_again = True
-                else:
+                else:  # that was all: what comes later is told, or waits for its time
                     wait_s = await self._next_look_s()
         except OUTAGES as error:
             logger.info("runs wait: %s", error)
@@ -248,11 +253,10 @@ class Executor(AsyncioActor):
             self._is_claiming = False
         self._look_in(wait_s)
 
-    async def _claim(self) -> int:
+    async def _claim(self, limit: int) -> int:
         epoch = self._epoch
         assert epoch is not None
         await self._give_back_strays(epoch)
-        limit = min(self._room(), CLAIM_LIMIT)
         self._is_unsure = True
         claimed = await ask(self._job_store, ClaimRuns(epoch=epoch, limit=limit), timeout=ASK_S)
         self._is_unsure = False
@@ -274,7 +278,13 @@ class Executor(AsyncioActor):
         due_at = await ask(self._job_store, NextDueAt())
         if due_at is None:
             return self._config.poll_s
-        return min(self._config.poll_s, max(0.0, (due_at - self.clock.now()).total_seconds()))
+        return min(self._config.poll_s, max(0.0, (due_at - self._store_now()).total_seconds()))
+
+    def _store_now(self) -> datetime:
+        """The present by which runs are due: the store's, as it was at the last renewal (T04)."""
+        if self._present is None:
+            return self.clock.now()
+        return self._present.now(self.clock.monotonic())
 
     def _look_in(self, seconds: float) -> None:
         """Look in so many seconds, or earlier when that was planned already."""

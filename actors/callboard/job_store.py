@@ -67,7 +67,7 @@ class JobStore(AsyncioActor):
         self._idle = asyncio.Event()
         self._is_open = False
         self._is_up: bool | None = None
-        self._has_peers = False
+        self._has_peers = True  # until a renewal of the lease says otherwise
 
     def on_start(self) -> None:
         self.spawn(self._serve(), name="job-store-commits")

@@ -3,6 +3,7 @@
 Receives
     _Beat()    from self         prune
 Sends
+    ReadClock  to job store      how old things are is not for a node's own clock to say
     Prune      to job store
 Owns
     nothing
@@ -22,7 +23,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from callboard.clock import Clock
-from callboard.commands import Prune
+from callboard.commands import Prune, ReadClock
 from callboard.config import BoardConfig
 from callboard.errors import CallboardError
 from callboard.runtime import AsyncioActor, ask
@@ -69,7 +70,7 @@ class Pruner(AsyncioActor):
 
     async def run_once(self) -> dict[str, int]:
         """Prune until nothing is too old; rows removed by table."""
-        cutoffs = self.cutoffs(self.clock.now())
+        cutoffs = self.cutoffs(await ask(self._job_store, ReadClock()))
         totals: dict[str, int] = {}
         while True:
             removed = await ask(self._job_store, Prune(cutoffs=cutoffs), timeout=60.0)

@@ -30,6 +30,8 @@ class EventFilter:
     def accepts(self, event: Event) -> bool:
         if event.type.startswith("run."):
             return self == EventFilter() if event.run is None else self.accepts_run(event.run)
+        if event.type.startswith("clock."):
+            return self == EventFilter()
         thing = event.subject
         wanted = self.job if event.type.startswith("job.") else self.trigger
         return (

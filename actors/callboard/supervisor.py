@@ -29,6 +29,7 @@ import pykka
 from callboard.clock import Clock
 from callboard.errors import CallboardError, Overloaded
 from callboard.events import (
+    ClockJumped,
     Committed,
     Fact,
     Hinted,
@@ -43,11 +44,12 @@ from callboard.runtime import AsyncioActor, Command, RestartPolicy, ask, stop, s
 
 STOP_S: Final = 5.0
 LISTENERS: Final[Mapping[type, tuple[str, ...]]] = {
-    Committed: ("stream", "executor", "scheduler"),
-    Hinted: ("stream", "registrar", "executor", "scheduler"),
+    Committed: ("stream", "executor", "scheduler", "backfiller"),
+    Hinted: ("stream", "registrar", "executor", "scheduler", "backfiller"),
     LeaseGained: ("executor",),
     LeaseRenewed: ("executor",),
     LeaseLost: ("executor",),
+    ClockJumped: ("scheduler",),
     StoreChanged: (),
     Hopeless: (),
 }
@@ -137,6 +139,7 @@ class Supervisor(AsyncioActor):
                 logger.debug("%s misses %s: %s", name, type(fact).__name__, error)
 
     async def _on_close(self, message: Close) -> None:
+        await self._stop("backfiller")
         await self._stop("scheduler")
         if "executor" in self._children:
             try:

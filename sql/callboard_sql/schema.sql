@@ -604,9 +604,13 @@ CREATE UNIQUE INDEX live_run_unique_idx ON callboard.live_run USING btree (job_i
 
 CREATE INDEX trigger_calendar_trigger_idx ON callboard.trigger_calendar USING btree (trigger_id);
 
+CREATE INDEX trigger_delay_idx ON callboard.trigger USING btree (id) WHERE ((state = 'active'::text) AND (next_slot IS NULL) AND ((schedule ->> 'kind'::text) = 'delay'::text));
+
+COMMENT ON INDEX callboard.trigger_delay_idx IS 'Delays that begin when the last live run ends: few, and looked at should that end be missed.';
+
 CREATE INDEX trigger_job_trigger_idx ON callboard.trigger_job USING btree (trigger_id);
 
-CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((state = 'active'::text) AND ((schedule ->> 'expression'::text) = '@reboot'::text));
+CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((state = ANY (ARRAY['active'::text, 'paused'::text])) AND (lower(btrim((schedule ->> 'expression'::text), ' 	'::text)) = '@reboot'::text));
 
 CREATE INDEX trigger_wake_idx ON callboard.trigger USING btree (wake_at, id) WHERE (wake_at IS NOT NULL);
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callboard import (
+    backfiller,
     executor,
     job_store,
     pruner,
@@ -16,7 +17,17 @@ from callboard import (
 )
 from support.contract import assert_contract
 
-ACTORS = [executor, job_store, pruner, registrar, rescuer, scheduler, stream, supervisor]
+ACTORS = [
+    backfiller,
+    executor,
+    job_store,
+    pruner,
+    registrar,
+    rescuer,
+    scheduler,
+    stream,
+    supervisor,
+]
 
 
 @pytest.mark.parametrize("module", ACTORS, ids=lambda module: module.__name__)

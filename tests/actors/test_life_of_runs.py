@@ -13,7 +13,7 @@ from callboard.errors import Conflict
 from callboard.store.contract import RunEnd
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
-from support.boards import all_runs, meanwhile
+from support.boards import all_runs, die, meanwhile
 
 SHORT = {"lease_s": 10.0, "rescue_every_s": 2.0, "poll_s": 5.0}
 
@@ -26,16 +26,6 @@ async def wait_for_ever() -> None:
 @job(name="nap")
 async def nap() -> str:
     return "rested"
-
-
-async def die(board: Callboard, clock: VirtualClock, store: MemoryStore) -> None:
-    """As after SIGKILL: nothing of the board is told to the store any more."""
-    for name in ("executor", "registrar", "rescuer", "scheduler"):
-        actor = board._actors[name]._actor_weakref()
-        actor.timers.cancel_all()
-        actor._life.kill()
-    board._actors["job_store"]._actor_weakref()._is_open = False
-    await clock.settle()
 
 
 async def running(board: Callboard, clock: VirtualClock, **definition: object):
@@ -52,7 +42,7 @@ async def test_a_dead_nodes_run_is_run_again_by_another_within_lease_and_beat(
     one = await open_board(**SHORT)
     run = await running(one, clock)
     two = await open_board(**SHORT)
-    await die(one, clock, store)
+    await die(one, clock)
     await clock.advance(15)
     seen = await two.get_run(run.id)
     assert (seen.state, seen.node, seen.crashes) == (RunState.RUNNING, "node-2", 1)
@@ -67,7 +57,7 @@ async def test_the_crash_policy_decides(
     one = await open_board(**SHORT)
     run = await running(one, clock, on_crash=policy)
     two = await open_board(**SHORT)
-    await die(one, clock, store)
+    await die(one, clock)
     await clock.advance(15)
     seen = await two.get_run(run.id)
     assert seen.state is state
@@ -84,7 +74,7 @@ async def test_a_run_that_kills_more_nodes_than_the_budget_is_parked(
         run = run or await running(board, clock)
         await clock.advance(15)
         assert (await board.get_run(run.id)).state is RunState.RUNNING
-        await die(board, clock, store)
+        await die(board, clock)
     last = await open_board(**SHORT, crash_budget=2)
     await clock.advance(15)
     assert run is not None
@@ -96,7 +86,7 @@ async def test_a_stopping_run_of_a_dead_node_is_stopped(
 ):
     one, two = await open_board(**SHORT), await open_board(**SHORT, executes=False)
     run = await running(one, clock)
-    await die(one, clock, store)
+    await die(one, clock)
     await two.stop_run(run.id)
     await clock.advance(15)
     assert (await two.get_run(run.id)).state is RunState.STOPPED
@@ -108,7 +98,7 @@ async def test_h05_an_end_from_a_fenced_node_changes_nothing(
     one, two = await open_board(**SHORT), await open_board(**SHORT)
     run = await running(one, clock)
     held = await one.get_run(run.id)
-    await die(one, clock, store)
+    await die(one, clock)
     await clock.advance(15)
     end = RunEnd(run_id=run.id, epoch=held.epoch, state=RunState.SUCCEEDED, ended_at=clock.now())
     assert await two._ask(EndRuns(ended=(EndedRun(end=end),))) == frozenset()
@@ -267,7 +257,7 @@ async def test_the_log_of_a_rescued_run_goes_on_where_it_was(
     await clock.advance(1)
     two = await open_board(**SHORT)
     two.handlers.register((await two.get_job("default", "say")).spec["handler"], say)
-    await die(one, clock, store)
+    await die(one, clock)
     await clock.advance(20)
     lines = await two.read_log(run.id)
     assert [(line.seq, line.text) for line in lines] == [(1, "here I am"), (2, "here I am")]

@@ -13,7 +13,10 @@ from typing import Any
 import orjson
 import pytest
 
-from callboard import commands, executor, registrar, rescuer, scheduler, stream
+from callboard import backfiller, commands, executor, registrar, rescuer, scheduler, stream
+from callboard.domain.backfill import NewBackfill
+from callboard.domain.calendar import Calendar
+from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.schedule import Cron
 from callboard.domain.trigger import Action, Trigger
@@ -34,6 +37,7 @@ ATOMS: dict[Any, Any] = {
 MESSAGES = [
     *typing.get_args(commands.Change),
     *typing.get_args(commands.Read),
+    backfiller._Beat,
     executor.Drain,
     executor._Look,
     executor._Flush,
@@ -63,10 +67,14 @@ def sample(kind: Any) -> Any:
 
 
 def sample_dataclass(kind: Any) -> Any:
-    if kind is commands.Job:
+    if kind is Job:
         return kind(name="j", kind="python", spec={"handler": "a:b"}, created_at=NOW)
+    if kind is Calendar:
+        return kind(name="c", definition={"kind": "dates", "zone": "UTC", "dates": ["2026-12-25"]})
     if kind is Trigger:
         return kind(name="t", schedule=Cron(expression="0 2 * * *"), actions=(Action(job="j"),))
+    if kind is NewBackfill:
+        return kind(trigger="t", from_at=NOW, until_at=NOW + timedelta(days=1))
     if not dataclasses.is_dataclass(kind):
         raise KeyError(kind)
     hints = typing.get_type_hints(kind, localns=JSON_NAMES)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from callboard import Action, Callboard, MisfirePolicy, RunState, TriggerState, at, cron, every, job
+from callboard import (
+    Action,
+    Callboard,
+    MisfirePolicy,
+    RunState,
+    Trigger,
+    TriggerState,
+    at,
+    cron,
+    every,
+    job,
+)
 from callboard.commands import FireSlots
 from callboard.domain.ledger import Decision, SkipReason
 from callboard.domain.misfire import plan_slots
 from callboard.domain.schedule import slots_between
 from callboard.store.contract import TriggerFilter
-from callboard.testing import VirtualClock
+from callboard.store.memory import MemoryStore
+from callboard.testing import CALM, VirtualClock
 from support.boards import all_runs
 
 DAY = timedelta(days=1)
@@ -225,3 +241,77 @@ async def test_a_simulated_month_of_an_hourly_trigger(board: Callboard, clock: V
     await board.schedule("t", every(hours=1), tick, misfire=MisfirePolicy(grace_s=0))
     await clock.advance(30 * 86400)
     assert (await board.list_triggers(TriggerFilter()))[0].firings == 720
+
+
+class WatchedStore(MemoryStore):
+    """Counts what is read of triggers; a read takes `read_s` of the clock's time."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self._its_clock = clock
+        self.read_s = 0.0
+        self.rows: list[int] = []
+
+    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+        triggers = await super().due_triggers(until, limit)
+        self.rows.append(len(triggers))
+        await self._its_clock.sleep_until(self._its_clock.monotonic() + self.read_s)
+        return triggers
+
+
+@asynccontextmanager
+async def watched_board(
+    clock: VirtualClock, **changes: Any
+) -> AsyncIterator[tuple[Callboard, WatchedStore]]:
+    store = WatchedStore(clock)
+    config = replace(CALM, poll_s=5.0, horizon_s=60.0, **changes)
+    board = Callboard(store=store, config=config, clock=clock)
+    await board.open()
+    try:
+        await clock.run_until(lambda: board.health().is_ready)
+        await board.define(tick)
+        yield board, store
+    finally:
+        await board.close()
+
+
+async def test_only_what_is_due_soon_is_read(clock: VirtualClock):
+    async with watched_board(clock) as (board, store):
+        for number in range(1, 401):
+            await board.schedule(
+                f"t{number}", at(clock.now() + timedelta(seconds=30 * number)), tick
+            )
+        store.rows.clear()
+        await clock.advance(300)
+        assert max(store.rows) <= 3
+        assert len(await all_runs(board)) == 10
+
+
+async def test_a_long_read_of_what_comes_delays_nothing_that_is_due(clock: VirtualClock):
+    async with watched_board(clock) as (board, store):
+        await board.schedule("t", every(seconds=7), tick)
+        store.read_s = 4.5
+        await clock.advance(700)
+        runs = await all_runs(board)
+        assert len(runs) == 100
+        assert {run.created_at - run.slot for run in runs} == {timedelta()}
+
+
+async def test_a_trigger_that_cannot_be_planned_holds_up_no_other(
+    open_board, clock: VirtualClock, monkeypatch, caplog
+):
+    board = await open_board()
+    await board.define(tick)
+    await board.schedule("bad", every(minutes=1), tick)
+    await board.schedule("good", every(minutes=1), tick)
+    real = Trigger.slot_after
+
+    def slot_after(self, after):
+        if self.name == "bad":
+            raise ZeroDivisionError("a fault of ours")
+        return real(self, after)
+
+    monkeypatch.setattr(Trigger, "slot_after", slot_after)
+    await clock.advance(600)
+    assert [run.trigger for run in await all_runs(board)] == ["good"] * 10
+    assert "trigger default/bad waits: no plan" in caplog.messages

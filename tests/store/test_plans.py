@@ -55,12 +55,24 @@ FILL = """
         group_name, name, schedule, actions, description, misfire, overlap, jitter_s, state,
         next_slot, firings, generation, version, created_at, updated_at
     )
-    select 'g' || n % 50, 'trigger' || n, '{}', '[]', '', '{}', '{}', 0, 'active',
+    select 'g' || n % 50, 'trigger' || n,
+        (case when n % 1000 = 0 then '{"expression": "@reboot"}' else '{}' end)::jsonb,
+        '[]', '', '{}', '{}', 0, 'active',
         now() + n * interval '1 second', 0, 1, 1, now(), now()
     from generate_series(1, 50000) as n;
 
     insert into callboard.trigger_job (group_name, job, trigger_id)
     select group_name, 'job' || id % 5000 + 1, id
+    from callboard.trigger;
+
+    insert into callboard.calendar (
+        group_name, name, description, definition, version, created_at, updated_at
+    )
+    select 'g' || n % 50, 'calendar' || n, '', '{}', 1, now(), now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.trigger_calendar (group_name, calendar, trigger_id)
+    select group_name, 'calendar' || id % 5000 + 1, id
     from callboard.trigger;
 
     insert into callboard.ledger (
@@ -69,6 +81,23 @@ FILL = """
     select n % 500, now() - n * interval '1 minute', 1,
         case when n % 5 = 0 then now() - (n - 1) * interval '1 minute' end,
         case when n % 5 = 0 then 2 else 1 end, 'skipped', 'misfire', now(), '{}'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.backfill (
+        group_name, trigger, trigger_id, from_at, until_at, state, force, overlap, max_concurrent,
+        cursor_at, slots_total, fired, skipped, succeeded, failed, version, created_at, updated_at,
+        ended_at
+    )
+    select 'g' || n % 50, 'trigger' || n % 500, n % 500, now() - interval '1 day', now(),
+        case when n % 100 = 0 then 'running' else 'completed' end, false, 'trigger', 1,
+        now(), 24, 24, 0, 24, 0, 1, now(), now(), case when n % 100 > 0 then now() end
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.backfilled_slot (
+        trigger_id, slot, backfill_id, run_ids, fired_at, ended_at
+    )
+    select n % 500, now() - n * interval '1 minute', n / 10 + 1, '{1}', now(),
+        case when n % 500 > 0 then now() end
     from generate_series(1, 50000) as n;
 
     insert into callboard.run_log (run_id, first_seq, last_seq, lines)
@@ -92,6 +121,9 @@ INDEX = re.compile(r"\b\w+_(?:idx|pkey|key)\b")
 
 ON_CONFLICT = {
     "append_events",
+    "insert_backfill",
+    "insert_backfilled_slots",
+    "insert_calendar",
     "insert_idempotency",
     "insert_job",
     "insert_ledger",
@@ -110,11 +142,15 @@ HOT = (
     "find_live_runs",
     "insert_log",
     "insert_runs",
+    "list_firings",
     "list_stopping_runs",
+    "lock_held_runs",
     "lock_limited_jobs",
     "lock_live_runs",
     "lock_lost_runs",
     "lock_node_runs",
+    "lock_old_runs",
+    "lock_triggers_by_id",
     "update_live_runs",
 )
 
@@ -122,9 +158,13 @@ SMALL = {"node_pkey", "live_run_begun_idx", "live_run_limited_idx", "live_run_li
 """Indexes that may be read from their beginning: they are small, or only the first row is read."""
 
 READ = (
+    "count_triggers",
     "get_",
+    "list_backfills",
+    "list_calendars",
     "list_jobs",
     "list_nodes",
+    "list_open_backfills",
     "list_runs",
     "list_triggers",
     "read_",

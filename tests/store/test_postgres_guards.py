@@ -7,6 +7,7 @@ import re
 import asyncpg
 import pytest
 
+from callboard.domain.backfill import BackfillState
 from callboard.domain.job import OnCrash
 from callboard.domain.ledger import Decision, SkipReason
 from callboard.domain.run import MAX_RUN_ID, StopMode
@@ -34,6 +35,7 @@ CHECKED_WORDS = {
     "ledger_decision_check": set(Decision) - {Decision.PENDING},
     "ledger_reason_check": set(SkipReason),
     "job_on_crash_check": set(OnCrash),
+    "backfill_state_check": set(BackfillState),
 }
 
 

@@ -27,6 +27,7 @@ RETURNING_RUNS = {
     "list_runs_of_trigger",
     "list_stopping_runs",
     "lock_ended_runs",
+    "lock_held_runs",
     "lock_live_runs",
     "lock_lost_runs",
     "lock_node_runs",

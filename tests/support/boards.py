@@ -34,3 +34,13 @@ async def answered(work: Awaitable[Any]) -> Any:
         return await work
     except Exception as error:  # noqa: BLE001 - which one is the test's question
         return error
+
+
+async def die(board: Callboard, clock: VirtualClock) -> None:
+    """As after SIGKILL: nothing of the board is told to the store any more."""
+    for name in ("executor", "registrar", "rescuer", "scheduler"):
+        actor = board._actors[name]._actor_weakref()
+        actor.timers.cancel_all()
+        actor._life.kill()
+    board._actors["job_store"]._actor_weakref()._is_open = False
+    await clock.settle()

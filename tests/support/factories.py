@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
@@ -50,6 +51,12 @@ def make_trigger(name: str = "hourly", *, job: str = "report", **changes: Any) -
         **changes,
     }
     return Trigger(name=name, **values)
+
+
+def make_calendar(name: str = "holidays", **changes: Any) -> Calendar:
+    """A calendar of Christmas Day 2026 in UTC, not stored."""
+    values = {"definition": {"kind": "dates", "zone": "UTC", "dates": ["2026-12-25"]}, **changes}
+    return Calendar(name=name, **values)
 
 
 def make_run(run_id: int, job: Job, **changes: Any) -> Run:
@@ -156,6 +163,14 @@ async def stored_trigger(store: Store, name: str = "hourly", **changes: Any) -> 
         trigger = await tx.insert_trigger(make_trigger(name, **changes))
     assert trigger is not None, f"the trigger {name} is there already"
     return trigger
+
+
+async def stored_calendar(store: Store, name: str = "holidays", **changes: Any) -> Calendar:
+    """A calendar that the store has."""
+    async with store.begin() as tx:
+        calendar = await tx.insert_calendar(make_calendar(name, **changes))
+    assert calendar is not None, f"the calendar {name} is there already"
+    return calendar
 
 
 async def stored_node(store: Store, name: str = "node-a", lease: timedelta = LEASE) -> Node:

@@ -28,10 +28,10 @@ import asyncpg
 from callboard import Callboard
 from callboard.domain.job import Job
 from callboard.domain.ledger import Decision, SkipReason
-from callboard.domain.misfire import MisfirePolicyName
+from callboard.domain.run import HELD
 from callboard.domain.schedule import slots_between
 from callboard.domain.states import ENDED, RunState, may_become
-from callboard.domain.trigger import Trigger
+from callboard.domain.trigger import MisfirePolicyName, Trigger
 from callboard.events import Event
 from callboard.store.contract import JobFilter, RunFilter, TriggerFilter
 
@@ -64,6 +64,8 @@ class RunFact:
     ended_at: datetime | None
     error: str | None = None
     """Its type."""
+    trace_id: str = ""
+    started_at: datetime | None = None
 
     @property
     def ask(self) -> int | None:
@@ -95,6 +97,8 @@ class EventFact:
     state: RunState | None
     node: str | None
     at: datetime
+    is_held: bool = False
+    """Whether the run waits for the end of earlier ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +162,20 @@ def faults_of(
         has_drained: every run must have ended.
         executions: how often a handler began to work for each run, counted by the handlers.
     """
-    found = [
+    return [
         *_faults_of_starts(history, asked),
         *_faults_of_origins(history, asked),
-        *_faults_of_paths(history, has_drained),
         *_faults_of_ledger(history),
+        *faults_of_runs(history, has_drained=has_drained, executions=executions),
+    ]
+
+
+def faults_of_runs(
+    history: History, *, has_drained: bool = True, executions: Mapping[int, int] | None = None
+) -> list[str]:
+    """The part of `faults_of` that asks neither where runs came from nor for the ledger."""
+    found = [
+        *_faults_of_paths(history, has_drained),
         *_faults_of_numbers(history),
         *_faults_of_chains(history),
     ]
@@ -202,9 +215,16 @@ def _faults_of_origins(history: History, asked: Asked) -> Iterator[str]:
 
 def _faults_of_paths(history: History, has_drained: bool) -> Iterator[str]:
     paths: defaultdict[int, list[RunState]] = defaultdict(list)
+    held: set[int] = set()
     for event in history.events:
-        if event.run_id is not None and event.state is not None:
-            paths[event.run_id].append(event.state)
+        if event.run_id is None or event.state is None:
+            continue
+        path = paths[event.run_id]
+        is_release = event.state is RunState.QUEUED and event.run_id in held
+        is_harder = event.state is RunState.STOPPING and path[-1:] == [RunState.STOPPING]
+        if not is_release and not is_harder:
+            path.append(event.state)
+        (held.add if event.is_held else held.discard)(event.run_id)
     for run_id in paths.keys() - history.runs.keys():
         yield f"events tell of run {run_id}, which is not there"
     for run in history.runs.values():
@@ -366,6 +386,8 @@ async def _runs_by_api(board: Callboard) -> list[RunFact]:
                 node=run.node,
                 ended_at=run.ended_at,
                 error=run.error.type if run.error else None,
+                trace_id=run.trace_id,
+                started_at=run.started_at,
             )
             for run in page
         ]
@@ -391,6 +413,8 @@ async def _slots_by_api(board: Callboard, trigger: Trigger) -> list[SlotFact]:
                 run_ids=view.run_ids,
             )
             for view in page
+            # What only a backfill fired is not in the ledger.
+            if view.decision is Decision.SKIPPED or view.starts_at is not None
         ]
     return facts
 
@@ -410,6 +434,7 @@ async def _events_by_api(board: Callboard, head: int) -> list[EventFact]:
                     state=run.state if run else None,
                     node=run.node if run else None,
                     at=event.at,
+                    is_held=run is not None and run.is_held,
                 )
             )
     return facts
@@ -421,7 +446,8 @@ async def _read_by_sql(
     # `union all` of two tables: a run that is in both would be there twice.
     runs = await connection.fetch(
         "select id, job, state, attempt, previous_run_id, chain_id, trigger_id, slot, arguments,"
-        " crashes, node, ended_at, error->>'type' as error from callboard.run order by id"
+        " crashes, node, ended_at, error->>'type' as error, trace_id, started_at"
+        " from callboard.run order by id"
     )
     slots = await connection.fetch(
         'select trigger_id, slot, until, slot_count as "count", decision, reason, run_ids'
@@ -448,7 +474,16 @@ def _events_from_row(row: Any) -> Iterator[EventFact]:
     for seq, (type, run_id, patch) in enumerate(records, start=row["first_seq"]):
         state = RunState(patch["state"]) if run_id is not None else None
         node = patch["node"] if run_id is not None else None
-        yield EventFact(seq=seq, type=type, run_id=run_id, state=state, node=node, at=row["at"])
+        is_held = state is RunState.QUEUED and datetime.fromisoformat(patch["due_at"]) == HELD
+        yield EventFact(
+            seq=seq,
+            type=type,
+            run_id=run_id,
+            state=state,
+            node=node,
+            at=row["at"],
+            is_held=is_held,
+        )
 
 
 def _compare(what: str, by_api: Sequence[object], by_sql: Sequence[object]) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from callboard import commands as c
-from callboard.changes import ends, jobs, nodes, requests, runs, slots, triggers
+from callboard.changes import (
+    backfills,
+    calendars,
+    ends,
+    jobs,
+    nodes,
+    pauses,
+    requests,
+    runs,
+    sequence,
+    slots,
+    triggers,
+)
 from callboard.changes.work import Work
 from callboard.errors import RefusedError, UsageError
 
@@ -19,6 +31,13 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.DeleteTrigger: triggers.delete_trigger,
     c.ActivateTrigger: triggers.activate_trigger,
     c.DeactivateTrigger: triggers.deactivate_trigger,
+    c.PauseTrigger: pauses.pause_trigger,
+    c.ResumeTrigger: pauses.resume_trigger,
+    c.PauseTriggers: pauses.pause_triggers,
+    c.ResumeTriggers: pauses.resume_triggers,
+    c.CreateCalendar: calendars.create_calendar,
+    c.ReplaceCalendar: calendars.replace_calendar,
+    c.DeleteCalendar: calendars.delete_calendar,
     c.FireTrigger: triggers.fire_trigger,
     c.ParkTrigger: triggers.park_trigger,
     c.ParkRun: ends.park_run,
@@ -26,10 +45,17 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.StopRun: ends.stop_run,
     c.RetryRun: runs.retry_run,
     c.AbandonRun: ends.abandon_run,
+    c.CreateBackfill: backfills.create_backfill,
+    c.PauseBackfill: backfills.pause_backfill,
+    c.ResumeBackfill: backfills.resume_backfill,
+    c.CancelBackfill: backfills.cancel_backfill,
+    c.AdvanceBackfill: backfills.advance_backfill,
     c.RegisterNode: nodes.register_node,
     c.RenewLease: nodes.renew_lease,
     c.DeregisterNode: nodes.deregister_node,
+    c.RecordClockJump: nodes.record_clock_jump,
     c.RescueRuns: ends.rescue_runs,
+    c.ReleaseHeld: sequence.release_held,
     c.BeginRequest: requests.begin_request,
     c.FinishRequest: requests.finish_request,
     c.AbortRequest: requests.abort_request,
@@ -45,6 +71,9 @@ BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] =
 }
 """All commands of the kind in one call, answered in order."""
 
+FIRST: Final = frozenset({c.StopRun, c.ParkRun})
+"""They lock runs, as ends do, and runs are locked before triggers."""
+
 LAST: Final = frozenset({c.ClaimRuns, c.HandBack})
 """Claims take what starts and slots have just made. A hand-back takes its turn among them: it may
 be there for the sake of the very claim before it, which its node has given up waiting for."""
@@ -53,27 +82,61 @@ be there for the sake of the very claim before it, which its node has given up w
 async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     """The answers in the order of `changes`; a refusal is an exception in its place.
 
-    Ends come first, for they free what claims want; claims come last. A refused change has written
+    Ends come first, for they free what claims want; claims come last, behind what the ends set
+    free. A refused change has written
     nothing. Any other exception leaves this function: then nothing may be committed.
     """
     answers: dict[int, object] = {}
-    for kind in BULK:
+    await _lock_ahead(work, changes)
+    await _apply_bulk(work, c.EndRuns, changes, answers)
+    await _apply_each(work, changes, _places(changes, FIRST), answers)
+    for kind in (c.FireSlots, c.StartRuns, c.AppendLog):
         await _apply_bulk(work, kind, changes, answers)
-    late = [index for index, change in enumerate(changes) if type(change) in LAST]
+    late = _places(changes, LAST)
     known = answers.keys() | set(late)
     early = [index for index in range(len(changes)) if index not in known]
-    for index in (*early, *late):
-        answers[index] = await _apply_one(work, changes[index])
+    await _apply_each(work, changes, early, answers)
+    await sequence.follow_up(work)
+    await _apply_each(work, changes, late, answers)
+    await sequence.follow_up(work)
     return [answers[index] for index in range(len(changes))]
+
+
+def _places(changes: Sequence[c.Change], kinds: Collection[type]) -> list[int]:
+    return [index for index, change in enumerate(changes) if type(change) in kinds]
+
+
+async def _lock_ahead(work: Work, changes: Sequence[c.Change]) -> None:
+    """Lock the live runs that the changes will want, where more than one kind of them does.
+
+    All in one order: otherwise two transactions could come to wait for each other.
+    """
+    ended = [
+        each.end.run_id
+        for change in changes
+        if isinstance(change, c.EndRuns)
+        for each in change.ended
+    ]
+    single = [change.run_id for change in changes if isinstance(change, c.StopRun | c.ParkRun)]
+    names = slots.who_stops([change for change in changes if isinstance(change, c.FireSlots)])
+    if names or (single and len(ended) + len(single) > 1):
+        await work.tx.lock_old_runs(names, [*ended, *single])
 
 
 async def _apply_bulk(
     work: Work, kind: type, changes: Sequence[c.Change], answers: dict[int, object]
 ) -> None:
-    places = [index for index, change in enumerate(changes) if type(change) is kind]
+    places = _places(changes, {kind})
     if places:
         results = await BULK[kind](work, [changes[index] for index in places])
         answers.update(zip(places, results, strict=True))
+
+
+async def _apply_each(
+    work: Work, changes: Sequence[c.Change], places: Sequence[int], answers: dict[int, object]
+) -> None:
+    for index in places:
+        answers[index] = await _apply_one(work, changes[index])
 
 
 async def _apply_one(work: Work, change: c.Change) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from callboard.changes.runs import NextAttempt, create_attempts
+from callboard.changes.stops import request_stops, stop_unheld
 from callboard.changes.work import Work
 from callboard.commands import AbandonRun, EndedRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
 from callboard.domain.job import Job, OnCrash
@@ -44,31 +45,8 @@ async def stop_run(work: Work, command: StopRun) -> Run:
         advance(run.state, RunEvent.STOP)
         (stopped,) = await stop_unheld(work, [run], None)
         return stopped
-    if run.state is RunState.RUNNING:
-        run = replace(run, state=advance(run.state, RunEvent.REQUEST_STOP))
-    # A second request may be harder than the first.
-    stopping = replace(run, stop_mode=command.mode, stop_grace_s=command.grace_s)
-    await work.tx.update_runs([stopping])
-    work.run_changed(stopping)
+    (stopping,) = await request_stops(work, [run], command.mode, command.grace_s)
     return stopping
-
-
-async def stop_unheld(work: Work, runs: Sequence[Run], reason: str | None) -> list[Run]:
-    """End locked runs that no node works on."""
-    error = None if reason is None else RunError(type="Stopped", message=reason)
-    ends = [
-        RunEnd(
-            run_id=run.id,
-            epoch=run.epoch,
-            state=advance(run.state, RunEvent.STOP),
-            error=error or run.error,
-            ended_at=work.now,
-        )
-        for run in runs
-    ]
-    stopped = await work.tx.end_runs(ends)
-    work.runs_changed(stopped)
-    return stopped
 
 
 async def park_run(work: Work, command: ParkRun) -> bool:

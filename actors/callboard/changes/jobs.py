@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callboard.changes.ends import stop_unheld
+from callboard.changes.stops import stop_unheld
 from callboard.changes.work import Work
 from callboard.commands import CreateJob, DeleteJob, ReplaceJob
 from callboard.domain.job import Job

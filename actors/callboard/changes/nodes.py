@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from callboard.changes.starts import start_triggers
 from callboard.changes.work import Work
 from callboard.commands import (
     AppendLog,
     ClaimedRun,
     ClaimRuns,
     DeregisterNode,
+    RecordClockJump,
     RegisterNode,
     RenewLease,
 )
@@ -19,12 +21,17 @@ from callboard.store.contract import Renewal
 
 
 async def register_node(work: Work, command: RegisterNode) -> Node:
+    # Locked before the look at the nodes: of two that register at once, the second sees the first.
+    starting = await work.tx.lock_start_triggers() if command.is_start else []
+    is_first = bool(starting) and not await work.tx.has_live_node()
     node = await work.tx.insert_node(command.node, command.lease)
     if node is None:
         raise Conflict(
             "node_name_in_use",
             f"a node named {command.node.name!r} is alive; give this one another",
         )
+    if is_first:
+        await start_triggers(work, starting)
     return node
 
 
@@ -34,6 +41,10 @@ async def renew_lease(work: Work, command: RenewLease) -> Renewal | None:
 
 async def deregister_node(work: Work, command: DeregisterNode) -> None:
     await work.tx.delete_node(command.epoch)
+
+
+async def record_clock_jump(work: Work, command: RecordClockJump) -> None:
+    work.clock_jumped(node=command.node, source=command.source.value, by_s=command.by_s)
 
 
 async def claim_runs(work: Work, command: ClaimRuns) -> tuple[ClaimedRun, ...]:

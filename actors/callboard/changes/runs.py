@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.work import Work
 from callboard.commands import RetryRun, StartRuns
 from callboard.domain.job import Job
-from callboard.domain.run import NewRun, Run, merge_arguments
+from callboard.domain.run import HELD, NewRun, Run, merge_arguments
 from callboard.domain.states import RunEvent, RunState, advance
 from callboard.errors import (
     Conflict,
@@ -140,7 +141,9 @@ class NextAttempt:
     """The attempt that follows an ended run."""
 
     run: Run
-    after_s: float
+    after_s: float = 0.0
+    is_held: bool = False
+    """Until earlier firings of its trigger have ended."""
 
 
 async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run]:
@@ -164,7 +167,7 @@ async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run
             stop_mode=None,
             stop_grace_s=None,
             created_at=work.now,
-            due_at=work.now + timedelta(seconds=next.after_s),
+            due_at=HELD if next.is_held else work.now + timedelta(seconds=next.after_s),
             started_at=None,
             ended_at=None,
         )
@@ -189,17 +192,32 @@ async def retry_run(work: Work, command: RetryRun) -> Run:
         raise Conflict("job_gone", f"the job {run.job!r} of run {run.id} was deleted")
     if job.disabled:
         raise Conflict("job_disabled", f"job {run.job!r} is disabled")
-    created = await create_attempts(work, [NextAttempt(run=run, after_s=0.0)])
+    gate = await _gate_of(work, run)
+    created = await create_attempts(work, [NextAttempt(run=run, is_held=gate.holds(run))])
     if not created:
         raise Conflict(
             "unique_key_busy", f"a live run has the key {run.unique_key!r} of run {run.id}"
         )
+    await gate.stop_old()
     return created[0]
 
 
 async def _release(work: Work, run: Run) -> Run:
     state = advance(run.state, RunEvent.REQUEUE)
-    queued = replace(run, state=state, crashes=0, error=None, due_at=work.now)
+    gate = await _gate_of(work, run)
+    due_at = HELD if gate.holds(run) else work.now
+    queued = replace(run, state=state, crashes=0, error=None, due_at=due_at)
     await work.tx.update_runs([queued])
     work.run_changed(queued)
+    await gate.stop_old()
     return queued
+
+
+async def _gate_of(work: Work, run: Run) -> Gate:
+    """The gate of the run's trigger, which is locked, if there still is one."""
+    if run.trigger is None:
+        return await open_gate(work, [])
+    await work.tx.lock_old_runs([(run.group, run.trigger)])
+    trigger = await work.tx.lock_trigger(run.group, run.trigger)
+    is_its_own = trigger is not None and trigger.id == run.trigger_id
+    return await open_gate(work, [trigger] if trigger is not None and is_its_own else [])

@@ -3,73 +3,177 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from datetime import datetime
 
+from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.runs import create_runs
 from callboard.changes.work import Work
 from callboard.commands import FireSlots
+from callboard.domain.amend import amended
 from callboard.domain.job import Job
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
-from callboard.domain.run import NewRun
-from callboard.domain.trigger import Action, Trigger
+from callboard.domain.overlap import STOPPING_POLICIES, Answer, counts_firings, is_sequenced
+from callboard.domain.recount import recounted
+from callboard.domain.run import HELD, NewRun
+from callboard.domain.spread import starts_at
+from callboard.domain.trigger import Trigger
 
 Jobs = Mapping[tuple[str, str], Job]
+Starts = tuple[tuple[NewRun, Job], ...]
+"""What one entry starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A plan as it is stored, every firing of it admitted, and what each of its entries starts."""
+
+    plan: SlotPlan
+    starts: tuple[Starts, ...]
+    is_recounted: bool = False
+    """Whether fewer slots fire than were planned."""
 
 
 async def fire_slots(work: Work, commands: Sequence[FireSlots]) -> list[tuple[bool, ...]]:
     """For each command, for each of its plans, whether it was stored."""
-    plans = [plan for command in commands for plan in command.plans]
+    stored = await store_plans(work, [plan for command in commands for plan in command.plans])
+    answers = iter(stored)
+    return [tuple(next(answers) is not None for _ in command.plans) for command in commands]
+
+
+async def store_plans(work: Work, plans: Sequence[SlotPlan]) -> list[Trigger | None]:
+    """For each plan the trigger as it is behind it; None where it was not stored.
+
+    That trigger is not `plan.after` where fewer slots fired than were planned.
+    """
     names = {(plan.before.group, action.job) for plan in plans for action in plan.before.actions}
     jobs = await work.tx.lock_jobs(sorted(names))
-    won = await work.tx.advance_triggers(plans)
-    await _record(work, [plan for plan, wins in zip(plans, won, strict=True) if wins], jobs)
-    answers = iter(won)
-    return [tuple(next(answers) for _ in command.plans) for command in commands]
+    gate = await _gate(work, plans)
+    settled = [_settled(work, plan, jobs, gate) for plan in plans]
+    won = await work.tx.advance_triggers([each.plan for each in settled])
+    await _record(work, [each for each, wins in zip(settled, won, strict=True) if wins])
+    await gate.stop_old()
+    return [each.plan.after if wins else None for each, wins in zip(settled, won, strict=True)]
 
 
-async def _record(work: Work, plans: Sequence[SlotPlan], jobs: Jobs) -> None:
-    wanted: list[tuple[NewRun, Job]] = []
-    entries: list[tuple[LedgerEntry, int]] = []
-    for plan in plans:
-        for entry in plan.entries:
-            news = list(_runs_of(plan.before, entry, jobs))
-            wanted += news
-            entries.append((entry, len(news)))
-    ids = iter([run.id for run in await create_runs(work, wanted)])
-    settled = [
-        _settle(work, entry, tuple(next(ids) for _ in range(count))) for entry, count in entries
-    ]
-    await work.tx.insert_ledger(settled)
-    for entry in settled:
-        work.slots[entry.reason or entry.decision] += entry.count
-    for plan in plans:
-        if plan.after.state is not plan.before.state:
-            work.trigger_changed(plan.after)
+def who_stops(commands: Sequence[FireSlots]) -> list[tuple[str, str]]:
+    """Triggers, by group and name, of which a slot may stop the runs of earlier ones."""
+    names = {
+        (plan.before.group, plan.before.name)
+        for command in commands
+        for plan in command.plans
+        if plan.before.overlap.policy in STOPPING_POLICIES
+    }
+    return sorted(names)
 
 
-def _runs_of(trigger: Trigger, entry: LedgerEntry, jobs: Jobs) -> Iterator[tuple[NewRun, Job]]:
-    if entry.decision is Decision.FIRED:
-        for action in trigger.actions:
-            job = jobs.get((trigger.group, action.job))
-            if job is not None and not job.disabled:
-                yield _new_run(trigger, action, entry), job
+async def _gate(work: Work, plans: Sequence[SlotPlan]) -> Gate:
+    """The gate of the triggers to which live firings matter.
+
+    They are locked before the others, together with those that the ends of this transaction will
+    have to look at.
+    """
+    counting = [plan.before.id for plan in plans if _is_counted(plan.before)]
+    if not counting and not work.freed:
+        return await open_gate(work, [])
+    locked = await work.tx.lock_triggers_by_id(
+        sorted(set(counting)), if_sequenced=sorted(work.freed)
+    )
+    planned = set(counting)
+    return await open_gate(work, [each for each in locked.values() if each.id in planned])
 
 
-def _new_run(trigger: Trigger, action: Action, entry: LedgerEntry) -> NewRun:
-    return NewRun(
-        job=action.job,
-        group=trigger.group,
-        arguments=action.arguments,
-        trigger_id=trigger.id,
-        trigger=trigger.name,
-        slot=entry.slot,
+def _is_counted(trigger: Trigger) -> bool:
+    return counts_firings(trigger) or is_sequenced(trigger)
+
+
+def _settled(work: Work, plan: SlotPlan, jobs: Jobs, gate: Gate) -> Settled:
+    """The plan with what is known only now: jobs that are disabled, firings that overlap."""
+    trigger = plan.before
+    known = gate.triggers.get(trigger.id)
+    if known is not None and _place_in_time(known) != _place_in_time(trigger):
+        return Settled(plan=plan, starts=((),) * len(plan.entries))  # it will not be stored
+    decided = [_decided(work, trigger, entry, jobs, gate) for entry in plan.entries]
+    settled = recounted(plan, [entry for entry, _ in decided])
+    if known is not None:
+        gate.triggers[trigger.id] = amended(settled.after, overlap=known.overlap)
+    return Settled(
+        plan=settled,
+        starts=tuple(starts for _, starts in decided),
+        is_recounted=settled.after is not plan.after,
     )
 
 
-def _settle(work: Work, entry: LedgerEntry, run_ids: tuple[int, ...]) -> LedgerEntry:
-    """The entry as it is stored: a firing that found no enabled job was a skip."""
-    entry = replace(entry, decided_at=work.now, run_ids=run_ids)
-    if entry.decision is Decision.FIRED and not run_ids:
-        return replace(entry, decision=Decision.SKIPPED, reason=SkipReason.DISABLED)
-    return entry
+def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
+    return trigger.generation, trigger.state, trigger.next_slot, trigger.resume_at
+
+
+def _decided(
+    work: Work, trigger: Trigger, entry: LedgerEntry, jobs: Jobs, gate: Gate
+) -> tuple[LedgerEntry, Starts]:
+    """The entry with its final decision, and what it starts."""
+    if entry.decision is not Decision.FIRED:
+        return entry, ()
+    if not any(_is_enabled(jobs, trigger, action.job) for action in trigger.actions):
+        return _skipped(entry, SkipReason.DISABLED), ()
+    trace_id = work.new_trace_id()
+    answer = gate.answer(trigger.id, trace_id, entry.slot)
+    if answer is Answer.REFUSE:
+        return _skipped(entry, SkipReason.OVERLAP), ()
+    is_held = answer is Answer.HOLD
+    due_at = HELD if is_held else starts_at(trigger, entry.slot, work.now)
+    return entry, tuple(_starts(trigger, entry.slot, jobs, trace_id, due_at))
+
+
+def _skipped(entry: LedgerEntry, reason: SkipReason) -> LedgerEntry:
+    return amended(entry, decision=Decision.SKIPPED, reason=reason)
+
+
+def _is_enabled(jobs: Jobs, trigger: Trigger, name: str) -> bool:
+    job = jobs.get((trigger.group, name))
+    return job is not None and not job.disabled
+
+
+def _starts(
+    trigger: Trigger, slot: datetime, jobs: Jobs, trace_id: str, due_at: datetime
+) -> Iterator[tuple[NewRun, Job]]:
+    """Runs of the actions whose job is enabled, all of one trace: they are one firing."""
+    for action in trigger.actions:
+        if _is_enabled(jobs, trigger, action.job):
+            new = NewRun(
+                job=action.job,
+                group=trigger.group,
+                arguments=action.arguments,
+                due_at=due_at,
+                trigger_id=trigger.id,
+                trigger=trigger.name,
+                slot=slot,
+                trace_id=trace_id,
+            )
+            yield new, jobs[trigger.group, action.job]
+
+
+async def _record(work: Work, stored: Sequence[Settled]) -> None:
+    wanted = [start for settled in stored for starts in settled.starts for start in starts]
+    ids = iter([run.id for run in await create_runs(work, wanted)])
+    entries = [
+        amended(entry, decided_at=work.now, run_ids=tuple(next(ids) for _ in starts))
+        for settled in stored
+        for entry, starts in zip(settled.plan.entries, settled.starts, strict=True)
+    ]
+    await work.tx.insert_ledger(entries)
+    for entry in entries:
+        work.slots[entry.reason or entry.decision] += entry.count
+    for settled in stored:
+        _tell(work, settled)
+
+
+def _tell(work: Work, settled: Settled) -> None:
+    before, after = settled.plan.before, settled.plan.after
+    if after.state is not before.state:
+        work.trigger_changed(after)
+    elif settled.is_recounted and after.max_firings is not None:
+        work.trigger_moved(after)
+    if after.schedule.kind == "delay" and not any(settled.starts):
+        work.trigger_freed(after.id, work.now)  # there will be no end that it could wait for

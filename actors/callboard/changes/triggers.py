@@ -5,29 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from callboard.changes.calendars import obeying
+from callboard.changes.overlap import open_gate
 from callboard.changes.runs import start_runs
-from callboard.changes.slots import fire_slots
+from callboard.changes.sequence import policy_edited, trigger_deleted
+from callboard.changes.settle import behind_runs, settle
 from callboard.changes.work import Work
 from callboard.commands import (
     ActivateTrigger,
     CreateTrigger,
     DeactivateTrigger,
     DeleteTrigger,
-    FireSlots,
     FireTrigger,
     ParkTrigger,
     ReplaceTrigger,
     StartRuns,
 )
-from callboard.domain.misfire import is_due, plan_slots
+from callboard.domain.pause import paused
 from callboard.domain.run import NewRun, Run, merge_arguments
 from callboard.domain.trigger import Trigger, TriggerState, activated
 from callboard.errors import AlreadyExists, FieldProblem, InvalidInput, NotFound, StaleVersion
 
 
 async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
-    await _check_jobs(work, command.trigger)
-    idle = replace(command.trigger, state=TriggerState.INACTIVE, next_slot=None)
+    wanted = await obeying(work, command.trigger)
+    await _check_jobs(work, wanted)
+    idle = replace(wanted, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
     trigger = await work.tx.insert_trigger(activated(idle, work.now) if command.activate else idle)
     if trigger is None:
         raise AlreadyExists("trigger", command.trigger.name)
@@ -36,7 +39,7 @@ async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
 
 
 async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger, bool]:
-    wanted = command.trigger
+    wanted = await obeying(work, command.trigger)
     present = await work.tx.lock_trigger(wanted.group, wanted.name)
     if present is None:
         if command.expected_version is not None:
@@ -49,16 +52,14 @@ async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger,
     await _check_jobs(work, wanted)
     if wanted.timing != present.timing:
         present = await _settled(work, present)
-    return await _store(work, _edited(present, wanted, work.now)), False
+    stored = await _store(work, _edited(present, wanted, work.now))
+    await policy_edited(work, present, stored)
+    return stored, False
 
 
 async def _settled(work: Work, trigger: Trigger) -> Trigger:
-    """The trigger with every slot that is due already decided by its present definition (D09)."""
-    while trigger.state is TriggerState.ACTIVE and is_due(trigger, work.now):
-        plan = plan_slots(trigger, work.now)
-        await fire_slots(work, [FireSlots(plans=(plan,))])
-        trigger = plan.after
-    return trigger
+    """The trigger with every slot up to now decided by its present definition (D09)."""
+    return (await settle(work, [trigger]))[0]
 
 
 def _edited(present: Trigger, wanted: Trigger, now: datetime) -> Trigger:
@@ -74,67 +75,97 @@ def _edited(present: Trigger, wanted: Trigger, now: datetime) -> Trigger:
         end_at=wanted.end_at,
         max_firings=wanted.max_firings,
         jitter_s=wanted.jitter_s,
+        flexible_window_s=wanted.flexible_window_s,
+        calendars=wanted.calendars,
     )
     if edited.timing == present.timing:
         return edited
     edited = replace(edited, generation=present.generation + 1)
     if present.state is TriggerState.INACTIVE:
         return edited
-    fresh = activated(edited, now)
+    fresh = activated(replace(edited, resume_at=None), now)
     if present.state is TriggerState.PAUSED and fresh.state is TriggerState.ACTIVE:
-        return replace(fresh, state=TriggerState.PAUSED)
+        return paused(fresh, now, present.resume_at)
     return fresh
 
 
 async def delete_trigger(work: Work, command: DeleteTrigger) -> None:
-    trigger = await _locked(work, command.group, command.name, command.expected_version)
+    trigger = await lock_trigger(work, command.group, command.name, command.expected_version)
     await _settled(work, trigger)
     await work.tx.delete_trigger(trigger.id)
-    work.trigger_deleted(replace(trigger, state=TriggerState.INACTIVE, next_slot=None))
+    await trigger_deleted(work, trigger.id)
+    work.trigger_deleted(_idle(trigger))
 
 
 async def activate_trigger(work: Work, command: ActivateTrigger) -> Trigger:
-    trigger = await _locked(work, command.group, command.name, command.expected_version)
+    trigger = await lock_trigger(work, command.group, command.name, command.expected_version)
     if trigger.state is TriggerState.ACTIVE:
         return trigger
-    fresh = replace(trigger, generation=trigger.generation + 1, firings=0)
-    return await _store(work, activated(fresh, work.now))
+    _begun_again(trigger, work.now)  # refused, where it is, before anything is written
+    return await _store(work, _begun_again(await _settled(work, trigger), work.now))
+
+
+def _begun_again(trigger: Trigger, now: datetime) -> Trigger:
+    fresh = replace(trigger, generation=trigger.generation + 1, firings=0, resume_at=None)
+    return activated(fresh, now)
 
 
 async def deactivate_trigger(work: Work, command: DeactivateTrigger) -> Trigger:
-    trigger = await _locked(work, command.group, command.name, command.expected_version)
+    trigger = await lock_trigger(work, command.group, command.name, command.expected_version)
     if trigger.state is TriggerState.INACTIVE:
         return trigger
-    trigger = await _settled(work, trigger)
-    return await _store(work, replace(trigger, state=TriggerState.INACTIVE, next_slot=None))
+    return await _store(work, _idle(await _settled(work, trigger)))
+
+
+def _idle(trigger: Trigger) -> Trigger:
+    return replace(trigger, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
 
 
 async def park_trigger(work: Work, command: ParkTrigger) -> None:
-    trigger = command.trigger
-    parked = replace(
-        trigger, state=TriggerState.PARKED, next_slot=None, reason=command.reason[:1000]
+    seen = command.trigger
+    trigger = await work.tx.lock_trigger(seen.group, seen.name)
+    if trigger is None or (trigger.id, trigger.generation) != (seen.id, seen.generation):
+        return
+    if (trigger.state, trigger.wake_at) == (seen.state, seen.wake_at):
+        await _store(work, parked(trigger, command.reason))
+
+
+def parked(trigger: Trigger, reason: str) -> Trigger:
+    """The trigger as it waits for an operator."""
+    return replace(
+        trigger,
+        state=TriggerState.PARKED,
+        next_slot=None,
+        resume_at=None,
+        reason=reason[:1000],
     )
-    stored = await work.tx.update_trigger(parked)
-    if stored is not None:
-        work.trigger_changed(stored)
 
 
 async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
-    trigger = await _locked(work, command.group, command.name, None)
+    await work.tx.lock_old_runs([(command.group, command.name)])
+    trigger = await lock_trigger(work, command.group, command.name, None)
+    gate = await open_gate(work, [trigger] if command.overlap == "trigger" else [])
+    trace_id = work.new_trace_id()
+    due_at = gate.due_at(trigger.id, trace_id)
     runs = tuple(
         NewRun(
             job=action.job,
             group=trigger.group,
             arguments=merge_arguments(action.arguments, command.arguments),
+            due_at=due_at,
             trigger_id=trigger.id,
             trigger=trigger.name,
+            trace_id=trace_id,
         )
         for action in trigger.actions
     )
-    return await start_runs(work, StartRuns(runs=runs))
+    started = await start_runs(work, StartRuns(runs=runs))
+    await gate.stop_old()
+    return started
 
 
-async def _locked(work: Work, group: str, name: str, expected: int | None) -> Trigger:
+async def lock_trigger(work: Work, group: str, name: str, expected: int | None) -> Trigger:
+    """The locked trigger. Raises NotFound, StaleVersion."""
     trigger = await work.tx.lock_trigger(group, name)
     if trigger is None:
         raise NotFound("trigger", name)
@@ -143,6 +174,7 @@ async def _locked(work: Work, group: str, name: str, expected: int | None) -> Tr
 
 
 async def _store(work: Work, trigger: Trigger) -> Trigger:
+    (trigger,) = await behind_runs(work, [trigger])
     stored = await work.tx.update_trigger(trigger)
     if stored is None:
         raise NotFound("trigger", trigger.name)

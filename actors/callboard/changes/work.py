@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from callboard.domain.backfill import Backfill
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
+from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger
-from callboard.events import EventRecord, run_record, subject_record
+from callboard.events import EventRecord, backfill_record, run_record, subject_record
 from callboard.store.contract import Transaction
 
 
@@ -28,6 +31,8 @@ class Work:
     triggers: list[Trigger] = field(default_factory=list)
     """Triggers whose timing or state changed, as they are now."""
     logged_run_ids: set[int] = field(default_factory=set)
+    freed: dict[int, datetime] = field(default_factory=dict)
+    """Triggers of which a run ended, was parked, or was not started at all: when, by id."""
     slots: Counter[str] = field(default_factory=Counter)
     """Decided slots by `fired` or the reason of the skip."""
 
@@ -38,6 +43,8 @@ class Work:
     def run_changed(self, run: Run) -> None:
         self.records.append(run_record(run))
         self.runs.append(run)
+        if run.trigger_id is not None and (run.has_ended or run.state is RunState.PARKED):
+            self.trigger_freed(run.trigger_id, run.ended_at or self.now)
 
     def runs_changed(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -47,6 +54,15 @@ class Work:
         self.triggers.append(trigger)
         facts = {"state": trigger.state.value, "version": trigger.version}
         self._subject("trigger.changed", trigger, facts)
+
+    def trigger_moved(self, trigger: Trigger) -> None:
+        """It waits for another instant; of interest to schedulers alone."""
+        self.triggers.append(trigger)
+
+    def trigger_freed(self, trigger_id: int, at: datetime) -> None:
+        """It may have no live run any more."""
+        at = min(at, self.now)  # a node's clock may be fast
+        self.freed[trigger_id] = max(at, self.freed.get(trigger_id, at))
 
     def trigger_deleted(self, trigger: Trigger) -> None:
         self.triggers.append(trigger)
@@ -58,6 +74,26 @@ class Work:
     def job_deleted(self, job: Job) -> None:
         self._subject("job.deleted", job, {})
 
-    def _subject(self, type: str, thing: Job | Trigger, facts: JsonObject) -> None:
+    def calendar_changed(self, calendar: Calendar) -> None:
+        self._subject("calendar.changed", calendar, {"version": calendar.version})
+
+    def calendar_deleted(self, calendar: Calendar) -> None:
+        self._subject("calendar.deleted", calendar, {})
+
+    def clock_jumped(self, **facts: str | float) -> None:
+        self.records.append(EventRecord(type="clock.jumped", patch=facts))
+        self.runs.append(None)
+
+    def backfill_changed(self, backfill: Backfill) -> None:
+        """Told once in a transaction, as it is at the end."""
+        record = backfill_record(backfill)
+        for place, told in enumerate(self.records):
+            if told.type == record.type and told.patch["id"] == backfill.id:
+                self.records[place] = record
+                return
+        self.records.append(record)
+        self.runs.append(None)
+
+    def _subject(self, type: str, thing: Job | Trigger | Calendar, facts: JsonObject) -> None:
         self.records.append(subject_record(type, thing.group, thing.name, **facts))
         self.runs.append(None)

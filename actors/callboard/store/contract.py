@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.ledger import LedgerEntry
@@ -23,9 +25,10 @@ from callboard.domain.log import LogChunk as LogChunk
 from callboard.domain.log import LogLine as LogLine
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.node import Node as Node
+from callboard.domain.overlap import Firing
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import RunState
-from callboard.domain.trigger import Trigger
+from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch, EventRecord
 
 
@@ -55,6 +58,16 @@ class TriggerFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarFilter:
+    """Which calendars to list. By group and name, ascending."""
+
+    group: str | None = None
+    after: tuple[str, str] | None = None
+    """(group, name) of the last item of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs to list. Newest (highest id) first."""
 
@@ -67,6 +80,18 @@ class RunFilter:
     created_until: datetime | None = None
     """Before."""
     chain_id: int | None = None
+    before_id: int | None = None
+    """Only ids below this one: the last id of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillFilter:
+    """Which backfills to list. Newest (highest id) first."""
+
+    group: str | None = None
+    trigger: str | None = None
+    state: str | None = None
     before_id: int | None = None
     """Only ids below this one: the last id of the page before."""
     limit: int = 100
@@ -129,7 +154,7 @@ class Cutoffs:
     ended_runs: datetime | None = None
     """With their logs."""
     ledger: datetime | None = None
-    """Entries of slots before it, except a trigger's last entry."""
+    """Entries of slots before it, except a trigger's last entry; backfills that ended before it."""
     events: datetime | None = None
     idempotency: datetime | None = None
     limit: int = 10_000
@@ -186,6 +211,34 @@ class Transaction(Protocol):
         """The trigger, its row locked against every other writer until the commit."""
         ...
 
+    async def lock_triggers(
+        self, filter: TriggerFilter, states: Sequence[TriggerState]
+    ) -> list[Trigger]:
+        """A page of the triggers in these states, by group and name, locked as by lock_trigger.
+
+        The filter's own state is ignored.
+        """
+        ...
+
+    async def lock_triggers_by_id(
+        self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
+    ) -> dict[int, Trigger]:
+        """The triggers that exist, locked likewise, in the order of ids.
+
+        Those of `if_sequenced` only where the end of their runs means something to them.
+        """
+        ...
+
+    async def lock_triggers_of_calendar(
+        self, group: str, calendar: str, *, after_id: int, limit: int
+    ) -> list[Trigger]:
+        """A page of the triggers that obey the calendar, in any state, by id, locked likewise."""
+        ...
+
+    async def lock_start_triggers(self) -> list[Trigger]:
+        """Active and paused triggers with a slot at a cluster start, by id, locked likewise."""
+        ...
+
     async def delete_trigger(self, trigger_id: int) -> bool:
         """Whether it was there. Its ledger and its runs stay."""
         ...
@@ -198,13 +251,39 @@ class Transaction(Protocol):
         """Move each trigger from `plan.before` to `plan.after`; for each plan whether it did.
 
         It does only where the stored trigger still has before's id, generation, state, next_slot
-        and resume_at. Writes after's state, reason, next_slot, last_slot, firings, resume_at and
-        anchor_at; the version stays.
+        and resume_at. Writes after's generation, state, reason, next_slot, last_slot, resume_at
+        and anchor_at, and adds what after has more of firings; the version stays.
         """
         ...
 
     async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """Raises LedgerConflict when a (trigger, generation, slot) has an entry already."""
+        ...
+
+    # calendars
+    async def insert_calendar(self, calendar: Calendar) -> Calendar | None:
+        """As insert_job."""
+        ...
+
+    async def update_calendar(self, calendar: Calendar) -> Calendar | None:
+        """As update_job."""
+        ...
+
+    async def delete_calendar(self, calendar_id: int) -> bool:
+        """Whether it was there. The caller has checked that no trigger obeys it."""
+        ...
+
+    async def lock_calendars(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Calendar]:
+        """The calendars by (group, name) that exist; none of them changes until the commit.
+
+        `for_change` waits for, and keeps out, everybody else's lock_calendars of the same.
+        """
+        ...
+
+    async def triggers_of_calendar(self, group: str, calendar: str) -> list[str]:
+        """Names of the triggers that obey the calendar, ascending, at most 10."""
         ...
 
     # runs
@@ -231,6 +310,31 @@ class Transaction(Protocol):
 
     async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         """Live and ended runs by id, the rows locked against other writers until the commit."""
+        ...
+
+    async def lock_old_runs(
+        self, names: Sequence[tuple[str, str]], run_ids: Sequence[int] = ()
+    ) -> None:
+        """Lock the live runs of those of the triggers (group, name) whose policy stops old runs,
+        and the given live runs, all of them in the order of ids."""
+        ...
+
+    async def live_firings(self, trigger_ids: Sequence[int]) -> list[Firing]:
+        """Live firings of the triggers, oldest first; parked runs do not count.
+
+        True until the commit, but for ends, for whoever has locked the triggers.
+        """
+        ...
+
+    async def lock_held_runs(self, ids: Sequence[int]) -> list[Run]:
+        """Those of the runs that are held, by id, the rows locked; others' locks passed over."""
+        ...
+
+    async def stalled_triggers(self, limit: int) -> list[int]:
+        """Ids, ascending, that have held runs, or a delay that has not begun, and no live run.
+
+        The id may be that of a trigger that was deleted.
+        """
         ...
 
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
@@ -272,10 +376,59 @@ class Transaction(Protocol):
         """
         ...
 
+    # backfills
+    async def insert_backfill(self, backfill: Backfill) -> Backfill:
+        """The stored backfill (id, version 1, created_at, updated_at set); its counters are 0."""
+        ...
+
+    async def lock_backfill(
+        self, backfill_id: int, *, skip_locked: bool = False
+    ) -> Backfill | None:
+        """The backfill, its row locked against every other writer until the commit.
+
+        With `skip_locked` also None where another transaction has it.
+        """
+        ...
+
+    async def update_backfill(self, backfill: Backfill) -> Backfill:
+        """Write the changeable fields of a locked backfill; as it is then, version counted up.
+
+        state, reason, cursor_at, fired, skipped, succeeded, failed, ended_at.
+        """
+        ...
+
+    async def fired_slots(self, trigger_id: int, since: datetime, until: datetime) -> set[datetime]:
+        """The trigger's slots in [since, until) that fired: by the ledger, in any generation, or
+        by a backfill. True until the commit for whoever has locked the trigger."""
+        ...
+
+    async def insert_backfilled_slots(self, slots: Sequence[BackfilledSlot]) -> None:
+        """Raises StoreError when a backfill has fired one of its slots already."""
+        ...
+
+    async def open_firings(self, backfill_id: int) -> list[BackfilledSlot]:
+        """Slots of the backfill without an end, by slot."""
+        ...
+
+    async def end_firings(self, backfill_id: int, slots: Sequence[datetime]) -> None:
+        """Give these slots of the backfill their end: now."""
+        ...
+
+    async def chain_states(self, chain_ids: Sequence[int]) -> dict[int, dict[int, RunState]]:
+        """For each chain the states of its runs, live and ended, by run id, ascending.
+
+        Chains without runs are left out.
+        """
+        ...
+
     # nodes
     async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
         """The node with its epoch, started_at and lease_until (now + lease); None: a node of that
         name has a live lease. A dead one of the same name is replaced (its epoch is not live)."""
+        ...
+
+    async def has_live_node(self) -> bool:
+        """Whether the lease of a node runs."""
         ...
 
     async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
@@ -351,6 +504,15 @@ class Store(Protocol):
     async def get_trigger(self, group: str, name: str) -> Trigger | None: ...
     async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]: ...
 
+    async def count_triggers(
+        self, filter: TriggerFilter
+    ) -> dict[tuple[TriggerState, datetime | None], int]:
+        """How many triggers there are, by state and resume_at; the filter's page is ignored."""
+        ...
+
+    async def get_calendar(self, group: str, name: str) -> Calendar | None: ...
+    async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]: ...
+
     async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
         """Triggers whose wake_at is at or before `until`, earliest first."""
         ...
@@ -368,7 +530,9 @@ class Store(Protocol):
         ...
 
     async def next_due_at(self) -> datetime | None:
-        """The earliest due_at of a queued run that is still in the future; None: there is none."""
+        """The earliest due_at of a queued run that is still in the future; None: there is none.
+
+        Held runs have none."""
         ...
 
     async def has_due_runs(self) -> bool:
@@ -376,9 +540,32 @@ class Store(Protocol):
         ...
 
     async def read_ledger(
-        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+        self,
+        trigger_id: int,
+        *,
+        since: datetime,
+        until: datetime,
+        limit: int,
+        newest_first: bool = False,
     ) -> list[LedgerEntry]:
-        """Entries whose slot, or stretch, touches [since, until), all generations, by slot."""
+        """Entries whose slot, or stretch, touches [since, until), all generations, by slot.
+
+        Ascending; of more than `limit` the first. With `newest_first` descending, the last.
+        """
+        ...
+
+    async def get_backfill(self, backfill_id: int) -> Backfill | None: ...
+    async def list_backfills(self, filter: BackfillFilter) -> list[Backfill]: ...
+
+    async def open_backfills(self) -> dict[int, int]:
+        """Trigger ids by the ids of the backfills that have not ended, or have a firing that has
+        not; ascending."""
+        ...
+
+    async def read_backfilled_slots(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[BackfilledSlot]:
+        """Slots of the trigger in [since, until) that backfills fired, by slot and backfill."""
         ...
 
     async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
 
 from callboard.clock import Clock
+from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.run import MAX_RUN_ID, Run
 from callboard.domain.states import RunState
-from callboard.domain.trigger import Trigger
+from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch
 from callboard.store.contract import (
+    BackfillFilter,
+    CalendarFilter,
     Cutoffs,
     JobFilter,
     LogLine,
@@ -29,6 +34,7 @@ from callboard.store.memory_journal import Journal
 from callboard.store.memory_prune import prune
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_transaction import MemoryTransaction
+from callboard.store.memory_triggers import is_wanted
 
 
 class MemoryStore:
@@ -53,11 +59,14 @@ class MemoryStore:
     async def begin(self) -> AsyncIterator[Transaction]:
         async with self._writing:
             try:
-                yield MemoryTransaction(self._tables, self._clock.now())
+                yield self._transaction()
             except BaseException:
                 self._journal.roll_back()
                 raise
             self._journal.commit()
+
+    def _transaction(self) -> MemoryTransaction:
+        return MemoryTransaction(self._tables, self._clock.now())
 
     async def listen(self, on_hint: Callable[[str], None]) -> None:
         """Wait until cancelled: there is no other node to hear of."""
@@ -82,19 +91,42 @@ class MemoryStore:
 
     async def get_trigger(self, group: str, name: str) -> Trigger | None:
         with self._journal.hidden():
-            return self._tables.triggers.by_name(group, name)
+            trigger = self._tables.triggers.by_name(group, name)
+            return None if trigger is None else self._tables.obeying(trigger)
 
     async def list_triggers(self, filter: TriggerFilter) -> list[Trigger]:
         with self._journal.hidden():
             triggers = self._tables.triggers.in_order(filter.after)
-            wanted = (trigger for trigger in triggers if _is_trigger(trigger, filter))
+            wanted = (trigger for trigger in triggers if is_wanted(trigger, filter))
+            return list(map(self._tables.obeying, islice(wanted, filter.limit)))
+
+    async def count_triggers(
+        self, filter: TriggerFilter
+    ) -> dict[tuple[TriggerState, datetime | None], int]:
+        with self._journal.hidden():
+            triggers = self._tables.triggers.rows.values()
+            return Counter(
+                (trigger.state, trigger.resume_at)
+                for trigger in triggers
+                if is_wanted(trigger, filter)
+            )
+
+    async def get_calendar(self, group: str, name: str) -> Calendar | None:
+        with self._journal.hidden():
+            return self._tables.calendars.by_name(group, name)
+
+    async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]:
+        with self._journal.hidden():
+            calendars = self._tables.calendars.in_order(filter.after)
+            wanted = (each for each in calendars if filter.group in (None, each.group))
             return list(islice(wanted, filter.limit))
 
     async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
         with self._journal.hidden():
             triggers = self._tables.triggers
             first = islice(triggers.due, limit)
-            return [triggers.rows[trigger_id] for slot, trigger_id in first if slot <= until]
+            due = [triggers.rows[trigger_id] for slot, trigger_id in first if slot <= until]
+            return list(map(self._tables.obeying, due))
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
         with self._journal.hidden():
@@ -131,10 +163,40 @@ class MemoryStore:
             return queue.first_due() is not None
 
     async def read_ledger(
-        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+        self,
+        trigger_id: int,
+        *,
+        since: datetime,
+        until: datetime,
+        limit: int,
+        newest_first: bool = False,
     ) -> list[LedgerEntry]:
         with self._journal.hidden():
-            return list(islice(self._tables.ledger.touching(trigger_id, since, until), limit))
+            ledger = self._tables.ledger
+            touching = ledger.touching_backwards if newest_first else ledger.touching
+            return list(islice(touching(trigger_id, since, until), limit))
+
+    async def get_backfill(self, backfill_id: int) -> Backfill | None:
+        with self._journal.hidden():
+            return self._tables.backfills.rows.get(backfill_id)
+
+    async def list_backfills(self, filter: BackfillFilter) -> list[Backfill]:
+        with self._journal.hidden():
+            return list(islice(self._tables.backfills.newest(filter), filter.limit))
+
+    async def open_backfills(self) -> dict[int, int]:
+        with self._journal.hidden():
+            backfills = self._tables.backfills
+            found = {each: backfills.rows[each].trigger_id for each in backfills.open}
+            found |= self._tables.backfilled_slots.open_backfills()
+            return dict(sorted(found.items()))
+
+    async def read_backfilled_slots(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[BackfilledSlot]:
+        with self._journal.hidden():
+            slots = self._tables.backfilled_slots.between(trigger_id, since, until)
+            return list(islice(slots, limit))
 
     async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
         with self._journal.hidden():
@@ -175,12 +237,4 @@ def _is_job(job: Job, wanted: JobFilter) -> bool:
         and wanted.kind in (None, job.kind)
         and wanted.disabled in (None, job.disabled)
         and wanted.labels.items() <= job.labels.items()
-    )
-
-
-def _is_trigger(trigger: Trigger, wanted: TriggerFilter) -> bool:
-    return (
-        wanted.group in (None, trigger.group)
-        and wanted.state in (None, trigger.state)
-        and (wanted.job is None or any(action.job == wanted.job for action in trigger.actions))
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import datetime
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any, TypeVar
 
 from callboard.store.contract import Cutoffs
@@ -22,6 +22,7 @@ def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
         "runs": _remove(tables.runs, runs),
         "logs": _remove(tables.logs, logs),
         "ledger": _remove(tables.ledger, _ledger_before(tables, cutoffs.ledger, cutoffs.limit)),
+        **_prune_backfills(tables, cutoffs.ledger, cutoffs.limit),
         "events": _remove(tables.events, _events_before(tables, cutoffs.events, cutoffs.limit)),
         "idempotency": _remove(
             tables.idempotency, _keys_before(tables, cutoffs.idempotency, cutoffs.limit)
@@ -48,6 +49,15 @@ def _ledger_before(
     tables: Tables, cutoff: datetime | None, limit: int
 ) -> list[tuple[int, int, datetime]]:
     return [] if cutoff is None else list(islice(tables.ledger.before(cutoff), limit))
+
+
+def _prune_backfills(tables: Tables, cutoff: datetime | None, limit: int) -> dict[str, int]:
+    """Slots first: a backfill goes when it has none any more."""
+    ids = [] if cutoff is None else tables.backfills.ended_before(cutoff, limit)
+    keys = chain.from_iterable(map(tables.backfilled_slots.keys_of, ids))
+    removed = _remove(tables.backfilled_slots, list(islice(keys, limit)))
+    bare = [each for each in ids if not tables.backfilled_slots.keys_of(each)]
+    return {"backfilled_slots": removed, "backfills": _remove(tables.backfills, bare)}
 
 
 def _events_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:

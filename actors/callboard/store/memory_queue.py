@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TypeAlias
 
+from callboard.domain.run import HELD
 from callboard.store.memory_sorted import SortedKeys
 
 Waiting: TypeAlias = "tuple[datetime, int, int]"
@@ -59,9 +60,13 @@ class RunQueue:
 
     @property
     def next_due_at(self) -> datetime | None:
-        """When the next run becomes due."""
+        """When the next run becomes due; held ones never do by themselves."""
         first = self._later.first
-        return first[0] if first else None
+        return first[0] if first and first[0] != HELD else None
+
+    def held_ids(self) -> list[int]:
+        """Ids of held runs, ascending."""
+        return [run_id for _, run_id, _ in self._later.above((HELD, 0, 0))]
 
     def _join_line(self, waiting: Waiting) -> None:
         line = self._lines.get(waiting[2])

@@ -34,6 +34,7 @@ class RunTable(Table[int, Run]):
         self._live = SortedKeys[int]()
         self._of_job: dict[tuple[str, str], SortedKeys[int]] = {}
         self._of_trigger: dict[tuple[str, str], SortedKeys[int]] = {}
+        self._live_of_trigger: dict[int, SortedKeys[int]] = {}
         self._retries: dict[int, SortedKeys[int]] = {}
         self._by_unique_key: dict[tuple[int, str], int] = {}
         self._held: dict[int | None, set[int]] = {}
@@ -52,6 +53,10 @@ class RunTable(Table[int, Run]):
         """Live runs, newest first."""
         return (self.rows[run_id] for run_id in reversed(self._live))
 
+    def live_of_trigger(self, trigger_id: int) -> Iterator[Run]:
+        """Live runs of a trigger, by id."""
+        return (self.rows[run_id] for run_id in self._live_of_trigger.get(trigger_id, ()))
+
     def waiting_ids(self, job_id: int) -> Iterable[int]:
         """Ids of the job's queued and parked runs, in no order."""
         return self._waiting.get(job_id, ())
@@ -63,6 +68,11 @@ class RunTable(Table[int, Run]):
     def holders(self) -> list[int | None]:
         """Epochs that have a running, stopping or lost run."""
         return list(self._held)
+
+    def states_of_chain(self, chain_id: int) -> dict[int, RunState]:
+        """States of the chain's runs by run id, ascending."""
+        ids = reversed([*self._chain(chain_id, None)])
+        return {run_id: self.rows[run_id].state for run_id in ids}
 
     def newest(self, wanted: RunFilter) -> Iterator[Run]:
         """The runs that the filter lets through, highest id first, without its limit."""
@@ -121,6 +131,8 @@ class RunTable(Table[int, Run]):
         if run is None:
             return
         _mark(self._live, run.id, is_live)
+        if run.trigger_id is not None:
+            _mark_in(self._live_of_trigger, run.trigger_id, run.id, is_live)
         if run.unique_key is not None and is_live:
             self._by_unique_key[run.job_id, run.unique_key] = run.id
         elif run.unique_key is not None:

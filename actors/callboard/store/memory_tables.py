@@ -6,23 +6,30 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count, pairwise
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
-from callboard.domain.trigger import Trigger
+from callboard.domain.schedule import Cron
+from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
+from callboard.store.known_calendars import with_calendars
+from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
 from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_runs import RunTable
 from callboard.store.memory_sorted import SortedKeys
+
+CLUSTER_START: Final = "@reboot"
+"""The cron text of a trigger that fires when the cluster starts."""
 
 Slot: TypeAlias = "tuple[datetime, int]"
 """Instant and generation: a trigger's ledger entries in their order."""
 
 
 class Named(Protocol):
-    """A job or a trigger."""
+    """A job, a trigger or a calendar."""
 
     @property
     def id(self) -> int: ...
@@ -62,20 +69,43 @@ class NamedTable(Table[int, N]):
 
 
 class TriggerTable(NamedTable[Trigger]):
-    """Triggers, in the order of their next slot and by the jobs that they start."""
+    """Triggers, in the order of their wake_at, by the jobs that they start, by their calendars."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
         self.due = SortedKeys[tuple[datetime, int]]()
         """(wake_at, id) of the triggers that have to be looked at."""
         self._of_job: dict[tuple[str, str], SortedKeys[str]] = {}
+        self._of_calendar: dict[tuple[str, str], SortedKeys[int]] = {}
+        self._starting = SortedKeys[int]()
+        self.undelayed = SortedKeys[int]()
+        """Ids of active triggers whose delay begins when their last live run ends."""
 
     def names_of_job(self, group: str, job: str) -> Iterator[str]:
         """Names of the group's triggers with an action on the job, ascending."""
         return iter(self._of_job.get((group, job)) or SortedKeys[str]())
 
+    def of_calendar(self, group: str, calendar: str, *, after_id: int) -> Iterator[Trigger]:
+        """The group's triggers that obey the calendar, by id."""
+        ids = self._of_calendar.get((group, calendar)) or SortedKeys[int]()
+        return (self.rows[trigger_id] for trigger_id in ids.above(after_id))
+
+    def starting(self) -> Iterator[Trigger]:
+        """The active and paused triggers that have a slot when the cluster starts, by id."""
+        return (self.rows[trigger_id] for trigger_id in self._starting)
+
     def reindex(self, key: int, before: Trigger | None, after: Trigger | None) -> None:
         super().reindex(key, before, after)
+        if before is not None and _is_starting(before):
+            self._starting.discard(key)
+        if after is not None and _is_starting(after):
+            self._starting.add(key)
+        if before is not None and _is_undelayed(before):
+            self.undelayed.discard(key)
+        if after is not None and _is_undelayed(after):
+            self.undelayed.add(key)
+        if before is None or after is None or before.calendars != after.calendars:
+            self._reindex_calendars(key, before, after)
         if before is not None and (due := _due_key(before)):
             self.due.discard(due)
         if after is not None and (due := _due_key(after)):
@@ -90,6 +120,32 @@ class TriggerTable(NamedTable[Trigger]):
         if after is not None:
             for job in _jobs_of(after):
                 self._of_job.setdefault(job, SortedKeys()).add(after.name)
+
+    def _reindex_calendars(self, key: int, before: Trigger | None, after: Trigger | None) -> None:
+        if before is not None:
+            for calendar in _calendars_of(before):
+                self._of_calendar[calendar].discard(key)
+        if after is not None:
+            for calendar in _calendars_of(after):
+                self._of_calendar.setdefault(calendar, SortedKeys()).add(key)
+
+
+def _is_starting(trigger: Trigger) -> bool:
+    schedule = trigger.schedule
+    return (
+        trigger.state in (TriggerState.ACTIVE, TriggerState.PAUSED)
+        and isinstance(schedule, Cron)
+        and schedule.expression.strip().lower() == CLUSTER_START
+    )
+
+
+def _is_undelayed(trigger: Trigger) -> bool:
+    is_idle = trigger.next_slot is None and trigger.state is TriggerState.ACTIVE
+    return is_idle and trigger.schedule.kind == "delay"
+
+
+def _calendars_of(trigger: Trigger) -> set[tuple[str, str]]:
+    return {(trigger.group, rule.calendar) for rule in trigger.calendars}
 
 
 def _due_key(trigger: Trigger) -> tuple[datetime, int] | None:
@@ -108,6 +164,21 @@ class LedgerTable(Table[tuple[int, int, datetime], LedgerEntry]):
         super().__init__(journal)
         self._slots: dict[int, SortedKeys[Slot]] = {}
         self._stretches: dict[int, SortedKeys[Slot]] = {}
+
+    def touching_backwards(
+        self, trigger_id: int, since: datetime, until: datetime
+    ) -> Iterator[LedgerEntry]:
+        """The same entries, the last one first."""
+        slots = self._slots.get(trigger_id) or SortedKeys[Slot]()
+        for slot, generation in slots.below((until, 0)):
+            if slot < since:
+                break
+            yield self.rows[trigger_id, generation, slot]
+        stretches = self._stretches.get(trigger_id) or SortedKeys[Slot]()
+        for slot, generation in stretches.below((min(since, until), 0)):
+            entry = self.rows[trigger_id, generation, slot]
+            if entry.until is not None and entry.until >= since:
+                yield entry
 
     def touching(self, trigger_id: int, since: datetime, until: datetime) -> Iterator[LedgerEntry]:
         """Entries of the trigger that lie, in part at least, in [since, until), by slot."""
@@ -222,11 +293,24 @@ class EventTable(Table[int, EventBatch]):
 class Tables:
     """All tables, and the counters that no rollback takes back."""
 
+    def obeying(self, trigger: Trigger) -> Trigger:
+        """The trigger with its calendars as they are now."""
+        if not trigger.calendars:
+            return trigger
+        names = {(trigger.group, rule.calendar) for rule in trigger.calendars}
+        found = {name: self.calendars.by_name(*name) for name in names}
+        return with_calendars(
+            trigger, {name: calendar for name, calendar in found.items() if calendar is not None}
+        )
+
     def __init__(self, journal: Journal) -> None:
         self.jobs = NamedTable[Job](journal)
         self.triggers = TriggerTable(journal)
+        self.calendars = NamedTable[Calendar](journal)
         self.runs = RunTable(journal)
         self.ledger = LedgerTable(journal)
+        self.backfills = BackfillTable(journal)
+        self.backfilled_slots = BackfilledSlotTable(journal)
         self.logs = LogTable(journal)
         self.nodes = Table[int, Node](journal)
         self.idempotency = Table[str, IdempotencyRecord](journal)
@@ -236,4 +320,6 @@ class Tables:
         self.run_ids = count(1)
         self.job_ids = count(1)
         self.trigger_ids = count(1)
+        self.backfill_ids = count(1)
+        self.calendar_ids = count(1)
         self.epochs = count(1)

@@ -8,17 +8,30 @@ from datetime import datetime, timedelta
 from heapq import nsmallest
 from itertools import islice
 
+from callboard.domain.amend import amended
+from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
-from callboard.domain.ledger import LedgerEntry
+from callboard.domain.ledger import Decision, LedgerEntry
 from callboard.domain.misfire import SlotPlan
+from callboard.domain.overlap import Firing, is_sequenced
 from callboard.domain.run import Run
 from callboard.domain.states import LIVE, ON_NODE, RunState, may_become
-from callboard.domain.trigger import Trigger
-from callboard.errors import LedgerConflict
+from callboard.domain.trigger import Trigger, TriggerState
+from callboard.errors import LedgerConflict, StoreError
 from callboard.events import EventBatch, EventRecord
-from callboard.store.contract import IdempotencyRecord, LogChunk, Node, Renewal, RunEnd
+from callboard.store.contract import (
+    IdempotencyRecord,
+    LogChunk,
+    Node,
+    Renewal,
+    RunEnd,
+    TriggerFilter,
+)
 from callboard.store.memory_copy import changed
+from callboard.store.memory_firings import firings_of, stalled_triggers
 from callboard.store.memory_tables import Tables
+from callboard.store.memory_triggers import is_wanted
 
 MOST_TRIGGER_NAMES = 10
 
@@ -104,7 +117,38 @@ class MemoryTransaction:
         return stored
 
     async def lock_trigger(self, group: str, name: str) -> Trigger | None:
-        return self._tables.triggers.by_name(group, name)
+        trigger = self._tables.triggers.by_name(group, name)
+        return None if trigger is None else self._tables.obeying(trigger)
+
+    async def lock_triggers(
+        self, filter: TriggerFilter, states: Sequence[TriggerState]
+    ) -> list[Trigger]:
+        any_state = replace(filter, state=None)
+        wanted = (
+            trigger
+            for trigger in self._tables.triggers.in_order(filter.after)
+            if trigger.state in states and is_wanted(trigger, any_state)
+        )
+        return list(map(self._tables.obeying, islice(wanted, filter.limit)))
+
+    async def lock_triggers_by_id(
+        self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
+    ) -> dict[int, Trigger]:
+        rows, wanted = self._tables.triggers.rows, set(ids)
+        return {
+            trigger_id: self._tables.obeying(rows[trigger_id])
+            for trigger_id in sorted(wanted.union(if_sequenced))
+            if trigger_id in rows and (trigger_id in wanted or is_sequenced(rows[trigger_id]))
+        }
+
+    async def lock_triggers_of_calendar(
+        self, group: str, calendar: str, *, after_id: int, limit: int
+    ) -> list[Trigger]:
+        users = self._tables.triggers.of_calendar(group, calendar, after_id=after_id)
+        return list(map(self._tables.obeying, islice(users, limit)))
+
+    async def lock_start_triggers(self) -> list[Trigger]:
+        return list(map(self._tables.obeying, self._tables.triggers.starting()))
 
     async def delete_trigger(self, trigger_id: int) -> bool:
         if trigger_id not in self._tables.triggers.rows:
@@ -123,13 +167,14 @@ class MemoryTransaction:
         if stored is None or _place_in_time(stored) != _place_in_time(plan.before):
             return False
         after = plan.after
-        moved = replace(
+        moved = amended(
             stored,
+            generation=after.generation,
             state=after.state,
             reason=after.reason,
             next_slot=after.next_slot,
             last_slot=after.last_slot,
-            firings=after.firings,
+            firings=stored.firings + after.firings - plan.before.firings,
             resume_at=after.resume_at,
             anchor_at=after.anchor_at,
         )
@@ -146,6 +191,50 @@ class MemoryTransaction:
                     f"the slot {entry.slot.isoformat()} is decided already"
                 )
             ledger.write(key, entry)
+
+    # calendars
+
+    async def insert_calendar(self, calendar: Calendar) -> Calendar | None:
+        calendars = self._tables.calendars
+        if calendars.by_name(calendar.group, calendar.name) is not None:
+            return None
+        calendar_id = next(self._tables.calendar_ids)
+        stored = replace(
+            calendar, id=calendar_id, version=1, created_at=self._now, updated_at=self._now
+        )
+        calendars.write(calendar_id, stored)
+        return stored
+
+    async def update_calendar(self, calendar: Calendar) -> Calendar | None:
+        before = self._tables.calendars.rows.get(calendar.id)
+        if before is None or before.version != calendar.version:
+            return None
+        stored = replace(
+            calendar,
+            name=before.name,
+            group=before.group,
+            version=before.version + 1,
+            created_at=before.created_at,
+            updated_at=self._now,
+        )
+        self._tables.calendars.write(calendar.id, stored)
+        return stored
+
+    async def delete_calendar(self, calendar_id: int) -> bool:
+        if calendar_id not in self._tables.calendars.rows:
+            return False
+        self._tables.calendars.write(calendar_id, None)
+        return True
+
+    async def lock_calendars(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Calendar]:
+        found = {name: self._tables.calendars.by_name(*name) for name in names}
+        return {name: calendar for name, calendar in found.items() if calendar is not None}
+
+    async def triggers_of_calendar(self, group: str, calendar: str) -> list[str]:
+        users = self._tables.triggers.of_calendar(group, calendar, after_id=0)
+        return nsmallest(MOST_TRIGGER_NAMES, (trigger.name for trigger in users))
 
     # runs
 
@@ -185,6 +274,25 @@ class MemoryTransaction:
     async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         rows = self._tables.runs.rows
         return {run_id: rows[run_id] for run_id in ids if run_id in rows}
+
+    async def lock_old_runs(
+        self, names: Sequence[tuple[str, str]], run_ids: Sequence[int] = ()
+    ) -> None:
+        """Nothing: there is no other transaction."""
+
+    async def live_firings(self, trigger_ids: Sequence[int]) -> list[Firing]:
+        return [
+            firing
+            for trigger_id in sorted(set(trigger_ids))
+            for firing in firings_of(self._tables.runs, trigger_id)
+        ]
+
+    async def lock_held_runs(self, ids: Sequence[int]) -> list[Run]:
+        rows = self._tables.runs.rows
+        return [rows[run_id] for run_id in sorted(ids) if run_id in rows and rows[run_id].is_held]
+
+    async def stalled_triggers(self, limit: int) -> list[int]:
+        return stalled_triggers(self._tables, limit)
 
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return nsmallest(limit, self._tables.runs.waiting_ids(job_id))
@@ -227,6 +335,68 @@ class MemoryTransaction:
             if not logs.has_line(chunk.run_id, first):
                 logs.write((chunk.run_id, first), chunk)
 
+    # backfills
+
+    async def insert_backfill(self, backfill: Backfill) -> Backfill:
+        backfill_id = next(self._tables.backfill_ids)
+        stored = replace(
+            backfill, id=backfill_id, version=1, created_at=self._now, updated_at=self._now
+        )
+        self._tables.backfills.write(backfill_id, stored)
+        return stored
+
+    async def lock_backfill(
+        self, backfill_id: int, *, skip_locked: bool = False
+    ) -> Backfill | None:
+        return self._tables.backfills.rows.get(backfill_id)
+
+    async def update_backfill(self, backfill: Backfill) -> Backfill:
+        before = self._tables.backfills.rows[backfill.id]
+        stored = replace(
+            before,
+            state=backfill.state,
+            reason=backfill.reason,
+            cursor_at=backfill.cursor_at,
+            fired=backfill.fired,
+            skipped=backfill.skipped,
+            succeeded=backfill.succeeded,
+            failed=backfill.failed,
+            ended_at=backfill.ended_at,
+            version=before.version + 1,
+            updated_at=self._now,
+        )
+        self._tables.backfills.write(backfill.id, stored)
+        return stored
+
+    async def fired_slots(self, trigger_id: int, since: datetime, until: datetime) -> set[datetime]:
+        entries = self._tables.ledger.touching(trigger_id, since, until)
+        fired = {entry.slot for entry in entries if entry.decision is Decision.FIRED}
+        backfilled = self._tables.backfilled_slots.between(trigger_id, since, until)
+        return fired | {each.slot for each in backfilled}
+
+    async def insert_backfilled_slots(self, slots: Sequence[BackfilledSlot]) -> None:
+        table = self._tables.backfilled_slots
+        for each in slots:
+            key = each.trigger_id, each.slot, each.backfill_id
+            if key in table.rows:
+                raise StoreError(f"backfill {each.backfill_id} has fired {each.slot} already")
+            table.write(key, each)
+
+    async def open_firings(self, backfill_id: int) -> list[BackfilledSlot]:
+        return self._tables.backfilled_slots.open_of(backfill_id)
+
+    async def end_firings(self, backfill_id: int, slots: Sequence[datetime]) -> None:
+        table, ended = self._tables.backfilled_slots, set(slots)
+        for each in table.open_of(backfill_id):
+            if each.slot in ended:
+                key = each.trigger_id, each.slot, backfill_id
+                table.write(key, replace(each, ended_at=self._now))
+
+    async def chain_states(self, chain_ids: Sequence[int]) -> dict[int, dict[int, RunState]]:
+        runs = self._tables.runs
+        found = {chain_id: runs.states_of_chain(chain_id) for chain_id in chain_ids}
+        return {chain_id: states for chain_id, states in found.items() if states}
+
     # nodes
 
     async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
@@ -240,6 +410,9 @@ class MemoryTransaction:
         stored = replace(node, epoch=epoch, started_at=self._now, lease_until=self._now + lease)
         nodes.write(epoch, stored)
         return stored
+
+    async def has_live_node(self) -> bool:
+        return any(map(self._is_live, self._tables.nodes.rows.values()))
 
     async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
         node = self._tables.nodes.rows.get(epoch)

@@ -11,13 +11,17 @@ from typing import Any, Final
 import asyncpg
 
 from callboard.clock import Clock
+from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
-from callboard.domain.trigger import Trigger
+from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch
 from callboard.store import (
+    postgres_backfills,
+    postgres_calendars,
     postgres_events,
     postgres_history,
     postgres_jobs,
@@ -26,6 +30,8 @@ from callboard.store import (
     postgres_triggers,
 )
 from callboard.store.contract import (
+    BackfillFilter,
+    CalendarFilter,
     Cutoffs,
     JobFilter,
     LogLine,
@@ -140,6 +146,21 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_triggers.list_triggers(sql, filter)
 
+    async def count_triggers(
+        self, filter: TriggerFilter
+    ) -> dict[tuple[TriggerState, datetime | None], int]:
+        async with self._reading() as sql:
+            return await postgres_triggers.count_triggers(sql, filter)
+
+    async def get_calendar(self, group: str, name: str) -> Calendar | None:
+        async with self._reading() as sql:
+            known = await postgres_calendars.get_calendars(sql, [(group, name)])
+            return known.get((group, name))
+
+    async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]:
+        async with self._reading() as sql:
+            return await postgres_calendars.list_calendars(sql, filter)
+
     async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
         async with self._reading() as sql:
             return await postgres_triggers.due_triggers(sql, until, limit)
@@ -149,10 +170,38 @@ class PostgresStore:
             return await postgres_triggers.next_slot_after(sql, instant)
 
     async def read_ledger(
-        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+        self,
+        trigger_id: int,
+        *,
+        since: datetime,
+        until: datetime,
+        limit: int,
+        newest_first: bool = False,
     ) -> list[LedgerEntry]:
         async with self._reading() as sql:
-            return await postgres_triggers.read_ledger(sql, trigger_id, since, until, limit)
+            return await postgres_triggers.read_ledger(
+                sql, trigger_id, since, until, limit, newest_first
+            )
+
+    async def get_backfill(self, backfill_id: int) -> Backfill | None:
+        async with self._reading() as sql:
+            return await postgres_backfills.get_backfill(sql, backfill_id)
+
+    async def list_backfills(self, filter: BackfillFilter) -> list[Backfill]:
+        async with self._reading() as sql:
+            return await postgres_backfills.list_backfills(sql, filter)
+
+    async def open_backfills(self) -> dict[int, int]:
+        async with self._reading() as sql:
+            return await postgres_backfills.open_backfills(sql)
+
+    async def read_backfilled_slots(
+        self, trigger_id: int, *, since: datetime, until: datetime, limit: int
+    ) -> list[BackfilledSlot]:
+        async with self._reading() as sql:
+            return await postgres_backfills.read_backfilled_slots(
+                sql, trigger_id, since, until, limit
+            )
 
     async def get_run(self, run_id: int) -> Run | None:
         return (await self.get_runs([run_id])).get(run_id)

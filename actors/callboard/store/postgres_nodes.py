@@ -19,6 +19,11 @@ async def insert_node(
     return None if row is None else node_from_row(row)
 
 
+async def has_live_node(sql: Statements, now: datetime | None) -> bool:
+    lives: bool = await sql.value("has_live_node", now)
+    return lives
+
+
 async def renew_node(
     sql: Statements, epoch: int, lease: timedelta, now: datetime | None
 ) -> Renewal | None:

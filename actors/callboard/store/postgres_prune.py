@@ -9,13 +9,16 @@ from callboard.store.statements import Statements
 
 
 async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
-    """Rows removed: runs, logs, ledger, events (batches), idempotency."""
+    """Rows removed: by table; of events whole batches."""
     limit = cutoffs.limit
     runs, logs = await _prune_runs(sql, cutoffs.ended_runs, limit)
     return {
         "runs": runs,
         "logs": logs,
         "ledger": await _prune(sql, "prune_ledger", cutoffs.ledger, limit),
+        # Slots first: a backfill goes when it has none any more.
+        "backfilled_slots": await _prune(sql, "prune_backfilled_slots", cutoffs.ledger, limit),
+        "backfills": await _prune(sql, "prune_backfills", cutoffs.ledger, limit),
         "events": await _prune(sql, "prune_events", cutoffs.events, limit),
         "idempotency": await _prune(sql, "prune_idempotency", cutoffs.idempotency, limit),
     }

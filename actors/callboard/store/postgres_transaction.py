@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
+from callboard.domain.overlap import Firing
 from callboard.domain.run import Run
-from callboard.domain.trigger import Trigger
+from callboard.domain.states import RunState
+from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventRecord
 from callboard.store import (
+    postgres_backfills,
+    postgres_calendars,
     postgres_events,
+    postgres_firings,
     postgres_idempotency,
     postgres_jobs,
     postgres_nodes,
@@ -25,6 +32,7 @@ from callboard.store.contract import (
     Node,
     Renewal,
     RunEnd,
+    TriggerFilter,
 )
 from callboard.store.postgres_ids import RunIds
 from callboard.store.statements import Statements
@@ -85,6 +93,26 @@ class PostgresTransaction:
     async def lock_trigger(self, group: str, name: str) -> Trigger | None:
         return await postgres_triggers.lock_trigger(self._sql, group, name)
 
+    async def lock_triggers(
+        self, filter: TriggerFilter, states: Sequence[TriggerState]
+    ) -> list[Trigger]:
+        return await postgres_triggers.lock_triggers(self._sql, filter, states)
+
+    async def lock_triggers_by_id(
+        self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
+    ) -> dict[int, Trigger]:
+        return await postgres_triggers.lock_triggers_by_id(self._sql, ids, if_sequenced)
+
+    async def lock_triggers_of_calendar(
+        self, group: str, calendar: str, *, after_id: int, limit: int
+    ) -> list[Trigger]:
+        return await postgres_triggers.lock_triggers_of_calendar(
+            self._sql, group, calendar, after_id, limit
+        )
+
+    async def lock_start_triggers(self) -> list[Trigger]:
+        return await postgres_triggers.lock_start_triggers(self._sql)
+
     async def delete_trigger(self, trigger_id: int) -> bool:
         return await postgres_triggers.delete_trigger(self._sql, trigger_id)
 
@@ -97,6 +125,23 @@ class PostgresTransaction:
     async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         await postgres_triggers.insert_ledger(self._sql, entries, self._given_now)
 
+    async def insert_calendar(self, calendar: Calendar) -> Calendar | None:
+        return await postgres_calendars.insert_calendar(self._sql, calendar, self._given_now)
+
+    async def update_calendar(self, calendar: Calendar) -> Calendar | None:
+        return await postgres_calendars.update_calendar(self._sql, calendar, self._given_now)
+
+    async def delete_calendar(self, calendar_id: int) -> bool:
+        return await postgres_calendars.delete_calendar(self._sql, calendar_id)
+
+    async def lock_calendars(
+        self, names: Sequence[tuple[str, str]], *, for_change: bool = False
+    ) -> dict[tuple[str, str], Calendar]:
+        return await postgres_calendars.lock_calendars(self._sql, names, for_change=for_change)
+
+    async def triggers_of_calendar(self, group: str, calendar: str) -> list[str]:
+        return await postgres_calendars.triggers_of_calendar(self._sql, group, calendar)
+
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
         return await postgres_runs.insert_runs(self._sql, runs)
 
@@ -108,6 +153,20 @@ class PostgresTransaction:
 
     async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         return await postgres_runs.lock_runs(self._sql, ids)
+
+    async def lock_old_runs(
+        self, names: Sequence[tuple[str, str]], run_ids: Sequence[int] = ()
+    ) -> None:
+        await postgres_firings.lock_old_runs(self._sql, names, run_ids)
+
+    async def live_firings(self, trigger_ids: Sequence[int]) -> list[Firing]:
+        return await postgres_firings.live_firings(self._sql, trigger_ids)
+
+    async def lock_held_runs(self, ids: Sequence[int]) -> list[Run]:
+        return await postgres_firings.lock_held_runs(self._sql, ids)
+
+    async def stalled_triggers(self, limit: int) -> list[int]:
+        return await postgres_firings.stalled_triggers(self._sql, limit)
 
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return await postgres_runs.queued_run_ids(self._sql, job_id, limit)
@@ -130,8 +189,39 @@ class PostgresTransaction:
     async def append_log(self, chunks: Sequence[LogChunk], *, epoch: int | None = None) -> None:
         await postgres_events.append_log(self._sql, chunks, epoch)
 
+    async def insert_backfill(self, backfill: Backfill) -> Backfill:
+        return await postgres_backfills.insert_backfill(self._sql, backfill, self._given_now)
+
+    async def lock_backfill(
+        self, backfill_id: int, *, skip_locked: bool = False
+    ) -> Backfill | None:
+        return await postgres_backfills.lock_backfill(
+            self._sql, backfill_id, skip_locked=skip_locked
+        )
+
+    async def update_backfill(self, backfill: Backfill) -> Backfill:
+        return await postgres_backfills.update_backfill(self._sql, backfill, self._given_now)
+
+    async def fired_slots(self, trigger_id: int, since: datetime, until: datetime) -> set[datetime]:
+        return await postgres_backfills.fired_slots(self._sql, trigger_id, since, until)
+
+    async def insert_backfilled_slots(self, slots: Sequence[BackfilledSlot]) -> None:
+        await postgres_backfills.insert_backfilled_slots(self._sql, slots)
+
+    async def open_firings(self, backfill_id: int) -> list[BackfilledSlot]:
+        return await postgres_backfills.open_firings(self._sql, backfill_id)
+
+    async def end_firings(self, backfill_id: int, slots: Sequence[datetime]) -> None:
+        await postgres_backfills.end_firings(self._sql, backfill_id, slots, self._given_now)
+
+    async def chain_states(self, chain_ids: Sequence[int]) -> dict[int, dict[int, RunState]]:
+        return await postgres_backfills.chain_states(self._sql, chain_ids)
+
     async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
         return await postgres_nodes.insert_node(self._sql, node, lease, self._given_now)
+
+    async def has_live_node(self) -> bool:
+        return await postgres_nodes.has_live_node(self._sql, self._given_now)
 
     async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
         return await postgres_nodes.renew_node(self._sql, epoch, lease, self._given_now)

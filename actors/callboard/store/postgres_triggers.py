@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.clock import next_turn
 from callboard.domain.calendar_rule import CalendarRule
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
-from callboard.domain.trigger import Trigger
+from callboard.domain.trigger import Trigger, TriggerState
+from callboard.errors import StoreError
 from callboard.store.contract import TriggerFilter
+from callboard.store.known_calendars import with_calendars
+from callboard.store.postgres_calendars import get_calendars
 from callboard.store.postgres_json import to_json
-from callboard.store.rows import entry_from_row, trigger_from_row
-from callboard.store.statements import Statements, in_parts, in_turns
+from callboard.store.rows import count_from_row, entry_from_row, trigger_from_row
+from callboard.store.statements import Row, Statements, in_parts, in_turns
 
 MOST_NAMES: Final = 10
 """Triggers that are named when a job cannot be deleted."""
+
+logger = logging.getLogger(__name__)
 
 
 async def insert_trigger(sql: Statements, trigger: Trigger, now: datetime | None) -> Trigger | None:
@@ -45,7 +52,54 @@ async def update_trigger(sql: Statements, trigger: Trigger, now: datetime | None
 
 async def lock_trigger(sql: Statements, group: str, name: str) -> Trigger | None:
     row = await sql.row("lock_trigger", group, name)
-    return None if row is None else trigger_from_row(row)
+    return None if row is None else (await _locked(sql, [row]))[0]
+
+
+async def lock_triggers(
+    sql: Statements, wanted: TriggerFilter, states: Sequence[TriggerState]
+) -> list[Trigger]:
+    names = [state.value for state in states]
+    values = (wanted.group, names, *(wanted.after or ("", "")), wanted.limit)
+    if wanted.job is None:
+        rows = await sql.rows("lock_triggers", *values)
+    else:
+        rows = await sql.rows("lock_triggers_of_job", *values, wanted.job)
+    triggers = await _locked(sql, rows)
+    return sorted(triggers, key=lambda trigger: (trigger.group, trigger.name))
+
+
+async def lock_triggers_by_id(
+    sql: Statements, ids: Sequence[int], if_sequenced: Sequence[int]
+) -> dict[int, Trigger]:
+    if not ids and not if_sequenced:
+        return {}
+    rows = await sql.rows("lock_triggers_by_id", ids, if_sequenced)
+    return {trigger.id: trigger for trigger in await _locked(sql, rows)}
+
+
+async def lock_triggers_of_calendar(
+    sql: Statements, group: str, calendar: str, after_id: int, limit: int
+) -> list[Trigger]:
+    rows = await sql.rows("lock_calendar_triggers", group, calendar, after_id, limit)
+    return await _locked(sql, rows)
+
+
+async def lock_start_triggers(sql: Statements) -> list[Trigger]:
+    return await _locked(sql, await sql.rows("lock_start_triggers"))
+
+
+async def _locked(sql: Statements, rows: Sequence[Row]) -> list[Trigger]:
+    """Triggers of locked rows, with their calendars as they are now.
+
+    Those are read behind the locks: a lock may have waited for a change of a calendar, which the
+    statement that waited does not see.
+    """
+    triggers = [trigger_from_row(row) for row in rows]
+    names = {(each.group, rule.calendar) for each in triggers for rule in each.calendars}
+    if not names:
+        return triggers
+    known = await get_calendars(sql, sorted(names))
+    return [with_calendars(trigger, known) for trigger in triggers]
 
 
 async def delete_trigger(sql: Statements, trigger_id: int) -> bool:
@@ -81,10 +135,11 @@ async def _advance(
         [after.reason for after in afters],
         [after.next_slot for after in afters],
         [after.last_slot for after in afters],
-        [after.firings for after in afters],
+        [after.firings - before.firings for before, after in zip(befores, afters, strict=True)],
         [before.resume_at for before in befores],
         [after.resume_at for after in afters],
         [after.anchor_at for after in afters],
+        [after.generation for after in afters],
     )
     return {row[0] for row in rows}
 
@@ -124,8 +179,35 @@ async def list_triggers(sql: Statements, wanted: TriggerFilter) -> list[Trigger]
     return [trigger_from_row(row) for row in rows]
 
 
+async def count_triggers(
+    sql: Statements, wanted: TriggerFilter
+) -> dict[tuple[TriggerState, datetime | None], int]:
+    values = (wanted.group, wanted.state)
+    if wanted.job is None:
+        rows = await sql.rows("count_triggers", *values)
+    else:
+        rows = await sql.rows("count_triggers_of_job", *values, wanted.job)
+    return dict(map(count_from_row, rows))
+
+
 async def due_triggers(sql: Statements, until: datetime, limit: int) -> list[Trigger]:
-    return [trigger_from_row(row) for row in await sql.rows("due_triggers", until, limit)]
+    """Some ten thousand rows take a while to read: the loop has its turn in between.
+
+    One that cannot be read is left out, and said: the others go on (D05).
+    """
+    triggers: list[Trigger] = []
+    for part in in_parts(await sql.rows("due_triggers", until, limit)):
+        triggers += _readable(part)
+        await next_turn()
+    return triggers
+
+
+def _readable(rows: Sequence[Row]) -> Iterator[Trigger]:
+    for row in rows:
+        try:
+            yield trigger_from_row(row)
+        except StoreError as error:
+            logger.error("a trigger is left alone: %s", error)
 
 
 async def next_slot_after(sql: Statements, instant: datetime) -> datetime | None:
@@ -134,9 +216,15 @@ async def next_slot_after(sql: Statements, instant: datetime) -> datetime | None
 
 
 async def read_ledger(
-    sql: Statements, trigger_id: int, since: datetime, until: datetime, limit: int
+    sql: Statements,
+    trigger_id: int,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    newest_first: bool,
 ) -> list[LedgerEntry]:
-    rows = await sql.rows("read_ledger", trigger_id, since, until, limit)
+    statement = "read_ledger_backwards" if newest_first else "read_ledger"
+    rows = await sql.rows(statement, trigger_id, since, until, limit)
     return [entry_from_row(row) for row in rows]
 
 

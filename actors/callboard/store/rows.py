@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from callboard.domain.backfill import Backfill, BackfilledSlot, BackfillState
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
+from callboard.domain.overlap import Firing
 from callboard.domain.run import Run, RunError, StopMode
 from callboard.domain.schedule import schedule_from_json
 from callboard.domain.states import RunState
@@ -186,7 +188,7 @@ def _trigger(row: Row) -> Trigger:
 def _rules(row: Row) -> tuple[CalendarRule, ...]:
     if row["calendars"] == "[]":
         return ()
-    known = {each["name"]: each for each in from_json(row["known_calendars"] or "[]")}
+    known = {each["name"]: each for each in from_json(row.get("known_calendars") or "[]")}
     return tuple(
         CalendarRule(
             calendar=rule["calendar"],
@@ -202,6 +204,26 @@ def _known_calendar(group: str, known: dict[str, Any] | None) -> Calendar | None
     return None if known is None else Calendar(group=group, **known)
 
 
+def count_from_row(row: Row) -> tuple[tuple[TriggerState, datetime | None], int]:
+    """State and end of the pause, and how many triggers have them, in a row of count_triggers."""
+    return (TriggerState(row["state"]), _instant(row["resume_at"])), row["count"]
+
+
+def calendar_from_row(row: Row) -> Calendar:
+    """The calendar in a row of get_calendars and its like."""
+    with _reading("calendar", row):
+        return Calendar(
+            name=row["name"],
+            group=row["group_name"],
+            description=row["description"],
+            definition=from_json(row["definition"]),
+            id=row["id"],
+            version=row["version"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+        )
+
+
 def entry_from_row(row: Row) -> LedgerEntry:
     """The ledger entry in a row of read_ledger."""
     reason = row["reason"]
@@ -215,6 +237,27 @@ def entry_from_row(row: Row) -> LedgerEntry:
         count=row["slot_count"],
         decided_at=row["decided_at"],
         run_ids=tuple(row["run_ids"]),
+    )
+
+
+def backfill_from_row(row: Row) -> Backfill:
+    """The backfill in a row of get_backfill and its like."""
+    values = dict(row)
+    values["group"] = values.pop("group_name")
+    values["state"] = BackfillState(values["state"])
+    return Backfill(**values)
+
+
+def backfilled_slot_from_row(row: Row) -> BackfilledSlot:
+    """The slot in a row of read_backfilled_slots and its like."""
+    return BackfilledSlot(**{**dict(row), "run_ids": tuple(row["run_ids"])})
+
+
+def firing_from_row(row: Row) -> Firing:
+    """The firing in a row of list_firings."""
+    values = dict(row)
+    return Firing(
+        **{**values, "run_ids": tuple(values["run_ids"]), "since": _instant(values["since"])}
     )
 
 

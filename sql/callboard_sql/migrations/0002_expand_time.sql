@@ -24,7 +24,12 @@ comment on column callboard.trigger.is_sequenced is
 create index trigger_wake_idx on callboard.trigger (wake_at, id)
     where wake_at is not null;
 create index trigger_start_idx on callboard.trigger (id)
-    where state = 'active' and schedule ->> 'expression' = '@reboot';
+    where state in ('active', 'paused')
+        and lower(btrim(schedule ->> 'expression', e' \t')) = '@reboot';
+create index trigger_delay_idx on callboard.trigger (id)
+    where state = 'active' and next_slot is null and schedule ->> 'kind' = 'delay';
+comment on index callboard.trigger_delay_idx is
+    'Delays that begin when the last live run ends: few, and looked at should that end be missed.';
 drop index callboard.trigger_due_idx;
 
 create table callboard.calendar (

@@ -1,4 +1,4 @@
--- next_due_at: the earliest due_at of a queued run that is still to come.
+-- next_due_at: the earliest due_at of a queued run that is still to come; held runs have none.
 -- takes now timestamptz (NULL: the database's clock)
 -- returns due_at timestamptz (NULL: there is none)
 -- index live_run_free_idx, live_run_limited_due_idx
@@ -9,6 +9,7 @@ select least(
         where run.state = 'queued'
             and not run.limited
             and run.due_at > coalesce($1::timestamptz, now())
+            and run.due_at < 'infinity'
     ),
     (
         select min(run.due_at)
@@ -16,5 +17,6 @@ select least(
         where run.state = 'queued'
             and run.limited
             and run.due_at > coalesce($1::timestamptz, now())
+            and run.due_at < 'infinity'
     )
 ) as due_at;

@@ -55,13 +55,20 @@ async def test_advancing_can_complete_or_park_a_trigger(store: Store) -> None:
     assert await store.due_triggers(after(10**6), 9) == []
 
 
+async def test_advancing_may_begin_a_generation(store: Store) -> None:
+    plan = make_plan(await stored_trigger(store), generation=2)
+    assert await advance(store, plan) == [True]
+    assert (await stored(store)).generation == 2
+    assert await advance(store, plan) == [False]
+
+
 async def test_advancing_writes_nothing_but_its_place_in_time(store: Store) -> None:
     trigger = await stored_trigger(store)
     plan = make_plan(trigger)
-    meddled = replace(plan, after=replace(plan.after, description="other", generation=9))
+    meddled = replace(plan, after=replace(plan.after, description="other", jitter_s=9.0))
     assert await advance(store, meddled) == [True]
     moved = await stored(store)
-    assert (moved.description, moved.generation) == (trigger.description, trigger.generation)
+    assert (moved.description, moved.jitter_s) == (trigger.description, trigger.jitter_s)
 
 
 @pytest.mark.parametrize(

@@ -160,3 +160,24 @@ async def test_a_year_of_slots_is_read_page_by_page(store: Store) -> None:
         read += [entry.slot for entry in page]
         since = page[-1].slot + timedelta(microseconds=1)
     assert read == every_day
+
+
+async def backwards(
+    store: Store, trigger_id: int, since: float, until: float, limit: int = 100
+) -> list[datetime]:
+    entries = await store.read_ledger(
+        trigger_id, since=after(since), until=after(until), limit=limit, newest_first=True
+    )
+    return [entry.slot for entry in entries]
+
+
+async def test_the_newest_entries_come_first_where_that_is_asked_for(store: Store) -> None:
+    trigger = await stored_trigger(store)
+    await insert(store, make_stretch(trigger, after(0), after(100), 3))
+    await insert(store, *(make_entry(trigger, after(n), generation=2) for n in (10, 50, 60)))
+    every_slot = [after(60), after(50), after(10), after(0)]
+    assert await backwards(store, trigger.id, 0, 61) == every_slot
+    assert await backwards(store, trigger.id, 20, 60) == [after(50), after(0)]
+    assert await backwards(store, trigger.id, 20, 61, limit=1) == [after(60)]
+    assert await backwards(store, trigger.id, 20, 61, limit=3) == [after(60), after(50), after(0)]
+    assert await backwards(store, trigger.id, 101, 200) == []

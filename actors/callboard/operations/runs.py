@@ -1,0 +1,82 @@
+"""What can be asked about runs and their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from callboard import commands as c
+from callboard.domain.run import NewRun, Run, StopMode
+from callboard.operations.asking import found
+from callboard.operations.log_tail import LogTail
+from callboard.operations.stream import StreamOperations
+from callboard.store.contract import LogLine, RunFilter
+from callboard.subscription import EventFilter
+
+RUN_POLL_S: Final = 5.0
+
+
+class RunOperations(StreamOperations):
+    """Starting, finding, waiting for and ending runs."""
+
+    async def start_runs(
+        self, runs: Sequence[NewRun], *, idempotency_key: str | None = None
+    ) -> list[Run]:
+        """Create runs, all or none, in one commit.
+
+        A unique_key that a live run of the job has is answered with that run; an idempotency_key
+        that was used before with the runs of then. Raises InvalidInput at runs[i].job, Conflict
+        job_disabled.
+        """
+        command = c.StartRuns(runs=tuple(runs), idempotency_key=idempotency_key)
+        return list(await self._ask(command))
+
+    async def get_run(self, run_id: int) -> Run:
+        """Raises NotFound."""
+        return found(await self._ask(c.GetRun(run_id=run_id)), "run", run_id)
+
+    async def list_runs(self, filter: RunFilter) -> list[Run]:
+        """One page, newest first."""
+        return await self._ask(c.ListRuns(filter=filter))
+
+    async def stop_run(
+        self, run_id: int, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0
+    ) -> Run:
+        """A queued run is stopped, a running one is asked to (state stopping).
+
+        Raises NotFound; Conflict illegal_transition when it has ended.
+        """
+        return await self._ask(c.StopRun(run_id=run_id, mode=mode, grace_s=grace_s))
+
+    async def retry_run(self, run_id: int) -> Run:
+        """The next attempt of an ended run without success; a parked run is queued again."""
+        return await self._ask(c.RetryRun(run_id=run_id))
+
+    async def abandon_run(self, run_id: int) -> Run:
+        """Give up a failed or stopped run for good. Raises NotFound, Conflict."""
+        return await self._ask(c.AbandonRun(run_id=run_id))
+
+    async def wait_run(self, run_id: int, *, timeout_s: float | None = None) -> Run:
+        """The run when it has ended, or as it is when the time is over. Raises NotFound."""
+        filter = EventFilter(run_id=run_id)
+        deadline = None if timeout_s is None else self.clock.monotonic() + timeout_s
+        async with self.subscribe(filter=filter, snapshot=False) as subscription:
+            while not (run := await self.get_run(run_id)).has_ended:
+                wait_s = RUN_POLL_S
+                if deadline is not None:
+                    wait_s = min(wait_s, deadline - self.clock.monotonic())
+                if wait_s <= 0:
+                    break
+                await subscription.arrival(self.clock, wait_s)
+            return run
+
+    async def read_log(self, run_id: int, *, after: int = 0, limit: int = 1000) -> list[LogLine]:
+        """Lines with seq > after. Raises NotFound."""
+        lines = await self._ask(c.ReadLog(run_id=run_id, after=after, limit=limit))
+        if not lines:
+            await self.get_run(run_id)
+        return lines
+
+    def follow_log(self, run_id: int, *, after: int = 0) -> LogTail:
+        """Lines with seq > after as they are stored; ends with the run."""
+        return LogTail(self, run_id, after)

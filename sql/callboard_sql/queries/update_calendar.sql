@@ -1,0 +1,16 @@
+-- update_calendar: replace the definition of a calendar that is still at the version the caller
+--     read.
+-- takes id int8, version int8, description text, definition text, now timestamptz (NULL: the
+--     database's clock)
+-- returns group_name text, name text, version int8, created_at timestamptz, updated_at
+--     timestamptz; no row: gone, or at another version
+-- index calendar_pkey
+update callboard.calendar
+set
+    description = $3,
+    definition = $4::text::jsonb,
+    version = version + 1,
+    updated_at = coalesce($5::timestamptz, now())
+where id = $1
+    and version = $2
+returning group_name, name, version, created_at, updated_at;
