@@ -76,16 +76,24 @@ class Call(Generic[Q]):
 
     @property
     def run_id(self) -> int:
-        """The path's `{id}`.
+        """The path's `{id}` of a run.
 
         Raises:
             NotFound: no run can have such an id.
         """
+        return self.id_of("run")
+
+    def id_of(self, kind: str) -> int:
+        """The path's `{id}`.
+
+        Raises:
+            NotFound: nothing can have such an id.
+        """
         text = self.request.match_info["id"]
         if not (text.isascii() and text.isdigit() and len(text) <= 16):
-            raise NotFound("run", text[:80].encode("ascii", "replace").decode())
+            raise NotFound(kind, text[:80].encode("ascii", "replace").decode())
         if not 1 <= int(text) <= MAX_RUN_ID:
-            raise NotFound("run", text)
+            raise NotFound(kind, text)
         return int(text)
 
     def body(self, *, optional: bool = False) -> Any:
@@ -110,6 +118,8 @@ class Route(Generic[Q]):
     name: str
     """Its operation's name, snake_case, unique."""
     summary: str
+    about: tuple[str, ...] = ()
+    """More statements about it; what is in backquotes is code."""
     handle: Handler[Q]
     query: type[Q]
     body: Any = None
@@ -124,8 +134,6 @@ class Route(Generic[Q]):
     """For a POST: whether its handler gives what a key has started, however often it is called."""
     is_open: bool = False
     """Whether it needs no token."""
-    is_later: bool = False
-    """Whether it comes with a later release."""
     head: bool = True
     """For a GET: whether HEAD is answered too."""
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from callboard.domain.cron import parse_vixie
-from callboard.domain.cron_field import FIELDS, CronTextError
+from callboard.domain.cron_fault import CronTextError
+from callboard.domain.dialect import VIXIE
 from callboard.domain.zone import zone as named_zone
 from callboard.errors import InvalidInput
 from callboard_service.crontab_entry import CrontabEntry, CrontabFile, CrontabProblem
@@ -89,7 +90,7 @@ def _sixth_words(text: str) -> Iterator[tuple[str, str]]:
         if not line.strip(" \t") or line.lstrip(" \t").startswith("#") or _ASSIGNMENT.match(line):
             continue
         words = line.split()
-        rest = words[1:] if words[0].startswith("@") else words[len(FIELDS) :]
+        rest = words[1:] if words[0].startswith("@") else words[len(VIXIE.fields) :]
         yield (rest[0] if rest else ""), " ".join(rest[1:])
 
 
@@ -229,11 +230,8 @@ def _times(line: str, start: int) -> tuple[str, int]:
     words = list(_WORD.finditer(line, start))
     if not words:
         raise _BadLine(start, "has no times")
-    last = words[0] if words[0].group().startswith("@") else words[: len(FIELDS)][-1]
+    last = words[0] if words[0].group().startswith("@") else words[: len(VIXIE.fields)][-1]
     text = line[start : last.end()]
-    if text.strip().lower() == "@reboot":
-        reason = "@reboot: schedules that run on start come with a later release"
-        raise _BadLine(words[0].start(), reason)
     try:
         parse_vixie(text)
     except CronTextError as error:

@@ -12,6 +12,7 @@
 | callboard_store_up | gauge | 1 while the database answers |
 | callboard_ready | gauge | 1 while the node schedules and runs |
 | callboard_clock_skew_seconds | gauge | how far its clock is ahead of the database's |
+| callboard_clock_jumps_total{source} | counter | steps of the clock of `node` or `store` |
 | callboard_http_requests_total{method,route,status} | counter | answered requests |
 | callboard_http_request_duration_seconds{method,route} | histogram | until answered; no streams |
 | callboard_stream_clients | gauge | open streams |
@@ -45,20 +46,17 @@ _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 _SLOW: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
-class SlotCounts(Collector):
-    """What the board counts itself, as a metric."""
+class BoardCounts(Collector):
+    """What the board counts itself, as a metric with one label."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, what: str, label: str) -> None:
+        self._name, self._what, self._label = name, what, label
         self.counts: Mapping[str, int] = {}
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        family = CounterMetricFamily(
-            "callboard_slots",
-            "Slots decided by this node: fired, or why skipped",
-            labels=["decision"],
-        )
-        for decision, count in self.counts.items():
-            family.add_metric([decision], count)
+        family = CounterMetricFamily(self._name, self._what, labels=[self._label])
+        for value, count in self.counts.items():
+            family.add_metric([value], count)
         yield family
 
 
@@ -89,8 +87,14 @@ class Metrics:
             buckets=_FAST,
             registry=registry,
         )
-        self.slots = SlotCounts()
+        self.slots = BoardCounts(
+            "callboard_slots", "Slots decided by this node: fired, or why skipped", "decision"
+        )
+        self.clock_jumps = BoardCounts(
+            "callboard_clock_jumps", "Steps of clocks that this node noticed", "source"
+        )
         registry.register(self.slots)
+        registry.register(self.clock_jumps)
         self.live_runs = Gauge(
             "callboard_live_runs", "Live runs on the whole database", ["state"], registry=registry
         )
@@ -154,6 +158,7 @@ class Metrics:
         """All figures in the text format, the gauges as of now."""
         health = board.health()
         self.slots.counts = health.slots
+        self.clock_jumps.counts = health.clock_jumps
         self.store_up.set(health.is_store_up)
         self.ready.set(health.is_ready)
         self.clock_skew.set(health.clock_skew_s or 0.0)

@@ -42,13 +42,12 @@ _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 255}
 
 
 def openapi_document(routes: Sequence[Route[Any]], version: str) -> dict[str, Any]:
-    """The document for all routes but those of later releases."""
-    shown = [route for route in routes if not route.is_later]
-    types = list(_types_of(shown))
+    """The document for all routes."""
+    types = list(_types_of(routes))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     schema_of = {_key(each): schema for each, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
-    for route in shown:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
@@ -119,6 +118,8 @@ def _operation(route: Route[Any], schema_of: dict[str, Any]) -> dict[str, Any]:
         "parameters": [*_parameters(route, schema_of)],
         "responses": dict((*_answers(route, schema_of), *_problems(route, schema_of))),
     }
+    if route.about:
+        operation["description"] = "\n".join(f"- {statement}" for statement in route.about)
     if route.is_open:
         operation["security"] = []
     if route.body is not None:

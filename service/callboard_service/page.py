@@ -27,6 +27,7 @@ pre { padding: 0.8rem; overflow-x: auto; }
 table { border-collapse: collapse; margin: 0.5rem 0; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.2rem 0.6rem 0.2rem 0; }
 th, td { border-bottom: 1px solid var(--line); }
+caption { text-align: left; }
 dt { font-weight: 600; margin-top: 0.6rem; }
 a:focus-visible { outline: 3px solid; outline-offset: 2px; }
 .skip { position: absolute; left: -99rem; }
@@ -59,25 +60,19 @@ curl -N localhost:8321/v1/stream -H 'Accept: text/event-stream'"""
 
 def api_page(routes: Sequence[Route[Any]], version: str) -> str:
     """The reference of all endpoints, as HTML."""
-    sections = _sections([route for route in routes if not route.is_later])
-    later = [route for route in routes if route.is_later]
+    sections = _sections(routes)
     return _page(
         "Callboard API",
         f"<p>Version {escape(version)}. The same as a document for programs: "
         '<a href="openapi.json">openapi.json</a>.</p>'
         f"{_contents(sections)}"
         f"<pre><code>{escape(_EXAMPLE)}</code></pre>"
-        '<h2 id="conventions">Conventions</h2><ul>'
-        + "".join(f"<li>{marked(line)}</li>" for line in _CONVENTIONS.strip().splitlines())
-        + "</ul>"
+        '<h2 id="conventions">Conventions</h2>'
+        + _list(_CONVENTIONS.strip().splitlines())
         + "".join(_section(name, members) for name, members in sections.items())
         + '<h2 id="types">Types</h2>'
         + type_sections(_types_of(routes))
-        + '<h2 id="later">With later releases</h2><ul>'
-        + "".join(
-            f"<li><code>{_title(route)}</code> {escape(route.summary)}</li>" for route in later
-        )
-        + '</ul><h2 id="problems">Problems</h2><dl>'
+        + '<h2 id="problems">Problems</h2><dl>'
         + "".join(_problem_item(code) for code in PROBLEM_CODES.values())
         + "</dl>",
     )
@@ -122,7 +117,7 @@ def _types_of(routes: Iterable[Route[Any]]) -> Iterator[Any]:
 
 
 def _contents(sections: Iterable[str]) -> str:
-    names = ["conventions", *sections, "types", "later", "problems"]
+    names = ["conventions", *sections, "types", "problems"]
     links = "".join(f'<li><a href="#{name}">{name}</a></li>' for name in names)
     return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
 
@@ -135,6 +130,8 @@ def _endpoint(route: Route[Any]) -> str:
     parts = [
         f'<h3 id="{route.name}"><code>{_title(route)}</code></h3><p>{escape(route.summary)}.</p>'
     ]
+    if route.about:
+        parts.append(_list(route.about))
     parts.append(fields_table("Query", route.query))
     if route.body is not None:
         optional = " (may be left out)" if route.body_optional else ""
@@ -150,6 +147,10 @@ def _endpoint(route: Route[Any]) -> str:
     )
     parts.append(f"<p>Answers {answers}{f'; problems {codes}' if codes else ''}.</p>")
     return "".join(parts)
+
+
+def _list(statements: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{marked(each)}</li>' for each in statements)}</ul>"
 
 
 def _problem_item(code: ProblemCode) -> str:

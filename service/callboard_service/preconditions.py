@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
+from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.trigger import Trigger
 from callboard.errors import StaleVersion
 from callboard_service.problems import Refusal
 
+Versioned: TypeAlias = Job | Trigger | Calendar
+"""What is changed by version."""
 _TAG: Final = re.compile(r'\s*(?:(W/)?"([^"]*)"|([^\s",]+))\s*(?:,|$)')
 
 
-def version_tag(thing: Job | Trigger) -> str:
+def version_tag(thing: Versioned) -> str:
     """The ETag of a definition: identity and version. The passing of slots does not change it."""
     return f'"{thing.id}-{thing.version}"'
 
@@ -26,7 +29,7 @@ def content_tag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
-def expected_version(request: web.Request, kind: str, present: Job | Trigger | None) -> int | None:
+def expected_version(request: web.Request, kind: str, present: Versioned | None) -> int | None:
     """The version that If-Match holds the change to; None: no matter which.
 
     Raises:
@@ -45,7 +48,7 @@ def expected_version(request: web.Request, kind: str, present: Job | Trigger | N
     raise StaleVersion(kind, present.name, expected=_version_in(tags), present=present.version)
 
 
-def check_absent(request: web.Request, present: Job | Trigger | None) -> None:
+def check_absent(request: web.Request, present: Versioned | None) -> None:
     """Refuse a PUT that wants to create (`If-None-Match: *`) where there is something."""
     tags = request.headers.getall("If-None-Match", [])
     if present is not None and any(tag.strip() == "*" for tag in tags):

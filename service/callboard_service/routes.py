@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from callboard_service.call import Route
 from callboard_service.native import (
+    backfills,
+    calendars,
     cron,
+    explain,
     health,
     jobs,
-    later,
     log,
     nodes,
+    pauses,
     runs,
     site,
     slots,
@@ -24,11 +27,14 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *runs.ROUTES,
     *log.ROUTES,
     *triggers.ROUTES,
+    *pauses.ROUTES,
     *slots.ROUTES,
+    *explain.ROUTES,
+    *calendars.ROUTES,
+    *backfills.ROUTES,
     *cron.ROUTES,
     *stream.ROUTES,
     *nodes.ROUTES,
-    *later.ROUTES,
     *health.ROUTES,
     *site.ROUTES,
 )

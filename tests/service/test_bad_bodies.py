@@ -166,7 +166,7 @@ async def test_wrong_query_is_400_on_its_parameter(client: Client, query: str, f
     "cursor", ["x", "", "a" * 3000, "eyJhIjoxfQ", "Zm9v", "....", "AAAAAAAAAAAA"]
 )
 async def test_wrong_cursor_is_400(client: Client, cursor: str) -> None:
-    for path in ("/v1/jobs", "/v1/runs", "/v1/triggers"):
+    for path in ("/v1/jobs", "/v1/runs", "/v1/triggers", "/v1/calendars", "/v1/backfills"):
         await refused(client, "GET", f"{path}?cursor={cursor}", "invalid_cursor")
 
 
@@ -177,3 +177,25 @@ async def test_wrong_run_id_is_404(client: Client, id: str) -> None:
     await refused(client, "GET", f"/v1/runs/{id}", "not_found")
     await refused(client, "POST", f"/v1/runs/{id}/stop", "not_found")
     await refused(client, "GET", f"/v1/runs/{id}/log", "not_found")
+
+
+async def test_a_wrong_word_is_told_with_the_nearest_and_all_others(client: Client) -> None:
+    problem = await refused(client, "GET", "/v1/backfills?state=compleated", "invalid_query")
+    (error,) = problem["errors"]
+    assert error["reason"] == "'compleated' is not known here"
+    assert error["fix"] == "did you mean completed? use running, paused, completed, cancelled"
+
+
+async def test_a_wrong_word_of_any_length_is_told_in_short(client: Client) -> None:
+    body = {"missed": "x" * 500_000}
+    problem = await refused(client, "POST", "/v1/triggers/x/resume", "invalid_input", json=body)
+    assert len(problem["detail"]) < 300
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '"x"', "1", "true"])
+async def test_json_that_is_no_object_is_422_for_the_features_of_time(
+    client: Client, body: str
+) -> None:
+    for path in ("calendars", "backfills", "triggers/pause", "triggers/x/resume"):
+        options = {"data": body, "headers": JSON}
+        await refused(client, "POST", f"/v1/{path}", "invalid_input", **options)

@@ -56,10 +56,22 @@ async def test_wrong_text_and_zone_are_named_with_place_and_fix(client: Client) 
     assert any("Europe/Prague" in error["fix"] for error in problem["errors"])
 
 
-@pytest.mark.parametrize("dialect", ["quartz", "aws", "spring"])
-async def test_dialect_of_a_later_release_is_501(client: Client, dialect: str) -> None:
-    query = f"expression=0+0+*+*+*&dialect={dialect}"
-    await refused(client, "GET", f"/v1/cron/preview?{query}", "not_supported_yet")
+@pytest.mark.parametrize(
+    ("dialect", "expression"),
+    [("quartz", "0 30 9 ? * 2"), ("aws", "cron(30 9 ? * MON *)"), ("spring", "0 30 9 * * MON")],
+)
+async def test_every_dialect_is_previewed(client: Client, dialect: str, expression: str) -> None:
+    params = {"expression": expression, "dialect": dialect, "from": "2026-11-20T00:00:00Z"}
+    answer = await call(client, "GET", "/v1/cron/preview", params=params)
+    assert answer["slots"][0]["slot"] == "2026-11-23T09:30:00Z"
+
+
+async def test_an_unknown_dialect_is_refused_with_the_known_ones(client: Client) -> None:
+    query = "expression=0+0+*+*+*&dialect=klingon"
+    problem = await refused(client, "GET", f"/v1/cron/preview?{query}", "invalid_input")
+    (error,) = problem["errors"]
+    assert error["field"] == "dialect"
+    assert "quartz" in error["fix"]
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,59 @@ TRIGGER: dict[str, Any] = {
     "end_at": "2040-01-01T00:00:00Z",
     "max_firings": 3,
     "jitter_s": 0,
+    "flexible_window_s": 60,
+    "calendars": [{"calendar": "fixed", "mode": "exclude", "shift": "next"}],
     "start_on_create": True,
 }
 INTERVAL: dict[str, Any] = {
     **TRIGGER,
     "schedule": {"kind": "interval", "every_s": 3600, "anchor_at": "2026-01-01T00:00:00Z"},
+}
+CALENDAR_INTERVAL: dict[str, Any] = {
+    **TRIGGER,
+    "schedule": {
+        "kind": "calendar_interval",
+        "months": 1,
+        "days": 2,
+        "at_local": "02:30",
+        "zone": "Europe/Prague",
+        "day_overflow": "skip",
+        "anchor_on": "2026-01-31",
+        "gap": "skip",
+        "fold": "both",
+    },
+}
+DELAY: dict[str, Any] = {**TRIGGER, "schedule": {"kind": "delay", "after_s": 3600}}
+QUARTZ: dict[str, Any] = {
+    **TRIGGER,
+    "schedule": {"kind": "cron", "expression": "0 H 12 ? * MON#2", "dialect": "quartz"},
+}
+CALENDARS: list[dict[str, Any]] = [
+    {"name": "x", "group": "default", "description": "d", "definition": definition}
+    for definition in (
+        {"kind": "weekly", "zone": "UTC", "hours": {"mon": [["09:00", "17:00"]]}},
+        {"kind": "dates", "zone": "UTC", "dates": ["2026-12-24", ["2026-12-25", "2026-12-26"]]},
+        {"kind": "annual", "zone": "UTC", "days": ["01-01", ["12-24", "12-26"]]},
+        {"kind": "ical", "zone": "UTC", "text": "BEGIN:VCALENDAR\nEND:VCALENDAR\n"},
+        {"kind": "ranges", "ranges": [["2026-12-01T22:00:00Z", "2026-12-02T04:00:00Z"]]},
+    )
+]
+PAUSE: dict[str, Any] = {"until": "2999-01-01T00:00:00Z"}
+BULK: dict[str, Any] = {"group": "default", "job": "add", "all": False, "dry_run": True, **PAUSE}
+RESUME: dict[str, Any] = {"job": "add", "all": False, "dry_run": True, "missed": "catch_up"}
+BACKFILL: dict[str, Any] = {
+    "trigger": "lasting",
+    "group": "default",
+    "from_at": "2025-01-01T00:00:00Z",
+    "until_at": "2025-03-01T00:00:00Z",
+    "force": True,
+    "overlap": "allow",
+    "max_concurrent": 2,
+}
+LASTING: dict[str, Any] = {
+    "name": "lasting",
+    "schedule": {"kind": "cron", "expression": "0 0 1 1 *", "zone": "America/New_York"},
+    "actions": [{"job": "add"}],
 }
 RUNS: dict[str, Any] = {
     "runs": [{"job": "add", "arguments": {}, "due_at": "2100-01-01T00:00:00Z", "unique_key": "k"}]
@@ -133,7 +181,7 @@ class Service:
 
     def stored(self) -> list[Any]:
         """What shows that a request stored something: all definitions, the newest runs."""
-        limits = {"jobs": 1000, "triggers": 1000, "runs": 2}
+        limits = {"jobs": 1000, "triggers": 1000, "calendars": 1000, "backfills": 2, "runs": 2}
         return [self.ask("GET", f"/v1/{noun}?limit={n}")[1] for noun, n in limits.items()]
 
     def send(self, method: str, path: str, body: Any) -> int:
@@ -165,6 +213,8 @@ def service() -> Iterator[Service]:
         client = runner.run(start())
         running = Service(runner.run, client)
         assert running.send("PUT", "/v1/jobs/add", {**JOB, "name": "add"}) == 201
+        assert running.send("PUT", "/v1/calendars/fixed", {**CALENDARS[1], "name": "fixed"}) == 201
+        assert running.send("PUT", "/v1/triggers/lasting", LASTING) == 201
         yield running
         runner.run(stack.aclose())
 
@@ -182,13 +232,55 @@ def test_any_job_is_taken_or_refused(service: Service, body: Any) -> None:
 
 
 @BOUNDED
-@given(body=mutations(TRIGGER) | mutations(INTERVAL))
+@given(
+    body=st.sampled_from([TRIGGER, INTERVAL, CALENDAR_INTERVAL, DELAY, QUARTZ]).flatmap(mutations)
+)
 def test_any_trigger_is_taken_or_refused(service: Service, body: Any) -> None:
     if service.send("POST", "/v1/triggers", body) == 201:
         path = f"/v1/triggers/{body['name']}"
         query = urlencode({"group": body.get("group") or "default"})
         service.ask("GET", f"{path}/slots?limit=5&{query}")
         assert service.ask("DELETE", f"{path}?{query}")[0] == 204
+
+
+@BOUNDED
+@given(body=st.sampled_from(CALENDARS).flatmap(mutations), patch=documents)
+def test_any_calendar_is_taken_or_refused(service: Service, body: Any, patch: Any) -> None:
+    service.send("PATCH", "/v1/calendars/fixed", {"definition": patch})
+    if service.send("POST", "/v1/calendars", body) == 201:
+        query = urlencode({"group": body.get("group") or "default"})
+        assert service.ask("DELETE", f"/v1/calendars/{body['name']}?{query}")[0] == 204
+
+
+@BOUNDED
+@given(pause=mutations(PAUSE), bulk=mutations(BULK), resume=mutations(RESUME))
+def test_any_pause_is_taken_or_refused(
+    service: Service, pause: Any, bulk: Any, resume: Any
+) -> None:
+    service.send("POST", "/v1/triggers/lasting/pause", pause)
+    service.send("POST", "/v1/triggers/pause", bulk)
+    service.send("POST", "/v1/triggers/resume", resume)
+    service.send("POST", "/v1/triggers/lasting/resume", {})
+
+
+@BOUNDED
+@given(body=mutations(BACKFILL), cancel=mutations({"stop_runs": True}))
+def test_any_backfill_is_taken_or_refused(service: Service, body: Any, cancel: Any) -> None:
+    if service.send("POST", "/v1/backfills", body) == 201:
+        newest = service.ask("GET", "/v1/backfills?limit=1")[1]["items"][0]["id"]
+        service.send("POST", f"/v1/backfills/{newest}/cancel", cancel)
+
+
+@BOUNDED
+@given(
+    at=st.datetimes(allow_imaginary=False).map(lambda at: f"{at.isoformat()}Z")
+    | st.sampled_from(["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]),
+    name=st.sampled_from(["lasting", "patched"]),
+)
+def test_any_instant_has_an_answer(service: Service, at: str, name: str) -> None:
+    service.ask("GET", f"/v1/triggers/{name}/explain?at={at}")
+    service.ask("GET", f"/v1/triggers/{name}/slots?limit=2&from={at}")
+    service.ask("GET", f"/v1/triggers/{name}/ledger?limit=2&until={at}")
 
 
 @BOUNDED

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from callboard import Callboard
+from callboard import Callboard, Health
+from callboard_service.native.health import HOPELESS_SKEW_S
 from support.service_calls import Client, call, refused
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -40,6 +41,7 @@ async def test_node_is_ready(client: Client, board: Callboard) -> None:
         board.health().node,
         "up",
     )
+    assert ready["warnings"] == []
 
 
 async def test_node_that_is_not_ready_says_why(
@@ -54,6 +56,42 @@ async def test_node_that_is_not_ready_says_why(
     assert problem["store"] == "down"
     await call(client, "GET", "/healthz")
     assert (await scraped(client))[key("callboard_ready")] == 0
+
+
+def skewed(board: Callboard, by_s: float) -> Health:
+    """The board's health as if its clock were that far ahead."""
+    warnings = (f"this node's clock is {by_s} s ahead of the database's",)
+    return replace(board.health(), clock_skew_s=by_s, warnings=warnings)
+
+
+async def test_t04_node_with_a_wrong_clock_is_degraded_and_says_why(
+    client: Client, board: Callboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwell = skewed(board, 30.0)
+    monkeypatch.setattr(board, "health", lambda: unwell)
+    ready = await call(client, "GET", "/readyz")
+    assert (ready["status"], ready["clock_skew_s"]) == ("degraded", 30.0)
+    assert ready["warnings"] == ["this node's clock is 30.0 s ahead of the database's"]
+    assert (await scraped(client))[key("callboard_clock_skew_seconds")] == 30
+
+
+async def test_t04_node_whose_clock_is_far_off_is_not_ready(
+    client: Client, board: Callboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwell = skewed(board, HOPELESS_SKEW_S + 1)
+    monkeypatch.setattr(board, "health", lambda: unwell)
+    problem = await refused(client, "GET", "/readyz", "not_ready")
+    assert problem["reasons"] == ["this node's clock is 301.0 s ahead of the database's"]
+
+
+async def test_steps_of_clocks_are_counted(
+    client: Client, board: Callboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumped = replace(board.health(), clock_jumps={"node": 2, "store": 1})
+    monkeypatch.setattr(board, "health", lambda: jumped)
+    found = await scraped(client)
+    assert found[key("callboard_clock_jumps_total", source="node")] == 2
+    assert found[key("callboard_clock_jumps_total", source="store")] == 1
 
 
 async def test_closed_board_is_not_ready_and_refuses_with_503(

@@ -6,15 +6,26 @@ from typing import Annotated
 
 import typer
 
-from callboard_service.cli import import_crontab, jobs, runs, triggers
+from callboard_service.cli import (
+    backfills,
+    calendars,
+    import_crontab,
+    jobs,
+    pauses,
+    runs,
+    triggers,
+)
 from callboard_service.cli.command import api_command
 from callboard_service.cli.doctor import doctor
 from callboard_service.cli.exit_code import HELP
+from callboard_service.cli.explain import explain
 from callboard_service.cli.migrate import migrate
 from callboard_service.cli.next_slots import next_slots
 from callboard_service.cli.serve import serve
+from callboard_service.cli.simulate import simulate
 from callboard_service.cli.start import start
 from callboard_service.cli.tail import tail
+from callboard_service.cli.translate import translate
 
 HERE = "On this machine"
 CLIENT = "Through a server"
@@ -35,10 +46,21 @@ def build_app() -> typer.Typer:
     app.command("migrate", rich_help_panel=HERE)(migrate)
     app.command("doctor", rich_help_panel=HERE)(doctor)
     app.command("next", rich_help_panel=HERE)(next_slots)
+    app.command("translate", rich_help_panel=HERE)(translate)
+    api_command(app, "simulate", panel=HERE)(simulate)
     app.add_typer(jobs.app, name="jobs", rich_help_panel=CLIENT)
     app.add_typer(triggers.app, name="triggers", rich_help_panel=CLIENT)
     app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
-    for name, work in (("start", start), ("stop", runs.stop), ("tail", tail)):
+    app.add_typer(calendars.app, name="calendars", rich_help_panel=CLIENT)
+    app.add_typer(backfills.app, name="backfills", rich_help_panel=CLIENT)
+    for name, work in (
+        ("start", start),
+        ("stop", runs.stop),
+        ("pause", pauses.pause),
+        ("resume", pauses.resume),
+        ("explain", explain),
+        ("tail", tail),
+    ):
         api_command(app, name, panel=CLIENT)(work)
     app.add_typer(import_crontab.app, name="import", rich_help_panel=CLIENT)
     return app

@@ -42,7 +42,7 @@ def parse_arguments(texts: list[str] | None, jsons: list[str] | None) -> dict[st
     return found
 
 
-def parse_period(text: str) -> float:
+def parse_period(text: str, option: str = "--every") -> float:
     """Seconds: `90`, `5m`, `1h30m`, `250ms`.
 
     Raises:
@@ -52,7 +52,7 @@ def parse_period(text: str) -> float:
         return float(text)
     parts = _PERIOD.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise typer.BadParameter(f"{text!r} is not a period: 90, 5m, 1h30m", param_hint="--every")
+        raise typer.BadParameter(f"{text!r} is not a period: 90, 5m, 1h30m", param_hint=option)
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 

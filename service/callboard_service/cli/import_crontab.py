@@ -106,7 +106,7 @@ def _plan(
 
     text = _text(file)
     if system is None:
-        system = _is_system(output, file, text)
+        system = is_system(output, file, text)
     zone = zone or local_zone(os.environ)
     terms = Terms(
         source="stdin" if file == STDIN else str(Path(file).resolve()),
@@ -130,7 +130,7 @@ def _text(file: str) -> str:
         raise CliFailure(ExitCode.USAGE, f"{file}: is not UTF-8 at byte {error.start}") from None
 
 
-def _is_system(output: Output, file: str, text: str) -> bool:
+def is_system(output: Output, file: str, text: str) -> bool:
     """Whether the file has a user column, by what it says or where it lies."""
     import pwd
     from pathlib import Path

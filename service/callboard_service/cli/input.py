@@ -39,8 +39,17 @@ def read_object(name: str) -> dict[str, Any]:
     Raises:
         CliFailure: it cannot be read, or holds no object.
     """
+    return object_in(read_bytes(name), name)
+
+
+def object_in(content: bytes, name: str) -> dict[str, Any]:
+    """The JSON object that a file's content is.
+
+    Raises:
+        CliFailure: it is none.
+    """
     try:
-        value = json.loads(read_bytes(name))
+        value = json.loads(content)
     except ValueError as error:
         raise CliFailure(ExitCode.USAGE, f"{name}: is not JSON: {error}") from None
     if not isinstance(value, dict):

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def next_slots(
     expression: Annotated[str, typer.Argument(help='E.g. "0 2 * * *"', show_default=False)],
-    dialect: Annotated[str, typer.Option(help="How it is written.")] = "vixie",
+    dialect: Annotated[
+        str, typer.Option(help="How it is written: vixie, quartz, aws, spring.")
+    ] = "vixie",
     zone: Annotated[str, typer.Option("--zone", "-z", help="Whose wall clock it means.")] = "UTC",
     gap: Annotated[
         str | None,
@@ -24,6 +26,9 @@ def next_slots(
     fold: Annotated[
         str | None,
         typer.Option(help="Times that come twice: first or both.", show_default="by the text"),
+    ] = None,
+    hash_key: Annotated[
+        str | None, typer.Option(help="What H stands for: group/name of the trigger.")
     ] = None,
     since: Annotated[
         str | None,
@@ -51,28 +56,30 @@ def next_slots(
             zone=zone,
             gap=gap,
             fold=fold,
+            hash_key=hash_key,
             after=after,
             count=count,
         )
         if as_json:
             output.document(encode_json(preview))
         else:
-            _print(output, preview)
+            _print(output, preview, is_reboot=expression.strip().lower() == "@reboot")
 
     run(output, work)
 
 
-def _print(output: Output, preview: CronPreview) -> None:
+def _print(output: Output, preview: CronPreview, *, is_reboot: bool) -> None:
     output.line(preview.description)
     for warning in preview.warnings:
         output.note(f"warning: {warning}")
     if not preview.slots:
-        output.note("it never fires again")
+        if not is_reboot:
+            output.note("it never fires again")
         return
     rows = [
         (
             slot.slot.isoformat(sep=" ").replace("+00:00", "Z"),
-            slot.local.isoformat(sep=" "),
+            slot.local.isoformat(sep=" ").replace("+00:00", "Z"),
             " ".join(slot.marks),
         )
         for slot in preview.slots

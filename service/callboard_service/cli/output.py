@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STYLES: Final = {
     "queued": "blue",
+    "held": "blue",
     "running": "cyan",
     "started": "cyan",
     "stopping": "yellow",

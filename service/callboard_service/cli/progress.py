@@ -26,6 +26,21 @@ def steps(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar while the block runs; what it gives takes how much is over, and of how much."""
+    if not sys.stderr.isatty():
+        yield lambda over, total: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress
+
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda over, total: progress.update(task, completed=over, total=total)
+
+
+@contextmanager
 def spinner(what: str) -> Iterator[None]:
     """A sign of life while the block runs."""
     if not sys.stderr.isatty():

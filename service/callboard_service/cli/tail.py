@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,7 +94,7 @@ def print_message(output: Output, message: Mapping[str, Any]) -> None:
 def run_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
     """`01:02:03.123  succeeded     1042  load <- nightly  0.53 s`"""
     from callboard_service.cli.text import one_line, shorten, show_json, show_span, show_time
-    from callboard_service.cli.views import WIDEST, error_text
+    from callboard_service.cli.views import WIDEST, error_text, run_state
 
     origin = f" <- {run['trigger']}" if run["trigger"] else ""
     attempt = f" (attempt {run['attempt']})" if run["attempt"] > 1 else ""
@@ -102,7 +102,7 @@ def run_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
     said = error_text(run) or show_json(run["result"])
     parts = [
         show_time(at, utc=output.utc),
-        output.state(run["state"], width=9),
+        output.state(run_state(run), width=9),
         f"{run['id']:>6}",
         one_line(f"{run['job']}{origin}{attempt}"),
         took,
@@ -114,5 +114,18 @@ def run_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
 def _subject_line(output: Output, at: str, noun: str, what: str, subject: Mapping[str, Any]) -> str:
     from callboard_service.cli.text import one_line, show_time
 
-    facts = [f"{noun} {what}", str(subject.get("name", "")), str(subject.get("state") or "")]
+    facts = [f"{noun} {what}", str(subject.get("name", "")), *_details(noun, subject)]
     return "  ".join([show_time(at, utc=output.utc), *(one_line(fact) for fact in facts if fact)])
+
+
+def _details(noun: str, subject: Mapping[str, Any]) -> Iterator[str]:
+    if noun == "clock":
+        whose = "the database's" if subject["source"] == "store" else f"that of {subject['node']}"
+        yield f"{whose}, by {subject['by_s']:+.3f} s"
+        return
+    yield str(subject.get("state") or "")
+    if noun == "backfill":
+        done = subject["fired"] + subject["skipped"]
+        yield f"#{subject['id']}, {done} of {subject['slots_total']} slots"
+        if subject["failed"]:
+            yield f"{subject['failed']} failed"

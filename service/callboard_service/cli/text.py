@@ -24,6 +24,13 @@ def show_instant(text: str | None, *, utc: bool) -> str:
     return _placed(text, utc).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
 
 
+def show_local(text: str | None) -> str:
+    """An instant of the API with the offset that it comes with."""
+    if text is None:
+        return "-"
+    return parse_instant(text).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
+
+
 def show_time(text: str | None, *, utc: bool) -> str:
     """Its time of day alone, to the millisecond."""
     return "-" if text is None else _placed(text, utc).strftime("%H:%M:%S.%f")[:-3]
@@ -58,6 +65,11 @@ def show_period(seconds: float) -> str:
     if rest or not parts:
         parts.append(f"{rest:g}s")
     return "".join(parts)
+
+
+def counted(count: int, noun: str) -> str:
+    """`no slots`, `1 slot`, `2 slots`."""
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
 def show_json(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ app = typer.Typer(help="When jobs are started.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Its name.", show_default=False)]
 SCHEDULE = "When (one of them)"
+CLOCK = "By which clocks"
+POLICIES = "How"
 
 
 @api_command(app, "list")
@@ -22,7 +25,8 @@ async def list_triggers(
     group: AnyGroup = None,
     job: Annotated[str | None, typer.Option(help="Only those that start this job.")] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only in this state: active, inactive, completed, parked.")
+        str | None,
+        typer.Option(help="Only in this state: active, paused, inactive, completed, parked."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At the most.", show_default="all")
@@ -71,6 +75,20 @@ async def create_trigger(
         str | None,
         typer.Option(metavar="PERIOD", help="90, 5m, 1h30m", rich_help_panel=SCHEDULE),
     ] = None,
+    delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD", help="So long after the last end.", rich_help_panel=SCHEDULE
+        ),
+    ] = None,
+    months: Annotated[
+        int | None,
+        typer.Option(min=1, help="Every so many months, at --time.", rich_help_panel=SCHEDULE),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Every so many days, at --time.", rich_help_panel=SCHEDULE),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(metavar="INSTANT", help="2026-11-20T01:00:00Z", rich_help_panel=SCHEDULE),
@@ -83,9 +101,109 @@ async def create_trigger(
         typer.Option(help="A file with its JSON; - for stdin.", rich_help_panel=SCHEDULE),
     ] = None,
     zone: Annotated[
-        str | None, typer.Option("--zone", "-z", help="Of --cron.", show_default="UTC")
+        str | None,
+        typer.Option(
+            "--zone", "-z", help="Whose clocks.", show_default="UTC", rich_help_panel=CLOCK
+        ),
     ] = None,
-    dialect: Annotated[str | None, typer.Option(help="Of --cron.", show_default="vixie")] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --cron: vixie, quartz, aws, spring.",
+            show_default="vixie",
+            rich_help_panel=CLOCK,
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HH:MM",
+            help="Of --months and --days.",
+            show_default="00:00",
+            rich_help_panel=CLOCK,
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="First day of --months and --days.",
+            show_default="today",
+            rich_help_panel=CLOCK,
+        ),
+    ] = None,
+    gap: Annotated[
+        str | None,
+        typer.Option(
+            help="Times that its zone leaves out: run or skip.",
+            show_default="by the text",
+            rich_help_panel=CLOCK,
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help="Times that come twice: first or both.",
+            show_default="by the text",
+            rich_help_panel=CLOCK,
+        ),
+    ] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY[:LIMIT]",
+            help="While its runs are live: allow, skip, buffer_one, buffer, cancel_old, kill_old; "
+            "buffer:5 keeps five waiting, allow:2 lets two live.",
+            show_default="allow",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    misfire: Annotated[
+        str | None,
+        typer.Option(
+            help="Slots that come late: skip, fire_once, fire_all.",
+            show_default="fire_once",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    jitter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD", help="Start up to so much later, by slot.", rich_help_panel=POLICIES
+        ),
+    ] = None,
+    flexible_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="Start up to so much later, always alike.",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CALENDAR",
+            help="Leave its slots out; may come more than once.",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CALENDAR",
+            help="Only slots in it; may come more than once.",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    shift: Annotated[
+        str | None,
+        typer.Option(
+            help="Slots left out are moved to the day before or after: previous, next.",
+            show_default="skip",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     inactive: Annotated[
         bool, typer.Option("--inactive", help="Store it without activating it.")
@@ -102,18 +220,47 @@ async def create_trigger(
     from callboard_service.cli.arguments import parse_arguments
     from callboard_service.cli.client import path_of
     from callboard_service.cli.input import read_object
+    from callboard_service.cli.trigger_options import (
+        check_one_schedule,
+        policies_of,
+        schedule_of,
+    )
 
-    forms = [cron is not None, every is not None, at is not None, on_demand, file is not None]
-    if sum(forms) != 1:
-        raise typer.BadParameter("give exactly one of --cron, --every, --at, --on-demand, --file")
+    options = {
+        "--cron": cron,
+        "--every": every,
+        "--delay": delay,
+        "--months": months,
+        "--days": days,
+        "--at": at,
+        "--on-demand": on_demand or None,
+        "--file": file,
+    }
+    check_one_schedule(options)
+    clock = {
+        "--zone": zone,
+        "--dialect": dialect,
+        "--time": time,
+        "--start": start,
+        "--gap": gap,
+        "--fold": fold,
+    }
+    schedule = schedule_of(options, clock)
     if file is not None:
         if name is not None or job or arg or arg_json:
             raise typer.BadParameter("the file says name, jobs and arguments", param_hint="--file")
         document = read_object(file)
     else:
-        document = _document(
-            name, _schedule(cron, every, at, zone, dialect), job, parse_arguments(arg, arg_json)
-        )
+        document = _document(name, schedule, job, parse_arguments(arg, arg_json))
+    document |= policies_of(
+        overlap=overlap,
+        misfire=misfire,
+        jitter=jitter,
+        flexible_window=flexible_window,
+        exclude=exclude,
+        include=include,
+        shift=shift,
+    )
     if description is not None:
         document["description"] = description
     if inactive:
@@ -152,14 +299,23 @@ async def deactivate_trigger(session: Session, name: Name, group: Group = None) 
 
 @api_command(app, "fire")
 async def fire_trigger(
-    session: Session, name: Name, arg: Arg = None, arg_json: ArgJson = None, group: Group = None
+    session: Session,
+    name: Name,
+    arg: Arg = None,
+    arg_json: ArgJson = None,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Whatever its overlap policy says.")
+    ] = False,
+    group: Group = None,
 ) -> None:
     """Start all that it starts now, without a slot."""
     from callboard_service.cli.arguments import parse_arguments
     from callboard_service.cli.client import path_of
     from callboard_service.cli.views import RUN_COLUMNS, run_row
 
-    body = {"arguments": parse_arguments(arg, arg_json)}
+    body: dict[str, Any] = {"arguments": parse_arguments(arg, arg_json)}
+    if allow_overlap:
+        body["overlap"] = "allow"
     answer = await session.api.post(path_of("triggers", name, "fire"), body, {"group": group})
     output = session.output
     if output.as_json:
@@ -167,6 +323,24 @@ async def fire_trigger(
     else:
         rows = [run_row(run, utc=output.utc) for run in answer.value["items"]]
         output.table(RUN_COLUMNS, rows)
+
+
+@api_command(app, "ledger")
+async def list_ledger(
+    session: Session,
+    name: Name,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="INSTANT", help="At or after.", show_default="a day ago"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Before.", show_default="now")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At the most.")] = 50,
+    group: Group = None,
+) -> None:
+    """Show what became of its slots."""
+    await _list(session, "ledger", name, {"from": since, "until": until, "group": group}, limit)
 
 
 @api_command(app, "slots")
@@ -184,11 +358,16 @@ async def list_slots(
     group: Group = None,
 ) -> None:
     """Show what became of its slots, and those to come."""
+    await _list(session, "slots", name, {"from": since, "until": until, "group": group}, limit)
+
+
+async def _list(
+    session: Session, what: str, name: str, query: Mapping[str, str | None], limit: int
+) -> None:
     from callboard_service.cli.client import path_of
     from callboard_service.cli.views import SLOT_COLUMNS, slot_row
 
-    query = {"from": since, "until": until, "group": group}
-    page = await session.api.list(path_of("triggers", name, "slots"), query, limit)
+    page = await session.api.list(path_of("triggers", name, what), query, limit)
     output = session.output
     if output.as_json:
         output.document(page)
@@ -212,23 +391,6 @@ def _document(
         raise typer.BadParameter("a trigger starts a job", param_hint="--job")
     actions = [{"job": job, "arguments": arguments} for job in jobs]
     return {"name": name, "schedule": schedule, "actions": actions}
-
-
-def _schedule(
-    cron: str | None, every: str | None, at: str | None, zone: str | None, dialect: str | None
-) -> dict[str, Any]:
-    from callboard_service.cli.arguments import parse_period
-
-    if cron is not None:
-        given = {"kind": "cron", "expression": cron, "zone": zone, "dialect": dialect}
-        return {key: value for key, value in given.items() if value is not None}
-    if zone is not None or dialect is not None:
-        raise typer.BadParameter("--zone and --dialect belong to --cron", param_hint="--zone")
-    if every is not None:
-        return {"kind": "interval", "every_s": parse_period(every)}
-    if at is not None:
-        return {"kind": "at", "at": at}
-    return {"kind": "on_demand"}
 
 
 def _show(session: Session, body: bytes) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from callboard_service.cli.text import (
+    counted,
     shorten,
     show_duration,
     show_instant,
     show_json,
+    show_local,
     show_period,
     show_span,
+    show_time,
 )
 
 Resource = Mapping[str, Any]
@@ -21,7 +24,15 @@ JOB_COLUMNS: Final = ("NAME", "GROUP", "KIND", "WHAT", "STATE", "UPDATED")
 TRIGGER_COLUMNS: Final = ("NAME", "GROUP", "SCHEDULE", "JOBS", "STATE", "NEXT", "LAST")
 RUN_COLUMNS: Final = ("RUN", "JOB", "TRIGGER", "STATE", "DUE", "TOOK", "ERROR")
 SLOT_COLUMNS: Final = ("SLOT", "LOCAL", "DECISION", "REASON", "FIRED", "RUNS", "MARKS")
+CALENDAR_COLUMNS: Final = ("NAME", "GROUP", "KIND", "DESCRIPTION", "UPDATED")
+BACKFILL_COLUMNS: Final = (
+    "ID", "TRIGGER", "FROM", "UNTIL", "STATE", "DONE", "LIVE", "FAILED", "REASON",
+)  # fmt: skip
 WIDEST: Final = 60
+TELLING: Final = ("cron(", "rate(", "at(")
+"""How a cron text begins that names its dialect by itself."""
+ZONELESS: Final = ("rate(", "@reboot")
+"""How a cron text begins that no zone's clocks decide."""
 
 
 def job_row(job: Resource, *, utc: bool) -> list[object]:
@@ -82,8 +93,15 @@ def trigger_facts(trigger: Resource, *, utc: bool) -> Facts:
         yield "starts", f"{action['job']} {show_json(action['arguments'])}".rstrip()
     yield "misfire", show_json(trigger["misfire"])
     yield "overlap", show_json(trigger["overlap"])
+    for rule in trigger["calendars"]:
+        yield "calendar", calendar_rule_text(rule)
+    for name in ("jitter_s", "flexible_window_s"):
+        if trigger[name]:
+            yield name.removesuffix("_s").replace("_", " "), show_duration(trigger[name])
     yield "firings", trigger["firings"]
     yield "most firings", trigger["max_firings"]
+    if trigger["resume_at"] is not None:
+        yield "paused until", show_instant(trigger["resume_at"], utc=utc)
     for name in ("start_at", "end_at", "next_slot", "last_slot", "created_at", "updated_at"):
         if trigger[name] is not None:
             yield name.removesuffix("_at").replace("_", " "), show_instant(trigger[name], utc=utc)
@@ -95,9 +113,13 @@ def schedule_text(schedule: Resource) -> str:
     """`0 2 * * * Europe/Prague`, `every 5m`, `at 2026-11-20T01:00:00Z`, `on demand`."""
     match schedule["kind"]:
         case "cron":
-            return f"{schedule['expression']} {schedule['zone']}"
+            return _cron_text(schedule)
         case "interval":
             return f"every {show_period(schedule['every_s'])}"
+        case "delay":
+            return f"{show_period(schedule['after_s'])} after the last end"
+        case "calendar_interval":
+            return _calendar_interval_text(schedule)
         case "at":
             return f"at {schedule['at']}"
         case "on_demand":
@@ -105,23 +127,51 @@ def schedule_text(schedule: Resource) -> str:
     return show_json(schedule)
 
 
+def calendar_rule_text(rule: Resource) -> str:
+    """`exclude holidays`, `exclude holidays, moved to the next day left`."""
+    text = f"{rule['mode']} {rule['calendar']}"
+    return text if rule["shift"] == "skip" else f"{text}, moved to the {rule['shift']} day left"
+
+
+def _cron_text(schedule: Resource) -> str:
+    text, dialect = schedule["expression"], schedule["dialect"]
+    if dialect not in ("vixie", text.partition("(")[0]) and not text.startswith(TELLING):
+        text += f" ({dialect})"
+    return text if text.startswith(ZONELESS) else f"{text} {schedule['zone']}"
+
+
+def _calendar_interval_text(schedule: Resource) -> str:
+    parts = [
+        unit.removesuffix("s") if schedule[unit] == 1 else f"{schedule[unit]} {unit}"
+        for unit in ("months", "days")
+        if schedule[unit]
+    ]
+    return f"every {' and '.join(parts)} at {schedule['at_local']} {schedule['zone']}"
+
+
 def run_row(run: Resource, *, utc: bool) -> list[object]:
     error = run["error"] or {}
     return [
-        run["id"], run["job"], run["trigger"], run["state"],
+        run["id"], run["job"], run["trigger"], run_state(run),
         show_instant(run["slot"] or run["due_at"], utc=utc),
         show_span(run["started_at"], run["ended_at"]),
         shorten(str(error.get("message") or ""), WIDEST),
     ]  # fmt: skip
 
 
+def run_state(run: Resource) -> str:
+    """The word for a run's state; `held` for one that waits for earlier ones of its trigger."""
+    return "held" if run["held"] else str(run["state"])
+
+
 def run_facts(run: Resource, *, utc: bool) -> Facts:
+    state = run["state"]
     yield "run", run["id"]
     yield "job", run["job"]
     yield "group", run["group"]
     yield "trigger", run["trigger"]
     yield "slot", None if run["slot"] is None else show_instant(run["slot"], utc=utc)
-    yield "state", run["state"]
+    yield "state", "queued, held until earlier runs of the trigger end" if run["held"] else state
     yield "attempt", run["attempt"]
     yield "previous run", run["previous_run_id"]
     yield "arguments", show_json(run["arguments"])
@@ -148,7 +198,93 @@ def slot_row(slot: Resource, *, utc: bool) -> list[object]:
     if slot["count"] > 1:
         shown += f" .. {show_instant(slot['until'], utc=utc)} ({slot['count']} slots)"
     return [
-        shown, slot["local"], slot["decision"], slot["reason"],
+        shown, show_local(slot["local"]), slot["decision"], slot["reason"],
         "" if slot["fired_at"] is None else show_instant(slot["fired_at"], utc=utc),
-        " ".join(map(str, slot["run_ids"])), " ".join(slot["marks"]),
+        " ".join(map(str, slot["run_ids"])), ", ".join(_remarks(slot, utc=utc)),
     ]  # fmt: skip
+
+
+def _remarks(slot: Resource, *, utc: bool) -> Iterator[str]:
+    """Its marks, who fired it afterwards, and a start that is not its own instant."""
+    yield from slot["marks"]
+    yield from (f"backfill {number}" for number in slot["backfills"])
+    if slot["fired_at"] is None and slot["starts_at"] not in (None, slot["slot"]):
+        yield f"starts {show_time(slot['starts_at'], utc=utc)}"
+
+
+def calendar_row(calendar: Resource, *, utc: bool) -> list[object]:
+    return [
+        calendar["name"], calendar["group"], calendar["definition"]["kind"],
+        shorten(calendar["description"], WIDEST), show_instant(calendar["updated_at"], utc=utc),
+    ]  # fmt: skip
+
+
+def calendar_facts(calendar: Resource, *, utc: bool) -> Facts:
+    yield "name", calendar["name"]
+    yield "group", calendar["group"]
+    yield "description", calendar["description"]
+    definition = calendar["definition"]
+    for name in sorted(definition, key=("kind", "zone").__contains__, reverse=True):
+        yield "feed" if name == "text" else name, _definition_text(name, definition[name])
+    yield "version", calendar["version"]
+    yield "created", show_instant(calendar["created_at"], utc=utc)
+    yield "updated", show_instant(calendar["updated_at"], utc=utc)
+
+
+def _definition_text(name: str, value: Any) -> str:
+    """A field of a definition in one line; of a feed, how much there is."""
+    if name == "text":
+        return f"{counted(value.count('BEGIN:VEVENT'), 'event')}; with --json the feed itself"
+    if name == "hours":
+        return "; ".join(f"{day} {_spans(value[day])}" for day in value)
+    if isinstance(value, list):
+        return _spans(value)
+    return str(value)
+
+
+def _spans(values: Iterable[Any]) -> str:
+    return ", ".join("..".join(one) if isinstance(one, list) else str(one) for one in values)
+
+
+def backfill_row(backfill: Resource, *, utc: bool) -> list[object]:
+    return [
+        backfill["id"], backfill["trigger"],
+        show_instant(backfill["from_at"], utc=utc), show_instant(backfill["until_at"], utc=utc),
+        backfill["state"], f"{backfill['slots_done']}/{backfill['slots_total']}",
+        backfill["live"], backfill["failed"], backfill["reason"],
+    ]  # fmt: skip
+
+
+def backfill_facts(backfill: Resource, *, utc: bool) -> Facts:
+    yield "backfill", backfill["id"]
+    yield "trigger", backfill["trigger"]
+    yield "group", backfill["group"]
+    yield "from", show_instant(backfill["from_at"], utc=utc)
+    yield "until", show_instant(backfill["until_at"], utc=utc)
+    yield "state", backfill["state"]
+    yield "reason", backfill["reason"]
+    yield "slots", backfill["slots_total"]
+    yield "fired", backfill["fired"]
+    yield "passed over", backfill["skipped"]
+    yield "live", backfill["live"]
+    yield "succeeded", backfill["succeeded"]
+    yield "failed", backfill["failed"]
+    yield "at once", backfill["max_concurrent"]
+    if backfill["ended_at"] is not None:
+        yield "ended", show_instant(backfill["ended_at"], utc=utc)
+
+
+def explanation_facts(found: Resource, *, utc: bool) -> Facts:
+    yield "local", show_local(found["local"])
+    yield "decision", found["decision"]
+    yield "reason", found["reason"]
+    if found["count"] > 1:
+        first, last = (show_instant(found[name], utc=utc) for name in ("slot", "until"))
+        yield "stretch", f"{first} .. {last} ({found['count']} slots)"
+    if found["late_s"] is not None:
+        yield "late", show_duration(found["late_s"])
+    yield "runs", " ".join(map(str, found["run_ids"]))
+    yield "marks", " ".join(found["marks"])
+    for name in ("previous_slot", "next_slot"):
+        if found[name] is not None:
+            yield name.replace("_", " "), show_instant(found[name], utc=utc)

@@ -11,7 +11,13 @@ from callboard.errors import InvalidInput
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.problems import bad_query
 from callboard_service.wire.shapes import Instant, instant
-from callboard_service.wire.slots import MOST_PREVIEWED, CronPreview, preview_cron
+from callboard_service.wire.slots import (
+    MOST_PREVIEWED,
+    CronPreview,
+    CronTranslation,
+    preview_cron,
+    translate_cron,
+)
 
 
 class PreviewQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +32,9 @@ class PreviewQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     fold: Annotated[
         Literal["first", "both"] | None, msgspec.Meta(description="default: by the expression")
     ] = None
+    hash_key: Annotated[
+        str | None, msgspec.Meta(description="what H is hashed from: group/name of the trigger")
+    ] = None
     from_: Annotated[
         Instant | None, msgspec.Meta(description="slots strictly after it; default: now")
     ] = msgspec.field(name="from", default=None)
@@ -35,7 +44,7 @@ class PreviewQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 async def get_preview(call: Call[PreviewQuery]) -> web.Response:
     query = call.query
     try:
-        after = instant(query.from_, "from") or call.clock.now()
+        after = instant(query.from_, "from") or call.board.present()
     except InvalidInput as error:
         raise bad_query(error.problems) from None
     return json_answer(
@@ -45,9 +54,26 @@ async def get_preview(call: Call[PreviewQuery]) -> web.Response:
             zone=query.zone,
             gap=query.gap,
             fold=query.fold,
+            hash_key=query.hash_key,
             after=after,
             count=query.count,
         )
+    )
+
+
+class TranslateQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The text, its dialect and the wanted one."""
+
+    expression: Annotated[str, msgspec.Meta(examples=["30 9 * * mon-fri"])]
+    source: str = "vixie"
+    target: Annotated[str, msgspec.Meta(examples=["aws"])]
+    hash_key: str = ""
+
+
+async def get_translation(call: Call[TranslateQuery]) -> web.Response:
+    query = call.query
+    return json_answer(
+        translate_cron(query.expression, query.source, query.target, hash_key=query.hash_key)
     )
 
 
@@ -60,6 +86,16 @@ ROUTES: Final = (
         handle=get_preview,
         query=PreviewQuery,
         answers={200: CronPreview},
-        problems=("invalid_input", "not_supported_yet"),
+        problems=("invalid_input",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/cron/translate",
+        name="translate_cron",
+        summary="Write a cron text in another dialect, or say why its slots would change",
+        handle=get_translation,
+        query=TranslateQuery,
+        answers={200: CronTranslation},
+        problems=("invalid_input",),
     ),
 )

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from callboard.domain.job import Job
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.trigger import Trigger
 from callboard.errors import FieldProblem, InvalidInput, StaleVersion, invalid
+from callboard_service.preconditions import Versioned
 
 PATCH_ATTEMPTS: Final = 5
 """A merge patch without If-Match is laid over whatever is there; so often when others write too."""
 _PASSING: Final = frozenset(
-    {"created_at", "updated_at", "next_slot", "last_slot", "firings", "generation", "reason"}
+    {
+        "created_at",
+        "updated_at",
+        "next_slot",
+        "last_slot",
+        "firings",
+        "generation",
+        "reason",
+        "resume_at",
+    }
 )
 """Read-only fields that a PUT may bring back as they were read; nobody looks at them."""
 
@@ -29,7 +38,7 @@ def created_body(raw: Any, group: str | None) -> Any:
     return {"group": group or DEFAULT_GROUP, **_without_null(raw, "group")}
 
 
-def replaced_body(raw: Any, present: Job | Trigger | None, name: str, group: str) -> Any:
+def replaced_body(raw: Any, present: Versioned | None, name: str, group: str) -> Any:
     """The body of a PUT under the names of its path, without the fields that are only read.
 
     A thing that was read, edited and sent back is taken as it is: `version` then has to be the
@@ -76,10 +85,12 @@ def _check_same(raw: dict[str, Any], **wanted: str | None) -> None:
         raise InvalidInput(*problems)
 
 
-def _check_state(raw: dict[str, Any], present: Job | Trigger | None) -> None:
+def _check_state(raw: dict[str, Any], present: Versioned | None) -> None:
     state = raw.get("state")
     if isinstance(present, Trigger) and state is not None and state != present.state.value:
-        fix = "use POST .../activate or .../deactivate, and leave it out here"
+        fix = (
+            "use POST .../activate, .../deactivate, .../pause or .../resume, and leave it out here"
+        )
         raise invalid("state", f"is not {present.state.value!r}, the present one", fix)
 
 

@@ -12,7 +12,7 @@ from callboard_service.wire.shapes import Page
 
 
 async def list_nodes(call: Call[NoQuery]) -> web.Response:
-    now = call.clock.now()
+    now = call.board.present()
     nodes = await call.board.list_nodes()
     return json_answer(Page(items=[node_resource(node, now) for node in nodes]))
 

@@ -223,7 +223,14 @@ ROUTES: Final = (
         handle=retry_run,
         query=OneRun,
         answers={200: RunResource, 201: RunResource},
-        problems=("not_found", "not_retryable", "job_gone", "job_disabled", "unique_key_busy"),
+        problems=(
+            "not_found",
+            "not_retryable",
+            "job_gone",
+            "job_disabled",
+            "unique_key_busy",
+            "overlap",
+        ),
     ),
     Route(
         method="POST",

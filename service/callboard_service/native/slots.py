@@ -1,9 +1,10 @@
-"""/v1/triggers/{name}/slots: the ledger behind now, the preview ahead of it, as one list."""
+"""The slots of a trigger: what became of them (/ledger), and those to come behind it (/slots)."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from aiohttp import web
@@ -19,6 +20,9 @@ from callboard_service.problems import bad_query
 from callboard_service.wire.shapes import Instant, Page, instant
 from callboard_service.wire.slots import SlotResource, slot_resource
 
+Fetch: TypeAlias = Callable[..., Awaitable[list[SlotView]]]
+"""Gives the slots of a trigger in [since, until), at most `limit`."""
+
 BEHIND: Final = timedelta(days=1)
 AHEAD: Final = timedelta(days=7)
 
@@ -32,18 +36,28 @@ class SlotsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
     ] = msgspec.field(name="from", default=None)
     until: Annotated[
         Instant | None,
-        msgspec.Meta(description="before; default: a week behind the later of `from` and now"),
+        msgspec.Meta(
+            description="before; default: a week behind the later of `from` and now, or now"
+        ),
     ] = None
 
 
 async def list_slots(call: Call[SlotsQuery]) -> web.Response:
-    query = call.query
-    since, until = _window(query, call.clock.now())
-    place = place_of("slots", query)
+    return await _page(call, call.board.list_slots, ahead=AHEAD)
+
+
+async def list_ledger(call: Call[SlotsQuery]) -> web.Response:
+    return await _page(call, call.board.read_ledger, ahead=timedelta(microseconds=1))
+
+
+async def _page(call: Call[SlotsQuery], fetch: Fetch, *, ahead: timedelta) -> web.Response:
+    query, route = call.query, fetch.__name__
+    since, until = _window(query, call.board.present(), ahead)
+    place = place_of(route, query)
     seen = 0
     if place:
         since, until, seen = _resumed(place)
-    views = await call.board.list_slots(
+    views = await fetch(
         query.group, call.name, since=since, until=until, limit=query.limit + seen + 1
     )
     if place:
@@ -51,18 +65,18 @@ async def list_slots(call: Call[SlotsQuery]) -> web.Response:
     shown = views[: query.limit]
     cursor = None
     if len(views) > query.limit:
-        cursor = cursor_for("slots", query, _place_after(shown, since, until, seen))
+        cursor = cursor_for(route, query, _place_after(shown, since, until, seen))
     return json_answer(Page(items=[slot_resource(view) for view in shown], next_cursor=cursor))
 
 
-def _window(query: SlotsQuery, now: datetime) -> tuple[datetime, datetime]:
+def _window(query: SlotsQuery, now: datetime, ahead: timedelta) -> tuple[datetime, datetime]:
     try:
         since, until = instant(query.from_, "from"), instant(query.until, "until")
     except InvalidInput as error:
         raise bad_query(error.problems) from None
     try:
-        since = since or now - BEHIND
-        until = until or max(since, now) + AHEAD
+        since = since or min(until or now, now) - BEHIND
+        until = until or max(since, now) + ahead
     except OverflowError:
         raise bad_query([FieldProblem("from", "is too far away")]) from None
     if until <= since:
@@ -94,6 +108,16 @@ ROUTES: Final = (
         name="list_slots",
         summary="List what became of a trigger's slots, and those to come",
         handle=list_slots,
+        query=SlotsQuery,
+        answers={200: Page[SlotResource]},
+        problems=("not_found", "invalid_cursor"),
+    ),
+    Route(
+        method="GET",
+        path="/v1/triggers/{name}/ledger",
+        name="list_ledger",
+        summary="List what became of a trigger's slots",
+        handle=list_ledger,
         query=SlotsQuery,
         answers={200: Page[SlotResource]},
         problems=("not_found", "invalid_cursor"),

@@ -19,6 +19,7 @@ from callboard_service.native.groups import KnownName
 from callboard_service.native.streaming import choose_sink, give_stream, resumed_after
 from callboard_service.problems import Refusal
 from callboard_service.sinks import EVENT_STREAM
+from callboard_service.wire.event_types import STREAM_ABOUT
 from callboard_service.wire.events import event_message
 
 MAX_SEQ: Final = 2**63 - 1
@@ -86,6 +87,7 @@ ROUTES: Final = (
         path="/v1/stream",
         name="stream_events",
         summary="Follow what happens: a snapshot, then every event in order",
+        about=STREAM_ABOUT,
         handle=stream_events,
         query=StreamQuery,
         answers={200: str},

@@ -102,7 +102,7 @@ async def delete_trigger(call: Call[InGroup]) -> web.Response:
 
 
 async def activate_trigger(call: Call[InGroup]) -> web.Response:
-    expected = await _expected(call)
+    expected = await expected_trigger_version(call)
     return _answer(
         call,
         await call.board.activate_trigger(call.query.group, call.name, expected_version=expected),
@@ -110,7 +110,7 @@ async def activate_trigger(call: Call[InGroup]) -> web.Response:
 
 
 async def deactivate_trigger(call: Call[InGroup]) -> web.Response:
-    expected = await _expected(call)
+    expected = await expected_trigger_version(call)
     return _answer(
         call,
         await call.board.deactivate_trigger(call.query.group, call.name, expected_version=expected),
@@ -118,12 +118,14 @@ async def deactivate_trigger(call: Call[InGroup]) -> web.Response:
 
 
 async def fire_trigger(call: Call[InGroup]) -> web.Response:
-    arguments = read_fire(call.body(optional=True))
-    runs = await call.board.fire_trigger(call.query.group, call.name, arguments=arguments)
+    given = read_fire(call.body(optional=True))
+    runs = await call.board.fire_trigger(
+        call.query.group, call.name, arguments=given.arguments, overlap=given.overlap
+    )
     return json_answer(Page(items=[run_resource(run) for run in runs]), status=201)
 
 
-async def _expected(call: Call[InGroup]) -> int | None:
+async def expected_trigger_version(call: Call[InGroup]) -> int | None:
     """The version that If-Match demands; the trigger is read only when there is one."""
     if "If-Match" not in call.request.headers:
         return None
@@ -243,6 +245,6 @@ ROUTES: Final = (
         body=FireInput,
         body_optional=True,
         answers={201: Page[RunResource]},
-        problems=("not_found", "job_disabled", "invalid_input"),
+        problems=("not_found", "job_disabled", "overlap", "invalid_input"),
     ),
 )

@@ -32,6 +32,7 @@ SET_BY_SERVICE: Final = frozenset(
         "reason",
         "next_slot",
         "last_slot",
+        "resume_at",
         "generation",
         "firings",
     }
@@ -39,6 +40,8 @@ SET_BY_SERVICE: Final = frozenset(
 """Fields of answers that a client cannot write."""
 TIED: Final = {"kind": "spec"}
 """Where the first is wrong, nothing can be said of the second."""
+MOST_SHOWN: Final = 80
+"""Characters of a wrong word that its problem repeats."""
 _WORDS: Final = {
     "int": "an integer",
     "float": "a number",
@@ -51,6 +54,7 @@ _WORDS: Final = {
 _PLACE: Final = re.compile(r" - at `[^`]*`$")
 _BOUND: Final = re.compile(r"Expected `([^`]+)` (of length .*|[<>]=? .*|multiple of .*)")
 _EXPECTED: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_NOT_IN_ENUM: Final = re.compile(r"Invalid enum value (.+)", re.DOTALL)
 
 
 def read_value(
@@ -143,7 +147,7 @@ def _look_at(value: Any, kind: Any, path: str, strict: bool) -> tuple[Any, list[
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        return value, [FieldProblem(path, _reason(error), _fix(bare))]
+        return value, [FieldProblem(path, _reason(error), _fix(bare, value))]
     return value, []
 
 
@@ -199,12 +203,16 @@ def _without_repeats(problems: list[FieldProblem]) -> list[FieldProblem]:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> FieldProblem:
-    shown = name if len(name) <= 80 else name[:80] + "..."
+    shown = _shortened(name)
     if name in SET_BY_SERVICE:
         return FieldProblem(shown, "is set by the service", "leave it out")
-    near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    near = get_close_matches(shown.lower(), known, n=1, cutoff=0.6)
+    fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
     return FieldProblem(shown, "is not a field", fix)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "..."
 
 
 def bare_type(kind: Any) -> Any:
@@ -221,6 +229,8 @@ def _reason(error: msgspec.ValidationError) -> str:
     text = _PLACE.sub("", str(error))
     if match := _BOUND.fullmatch(text):
         return f"is not {_WORDS.get(match[1], match[1])} {match[2]}"
+    if match := _NOT_IN_ENUM.fullmatch(text):
+        return f"{_shortened(match[1])} is not known here"
     match = _EXPECTED.fullmatch(text)
     if match is None:
         return text[:1].lower() + text[1:].replace("`", "")
@@ -228,12 +238,18 @@ def _reason(error: msgspec.ValidationError) -> str:
     return f"is {_WORDS.get(match[2], match[2])}, not {wanted}"
 
 
-def _fix(bare: Any) -> str:
+def _fix(bare: Any, value: object) -> str:
+    """What may stand there, the nearest word first where there are many."""
     if isinstance(bare, type) and issubclass(bare, Enum):
-        return f"use {', '.join(str(each.value) for each in bare)}"
-    if get_origin(bare) is Literal:
-        return f"use {', '.join(map(str, get_args(bare)))}"
-    return ""
+        words = [str(each.value) for each in bare]
+    elif get_origin(bare) is Literal:
+        words = [str(each) for each in get_args(bare)]
+    else:
+        return ""
+    text = value[:MOST_SHOWN].lower() if isinstance(value, str) else ""
+    near = get_close_matches(text, words, n=1)
+    known = f"use {', '.join(words)}"
+    return f"did you mean {near[0]}? {known}" if near else known
 
 
 def _kind_of(value: object) -> str:
@@ -266,6 +282,10 @@ class Faults:
             field = f"{under}.{error.field}" if under else error.field
             self.unsupported = self.unsupported or NotSupportedYet(field, error.what)
         return instead
+
+    def add(self, problem: FieldProblem) -> None:
+        """Note something wrong."""
+        self.problems.append(problem)
 
     def raise_any(self) -> None:
         """InvalidInput for all that was noted; otherwise NotSupportedYet, if there was one."""

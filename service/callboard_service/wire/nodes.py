@@ -34,12 +34,15 @@ class Liveness(msgspec.Struct, kw_only=True):
 class Readiness(msgspec.Struct, kw_only=True):
     """The node schedules and runs."""
 
-    status: str
+    status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["ready", "degraded"]})]
     node: str
     epoch: int | None
     store: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["up", "down"]})]
     clock_skew_s: Annotated[
         float | None, msgspec.Meta(description="how far the node's clock is ahead of the store's")
+    ]
+    warnings: Annotated[
+        list[str], msgspec.Meta(description="what to look at; the node is degraded, and works")
     ]
 
 
@@ -61,9 +64,10 @@ def node_resource(node: Node, now: datetime) -> NodeResource:
 def readiness(health: Health) -> Readiness:
     """The wire form of a node's state."""
     return Readiness(
-        status="ready" if health.is_ready else "not_ready",
+        status="degraded" if health.warnings else "ready",
         node=health.node,
         epoch=health.epoch,
         store="up" if health.is_store_up else "down",
         clock_skew_s=health.clock_skew_s,
+        warnings=list(health.warnings),
     )

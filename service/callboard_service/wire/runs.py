@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from callboard.domain.job import seconds_problem
 from callboard.domain.log import LogLine
-from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.run import HELD, NewRun, Run, StopMode
 from callboard.domain.states import RunState
 from callboard.errors import InvalidInput
 from callboard_service.wire.fields import Faults, read_value
@@ -61,9 +61,13 @@ class StopInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class FireInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is laid over the arguments of a trigger's actions."""
+    """What is laid over the arguments of a trigger's actions, and whether its policy counts."""
 
     arguments: JsonMap = {}
+    overlap: Annotated[
+        Literal["trigger", "allow"],
+        msgspec.Meta(description="whose answer counts while its runs are live; allow: start"),
+    ] = "trigger"
 
 
 class RunErrorResource(msgspec.Struct, kw_only=True):
@@ -95,7 +99,12 @@ class RunResource(msgspec.Struct, kw_only=True):
     unique_key: str | None
     trace_id: str
     created_at: datetime
-    due_at: datetime
+    due_at: Annotated[
+        datetime | None, msgspec.Meta(description="not before it; null while it is held")
+    ]
+    held: Annotated[
+        bool, msgspec.Meta(description="it waits for the end of earlier runs of its trigger")
+    ]
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -167,13 +176,13 @@ def read_stop(raw: object) -> StopInput:
     return read_value(raw, StopInput, build, stand_in={})
 
 
-def read_fire(raw: object) -> JsonMap:
-    """The arguments for the actions of a trigger that is fired.
+def read_fire(raw: object) -> FireInput:
+    """How a trigger is to be fired.
 
     Raises:
         InvalidInput
     """
-    return read_value(raw, FireInput, lambda given: given.arguments, stand_in={})
+    return read_value(raw, FireInput, lambda given: given, stand_in={})
 
 
 def run_resource(run: Run) -> RunResource:
@@ -204,7 +213,9 @@ def run_resource(run: Run) -> RunResource:
         unique_key=run.unique_key,
         trace_id=run.trace_id,
         created_at=run.created_at,
-        due_at=run.due_at,
+        # What was held until its end never was due.
+        due_at=None if run.due_at == HELD else run.due_at,
+        held=run.is_held,
         started_at=run.started_at,
         ended_at=run.ended_at,
     )

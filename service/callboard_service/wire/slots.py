@@ -9,10 +9,12 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from callboard.domain.describe import describe, warnings
+from callboard.domain.dialect import DIALECTS
 from callboard.domain.ledger import Decision, SkipReason
 from callboard.domain.schedule import Cron, next_slot, schedule_from_json, slot_local, slot_marks
 from callboard.domain.slot import SlotView
-from callboard_service.wire.triggers import check_dialect
+from callboard.domain.translate import translate, translation_notes
+from callboard.errors import FieldProblem, InvalidInput
 
 MOST_PREVIEWED: Final = 1000
 
@@ -33,6 +35,11 @@ class SlotResource(msgspec.Struct, kw_only=True):
     marks: list[str]
     until: Annotated[datetime | None, msgspec.Meta(description="last slot of a stretch")]
     count: Annotated[int, msgspec.Meta(description="slots in the stretch")]
+    starts_at: Annotated[
+        datetime | None,
+        msgspec.Meta(description="when its runs are due, by jitter and flexible window"),
+    ]
+    backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
 
 
 class PreviewedSlot(msgspec.Struct, kw_only=True):
@@ -53,6 +60,46 @@ class CronPreview(msgspec.Struct, kw_only=True):
     fold: Annotated[Literal["first", "both"], msgspec.Meta(description="the policy in force")]
 
 
+class CronTranslation(msgspec.Struct, kw_only=True):
+    """A cron text in another dialect, with the same slots."""
+
+    expression: str
+    dialect: str
+    description: str
+    notes: Annotated[list[str], msgspec.Meta(description="what the new text does not say any more")]
+
+
+def translate_cron(
+    expression: str, source: str, target: str, *, hash_key: str = ""
+) -> CronTranslation:
+    """A cron text in another dialect.
+
+    Raises:
+        InvalidInput: on `expression`, where it is wrong or its slots would change; on `source`,
+            `target`.
+    """
+    _check_dialects(source=source, target=target)
+    text = translate(expression, source, target, hash_key=hash_key)
+    return CronTranslation(
+        expression=text,
+        dialect=target,
+        # Both texts follow the clocks of any zone.
+        description=describe(Cron(expression=text, dialect=target)).removesuffix(" (UTC)"),
+        notes=list(translation_notes(expression, source, target, hash_key)),
+    )
+
+
+def _check_dialects(**dialects: str) -> None:
+    known = ", ".join(DIALECTS)
+    problems = [
+        FieldProblem(field, f"{name[:40]!r} is not a dialect", f"use {known}")
+        for field, name in dialects.items()
+        if name not in DIALECTS
+    ]
+    if problems:
+        raise InvalidInput(*problems)
+
+
 def slot_resource(view: SlotView) -> SlotResource:
     """The wire form of a slot."""
     return SlotResource(
@@ -65,6 +112,8 @@ def slot_resource(view: SlotView) -> SlotResource:
         marks=list(view.marks),
         until=view.until,
         count=view.count,
+        starts_at=view.starts_at,
+        backfills=list(view.backfills),
     )
 
 
@@ -75,6 +124,7 @@ def preview_cron(
     zone: str = "UTC",
     gap: str | None = None,
     fold: str | None = None,
+    hash_key: str | None = None,
     after: datetime,
     count: int = 10,
 ) -> CronPreview:
@@ -82,9 +132,7 @@ def preview_cron(
 
     Raises:
         InvalidInput: on `expression`, `dialect`, `zone`, `gap`, `fold`.
-        NotSupportedYet: on `dialect`.
     """
-    check_dialect(dialect, "dialect")
     given = {
         "kind": "cron",
         "expression": expression,
@@ -92,6 +140,7 @@ def preview_cron(
         "zone": zone,
         "gap": gap,
         "fold": fold,
+        "hash_key": hash_key,
     }
     schedule = schedule_from_json({k: v for k, v in given.items() if v is not None})
     assert isinstance(schedule, Cron)

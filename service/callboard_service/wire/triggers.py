@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.schedule import (
     OnDemand,
@@ -32,7 +33,6 @@ from callboard_service.wire.fields import Faults, read_value
 from callboard_service.wire.patch import merge_patch
 from callboard_service.wire.shapes import Instant, JsonMap, Name, instant
 
-LATER_DIALECTS: Final = ("quartz", "aws", "spring")
 _STAND_IN: Final = {"name": "x", "schedule": {"kind": "on_demand"}, "actions": [{"job": "x"}]}
 
 
@@ -42,10 +42,14 @@ class CronSchedule(
     """Slots at the wall times of a zone that a cron text matches."""
 
     expression: Annotated[str, msgspec.Meta(examples=["0 2 * * *"])]
-    dialect: Literal["vixie"] = "vixie"
+    dialect: Literal["vixie", "quartz", "aws", "spring"] = "vixie"
     zone: str = "UTC"
     gap: Literal["run", "skip"] | None = None
     fold: Literal["first", "both"] | None = None
+    hash_key: Annotated[
+        str | None,
+        msgspec.Meta(description="what H is hashed from; default: group and name of the trigger"),
+    ] = None
 
 
 class IntervalSchedule(
@@ -55,6 +59,42 @@ class IntervalSchedule(
 
     every_s: Annotated[float, msgspec.Meta(ge=0.1)]
     anchor_at: Instant | None = None
+
+
+class DelaySchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="delay"
+):
+    """A slot so long after the last run has ended."""
+
+    after_s: Annotated[float, msgspec.Meta(ge=0.1)]
+
+
+class CalendarIntervalSchedule(
+    msgspec.Struct,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="calendar_interval",
+):
+    """Slots every so many months or days, at a time of day of a zone."""
+
+    months: Annotated[int, msgspec.Meta(ge=0)] = 0
+    days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    at_local: Annotated[str, msgspec.Meta(examples=["02:30"])] = "00:00"
+    zone: str = "UTC"
+    day_overflow: Annotated[
+        Literal["clamp", "skip"],
+        msgspec.Meta(description="where a month has no such day: its last day, or no slot"),
+    ] = "clamp"
+    anchor_on: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="date of the first slot; default: that of the activation",
+            extra_json_schema={"format": "date"},
+        ),
+    ] = None
+    gap: Literal["run", "skip"] | None = None
+    fold: Literal["first", "both"] | None = None
 
 
 class AtSchedule(
@@ -71,7 +111,14 @@ class OnDemandSchedule(
     """No slots: somebody fires it."""
 
 
-SCHEDULES: Final = (CronSchedule, IntervalSchedule, AtSchedule, OnDemandSchedule)
+SCHEDULES: Final = (
+    CronSchedule,
+    IntervalSchedule,
+    DelaySchedule,
+    CalendarIntervalSchedule,
+    AtSchedule,
+    OnDemandSchedule,
+)
 """The kinds of schedule, for the document of the API; `schedule_from_json` reads them."""
 
 ScheduleDocument: TypeAlias = Annotated[
@@ -109,6 +156,20 @@ class Overlap(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
 
 
+class CalendarRuleDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How a trigger obeys a calendar."""
+
+    calendar: Annotated[Name, msgspec.Meta(description="a calendar of the trigger's group")]
+    mode: Annotated[
+        CalendarMode,
+        msgspec.Meta(description="slots in it are left out, or only they are slots"),
+    ] = CalendarMode.EXCLUDE
+    shift: Annotated[
+        Shift,
+        msgspec.Meta(description="what is left out is skipped, or moves to the nearest day left"),
+    ] = Shift.SKIP
+
+
 class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The definition of a trigger."""
 
@@ -122,7 +183,15 @@ class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     start_at: Instant | None = None
     end_at: Instant | None = None
     max_firings: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
-    jitter_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    jitter_s: Annotated[
+        float,
+        msgspec.Meta(ge=0, description="runs start up to so much later, by a slot's own amount"),
+    ] = 0.0
+    flexible_window_s: Annotated[
+        float,
+        msgspec.Meta(ge=0, description="runs start up to so much later, by the trigger's amount"),
+    ] = 0.0
+    calendars: list[CalendarRuleDocument] = []
     start_on_create: Annotated[
         bool, msgspec.Meta(description="false: stored, not activated; counts at creation only")
     ] = True
@@ -144,6 +213,9 @@ class TriggerResource(msgspec.Struct, kw_only=True):
     end_at: datetime | None
     max_firings: int | None
     jitter_s: float
+    flexible_window_s: float
+    calendars: list[CalendarRuleDocument]
+    resume_at: Annotated[datetime | None, msgspec.Meta(description="end of a timed pause")]
     next_slot: datetime | None
     last_slot: datetime | None
     firings: int
@@ -215,6 +287,12 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
         end_at=trigger.end_at,
         max_firings=trigger.max_firings,
         jitter_s=trigger.jitter_s,
+        flexible_window_s=trigger.flexible_window_s,
+        calendars=[
+            CalendarRuleDocument(calendar=rule.calendar, mode=rule.mode, shift=rule.shift)
+            for rule in trigger.calendars
+        ],
+        resume_at=trigger.resume_at,
         next_slot=trigger.next_slot,
         last_slot=trigger.last_slot,
         firings=trigger.firings,
@@ -225,16 +303,10 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
     )
 
 
-def check_dialect(dialect: object, field: str) -> None:
-    """Raise NotSupportedYet for a dialect that a later release brings."""
-    if dialect in LATER_DIALECTS:
-        raise NotSupportedYet(field, f"the dialect {dialect!r}")
-
-
 def _trigger_of(given: TriggerInput) -> Trigger:
     faults = Faults()
     instead: Schedule = OnDemand()
-    schedule = faults.attempt(lambda: _schedule_of(given.schedule), instead, under="schedule")
+    schedule = faults.attempt(lambda: schedule_from_json(given.schedule), instead, under="schedule")
     start_at = faults.attempt(lambda: instant(given.start_at, "start_at"), None)
     end_at = faults.attempt(lambda: instant(given.end_at, "end_at"), None)
     trigger = faults.attempt(lambda: _made(given, schedule, start_at, end_at), _NOTHING)
@@ -263,12 +335,12 @@ def _made(
         end_at=end_at,
         max_firings=given.max_firings,
         jitter_s=given.jitter_s,
+        flexible_window_s=given.flexible_window_s,
+        calendars=tuple(
+            CalendarRule(calendar=each.calendar, mode=each.mode, shift=each.shift)
+            for each in given.calendars
+        ),
     )
-
-
-def _schedule_of(document: dict[str, Any]) -> Schedule:
-    check_dialect(document.get("dialect"), "dialect")
-    return schedule_from_json(document)
 
 
 def _patched_schedule(schedule: Schedule, patch: object) -> object:

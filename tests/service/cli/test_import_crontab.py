@@ -123,13 +123,13 @@ def test_imported_commands_really_run(
 def test_its_table_says_what_became_of_each_line(
     callboard: Callboard, crontab: Callable[[str], str], name: str
 ) -> None:
-    file = crontab(f"# name: {name}\n0 1 * * * true\n61 * * * * x\n@reboot y\n")
+    file = crontab(f"# name: {name}\n0 1 * * * true\n61 * * * * x\n@never y\n")
     done = callboard("import", "crontab", file, "--zone", "UTC")
     assert done.code == 3
     _, row = done.out.splitlines()
     assert row.split() == ["2", name, "0", "1", "*", "*", "*", "UTC", "created", "created", "true"]
     assert "not imported: line 3, column 1: minute: 61 is not in 0-59" in done.err
-    assert "not imported: line 4, column 1: @reboot" in done.err
+    assert "not imported: line 4, column 1: '@never'" in done.err
     assert "imported 1 lines; 2 could not be imported" in done.err
 
 

@@ -47,6 +47,40 @@ def test_people_get_the_meaning_the_warnings_and_both_clocks(local: Callboard) -
     assert "warning: Europe/Prague" in done.err
 
 
+@pytest.mark.parametrize(
+    ("expression", "dialect", "first"),
+    [
+        ("0 0 12 ? * MON#2", "quartz", "2026-11-09T12:00:00Z"),
+        ("cron(0 10 ? * MON-FRI *)", "aws", "2026-10-26T10:00:00Z"),
+        ("rate(5 minutes)", "aws", "2026-10-24T12:05:00Z"),
+        ("at(2027-01-01T00:00:00)", "aws", "2027-01-01T00:00:00Z"),
+        ("*/30 0 9 * * 1-5", "spring", "2026-10-26T09:00:00Z"),
+    ],
+)
+def test_every_dialect_is_previewed(
+    local: Callboard, expression: str, dialect: str, first: str
+) -> None:
+    done = local("next", expression, "--dialect", dialect, "--from", FROM, "--json")
+    assert done.code == 0, done.err
+    assert done.value["slots"][0]["slot"] == first
+
+
+def test_h_is_the_minute_of_the_trigger_that_is_named(local: Callboard) -> None:
+    words = ("next", "H H * * *", "--from", FROM, "--json")
+    (one, same, other) = (
+        local(*words, "--hash-key", key).value["slots"] for key in ("a/b", "a/b", "a/c")
+    )
+    assert one == same
+    assert one != other
+    assert "H has no key" in local("next", "H H * * *").err
+
+
+def test_what_no_clock_decides_has_a_meaning_and_no_slots(local: Callboard) -> None:
+    done = local("next", "@reboot")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Once when the trigger is activated")
+
+
 def test_without_from_it_begins_now(local: Callboard) -> None:
     done = local("next", "* * * * *", "--json", "--count", "1")
     assert len(done.value["slots"]) == 1
@@ -60,7 +94,8 @@ def test_without_from_it_begins_now(local: Callboard) -> None:
         (["* * * * *", "--from", "yesterday"], "from: 'yesterday' is not an instant"),
         (["* * * * *", "--dialect", "klingon"], "dialect"),
         (["* * * * *", "--gap", "jump"], "gap"),
-        (["* * * * *", "--dialect", "quartz"], "not supported by this release"),
+        (["* * * * *", "--dialect", "quartz"], "expression: column 10: has 5 of the six fields"),
+        (["* * * * *", "--dialect", "quarz"], "use vixie, quartz, aws, spring"),
     ],
 )
 def test_bad_words_are_usage_and_named(local: Callboard, words: list[str], said: str) -> None:

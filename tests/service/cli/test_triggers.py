@@ -27,6 +27,28 @@ Make = Callable[..., str]
             "at 2099-01-01T00:00:00Z",
         ),
         (["--on-demand"], {"kind": "on_demand"}, "on demand"),
+        (["--delay", "90"], {"kind": "delay", "after_s": 90}, "1m30s after the last end"),
+        (
+            ["--months", "1", "--time", "02:30", "-z", "Europe/Prague", "--start", "2026-10-31"],
+            {"kind": "calendar_interval", "months": 1, "days": 0, "anchor_on": "2026-10-31"},
+            "every month at 02:30 Europe/Prague",
+        ),
+        (
+            ["--months", "2", "--days", "1"],
+            {"kind": "calendar_interval", "months": 2, "days": 1, "at_local": "00:00"},
+            "every 2 months and day at 00:00 UTC",
+        ),
+        (
+            ["--cron", "0 0 12 ? * MON#2", "--dialect", "quartz", "--gap", "skip"],
+            {"kind": "cron", "dialect": "quartz", "gap": "skip"},
+            "0 0 12 ? * MON#2 (quartz) UTC",
+        ),
+        (
+            ["--cron", "rate(5 minutes)", "--dialect", "aws"],
+            {"kind": "cron", "expression": "rate(5 minutes)"},
+            "rate(5 minutes)",
+        ),
+        (["--cron", "@reboot"], {"kind": "cron", "expression": "@reboot"}, "@reboot"),
     ],
 )
 def test_each_kind_of_schedule_can_be_created(
@@ -99,11 +121,16 @@ def test_slots_are_a_list(callboard: Callboard, make_job: Make) -> None:
         (["x", "--every", "5m"], "starts a job"),
         (["-j", "x", "--every", "5m"], "needs a name"),
         (["x", "-j", "x", "--every", "soon"], "'soon' is not a period"),
-        (["x", "-j", "x", "--every", "5m", "--zone", "UTC"], "belong to --cron"),
+        (["x", "-j", "x", "--every", "5m", "--zone", "UTC"], "--zone belongs to --cron"),
         (["x", "-j", "x", "--every", "5m", "--arg", "novalue"], "'novalue' is not NAME=VALUE"),
         (["x", "-j", "x", "--every", "5m", "--arg-json", "k={"], "k: "),
         (["x", "-j", "x", "--every", "5m", "--arg", "k=1", "--arg", "k=2"], "'k' comes twice"),
         (["x", "--file", "-"], "the file says name"),
+        (["x", "-j", "x", "--every", "5m", "--months", "1"], "exactly one of"),
+        (["x", "-j", "x", "--every", "5m", "--time", "02:00"], "--time belongs to --months"),
+        (["x", "-j", "x", "--every", "5m", "--shift", "next"], "--exclude or --include"),
+        (["x", "-j", "x", "--every", "5m", "--overlap", "buffer:x"], "'x' is not a number"),
+        (["--file", "-", "--zone", "UTC"], "--zone belongs to"),
     ],
 )
 def test_what_does_not_fit_together_is_usage(
@@ -118,3 +145,34 @@ def test_an_unknown_job_is_named(callboard: Callboard, name: str) -> None:
     done = callboard("triggers", "create", name, "-j", name, "--every", "5m")
     assert done.code == 2
     assert "actions[0].job" in done.err
+
+
+def test_policies_are_options_too(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    words = ("--overlap", "buffer:3", "--misfire", "fire_all", "--jitter", "30s")
+    done = callboard(
+        *("triggers", "create", job, "-j", job, "--every", "1d", *words),
+        *("--flexible-window", "10m", "--json"),
+    )
+    made = done.value
+    assert made["overlap"] == {"policy": "buffer", "limit": 3}
+    assert made["misfire"]["policy"] == "fire_all"
+    assert (made["jitter_s"], made["flexible_window_s"]) == (30, 600)
+    (first, _) = callboard("triggers", "slots", job, "--limit", "1").out.splitlines()[1:] + [""]
+    assert "starts " in first
+
+
+def test_a_firing_that_waits_is_shown_as_held(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("sleep 60")
+    callboard("triggers", "create", job, "-j", job, "--on-demand", "--overlap", "buffer_one")
+    callboard("triggers", "fire", job)
+    (held,) = callboard("triggers", "fire", job, "--json").value["items"]
+    assert (held["held"], held["due_at"], held["state"]) == (True, None, "queued")
+    (_, row, *_) = callboard("runs", "list", "--trigger", job).out.splitlines()
+    assert row.split() == [str(held["id"]), job, job, "held", "-", "-", "-"]
+    assert "queued, held until earlier runs" in callboard("runs", "get", str(held["id"])).out
+    refused = callboard("triggers", "fire", job)
+    assert (refused.code, "overlap policy buffer_one" in refused.err) == (3, True)
+    anyway = callboard("triggers", "fire", job, "--allow-overlap", "--json").value["items"]
+    for run in (held, *anyway):
+        callboard("stop", str(run["id"]))

@@ -1,0 +1,26 @@
+"""What the stream's messages are about: for the document and the page of the API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RUNS: Final = (
+    "`run.queued`, `run.started`, `run.stopping`, `run.ended`, `run.lost`, `run.parked`, "
+    "`run.abandoned`: a run came into another state; they carry `run`."
+)
+DEFINITIONS: Final = (
+    "`job.changed`, `job.deleted`, `trigger.changed`, `trigger.deleted`, `calendar.changed`, "
+    "`calendar.deleted`: it was created, edited or deleted; they carry `job`, `trigger` or "
+    "`calendar` with `group`, `name` and `version`. A trigger's `state` comes along: it is paused, "
+    "resumed, completed or parked by `trigger.changed`."
+)
+BACKFILLS: Final = (
+    "`backfill.changed`: created, paused, resumed, moved on, ended; it carries `backfill` with "
+    "`id`, `group`, `name` (its trigger's), `state` and how far it is."
+)
+CLOCKS: Final = (
+    "`clock.jumped`: a clock stepped under a node; it carries `clock` with `node`, `source` "
+    "(`node` or `store`) and `by_s`, negative for backwards."
+)
+STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, CLOCKS)
+"""A statement on each kind of event; what is in backquotes is code."""
