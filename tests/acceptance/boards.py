@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from acceptance.nodes import until
-from callboard import BoardConfig, Callboard
+from callboard import BoardConfig, Callboard, Run
 from callboard.clock import SystemClock
 from callboard.domain.states import LIVE
 from callboard.store.contract import RunFilter, TriggerFilter
@@ -46,7 +46,14 @@ async def drain(board: Callboard) -> None:
     for trigger in await board.list_triggers(TriggerFilter(limit=100)):
         await board.deactivate_trigger(trigger.group, trigger.name)
 
-    async def is_empty() -> bool:
-        return not await board.list_runs(RunFilter(states=tuple(LIVE)))
+    left: list[Run] = []
 
-    await until(is_empty, "every run has ended")
+    async def is_empty() -> bool:
+        left[:] = await board.list_runs(RunFilter(states=tuple(LIVE)))
+        return not left
+
+    try:
+        await until(is_empty, "every run has ended")
+    except AssertionError as error:
+        error.add_note("\n".join(str(run) for run in left[:10]))
+        raise

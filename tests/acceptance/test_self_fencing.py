@@ -44,7 +44,7 @@ class Database(AsyncioActor):
             return self.pending[-1]
         self.granted_at = self.clock.monotonic()
         if isinstance(message, RegisterNode):
-            return replace(message.node, epoch=1)
+            return replace(message.node, epoch=1, started_at=self.clock.now())
         assert isinstance(message, RenewLease)
         now = self.clock.now()
         return Renewal(now=now, lease_until=now + message.lease, live_nodes=1, stopping=())

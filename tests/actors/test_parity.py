@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from callboard import Callboard, Trigger, TriggerState, job
+from callboard import Callboard, Trigger, TriggerState, cron, job
 from callboard.domain.calendar import Calendar
 from callboard.domain.ledger import Decision, SkipReason
 from callboard.domain.schedule import waits_without_slot
@@ -205,6 +205,26 @@ def account(promise: Promise, ledger: Sequence[SlotView], until: datetime) -> li
         if not is_sound or (view.reason is SkipReason.PAUSED) != (view.slot < paused_until):
             found.append(f"{view} is made of {mine}, {weight} slots")
     return [*found, *(f"{point} is in no row" for point in points)]
+
+
+@pytest.mark.parametrize(("day", "fired"), [(27, [28]), (28, [])])
+async def test_a_slot_that_the_clocks_lose_is_told_also_where_none_comes_behind_it(
+    day: int, fired: list[int]
+) -> None:
+    start = datetime(2026, 3, day, 12, tzinfo=UTC)
+    end, gap = datetime(2026, 3, 29, 12, tzinfo=UTC), datetime(2026, 3, 29, 1, tzinfo=UTC)
+    async with virtual_board(start=start, config=QUIET) as (board, clock):
+        await board.define(tick)
+        nightly = cron("30 2 * * *", zone="Europe/Prague", gap="skip")
+        await board.schedule("t", nightly, tick, end_at=end)
+        preview = await board.list_slots("default", "t", since=start, until=end)
+        await clock.advance_to(end)
+        ledger = await board.read_ledger("default", "t", since=start, until=end)
+        assert facts(ledger) == facts(preview)
+        assert [view.slot.day for view in firing(ledger)] == fired
+        assert (ledger[-1].slot, ledger[-1].reason) == (gap, SkipReason.DST_GAP)
+        state = (await board.get_trigger("default", "t")).state
+        assert state is TriggerState.COMPLETED
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -98,8 +98,8 @@ def random_definition(
         misfire=MisfirePolicy(
             policy=random.choice(list(MisfirePolicyName)), coalesce=random.choice(list(Coalesce))
         ),
-        start_at=random.choice((None, None, None, since + _minutes(random, 3000))),
-        end_at=random.choice((None, None, None, since + DAY * 3 + _minutes(random, 3000))),
+        start_at=random.choice((None, None, None, since + _minutes(random, 2800))),
+        end_at=random.choice((None, None, None, since + 2 * DAY + _minutes(random, 4000))),
         max_firings=random.choice((None, None, None, random.randrange(1, 60))),
         jitter_s=random.choice((0.0, 0.0, 30.0, 7200.5)),
         flexible_window_s=random.choice((0.0, 0.0, 0.0, 900.0)),

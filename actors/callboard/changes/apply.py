@@ -83,8 +83,8 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     """The answers in the order of `changes`; a refusal is an exception in its place.
 
     Ends come first, for they free what claims want; claims come last, behind what the ends set
-    free. A refused change has written
-    nothing. Any other exception leaves this function: then nothing may be committed.
+    free. A refused change has written nothing. Any other exception leaves this function: then
+    nothing may be committed.
     """
     answers: dict[int, object] = {}
     await _lock_ahead(work, changes)

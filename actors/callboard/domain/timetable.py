@@ -91,12 +91,16 @@ class Timetable:
         return None
 
     def final(self, after: datetime) -> tuple[datetime | None, bool]:
-        """(the last slot of the schedule after `after`, whether there are more beyond SEARCH)."""
+        """(the last point after `after`, moved slots aside, whether there are more beyond SEARCH).
+
+        Points are the slots of the schedule, and those that the clocks lost.
+        """
         first = self._next(after)
-        if first is None:
-            return None, False
-        limit = self._search_until(first)
-        return self._count(first, limit)[2], self._next(limit) is not None
+        limit = self._search_until(first or after)
+        known = [instant for instant, _ in self._lost(after + MICROSECOND, limit)]
+        if first is not None:
+            known += [each for each in (self._count(first, limit)[2],) if each]
+        return max(known, default=None), first is not None and self._next(limit) is not None
 
     def _search_until(self, first: datetime) -> datetime:
         return self._capped(min(first, END - SEARCH) + SEARCH)

@@ -306,11 +306,17 @@ def activated(trigger: Trigger, now: datetime) -> Trigger:
     )
     slot = fresh.slot_after(fresh.cursor)
     ready = with_next_slot(fresh, slot)
-    leaves_none = slot is None and not waits_without_slot(trigger.schedule)
-    if leaves_none and ready.state is not TriggerState.COMPLETED:
+    if slot is None and ready.state is not TriggerState.COMPLETED and _has_slots(fresh):
         reason = f"leave none of the trigger's slots within {SEARCH.days // 365} years"
         raise invalid("calendars", reason, "it would never fire")
     return ready
+
+
+def _has_slots(trigger: Trigger) -> bool:
+    """Whether its schedule alone has any."""
+    if waits_without_slot(trigger.schedule):
+        return False
+    return replace(trigger, calendars=()).slot_after(trigger.cursor) is not None
 
 
 def with_next_slot(trigger: Trigger, slot: datetime | None) -> Trigger:
@@ -319,13 +325,13 @@ def with_next_slot(trigger: Trigger, slot: datetime | None) -> Trigger:
     Without one it is completed, unless
 
     - its schedule waits for something else than an instant (`waits_without_slot`);
-    - its calendars left out slots that are still to come: it waits for the last of them, so that
-      all get their entries;
+    - its calendars leave out, or the clocks lose, slots that are still to come: it waits for the
+      last of them, so that all get their entries;
     - they leave out everything for as far as anybody looks: it is parked.
     """
     if slot is not None:
         return amended(trigger, next_slot=slot)
-    if trigger.calendars and not trigger.is_spent:
+    if not trigger.is_spent:
         last, goes_on = trigger.timetable.final(trigger.cursor)
         if goes_on and not waits_without_slot(trigger.schedule):
             return left_without_slots(trigger)
