@@ -35,6 +35,39 @@ async def test_a_calendar_is_created_listed_changed_and_deleted(client: Client) 
     await refused(client, "GET", "/v1/calendars/holidays", "not_found")
 
 
+async def test_a_patch_merges_within_its_kind_and_replaces_another(client: Client) -> None:
+    await call(client, "POST", "/v1/calendars", 201, json=HOLIDAYS)
+    path = "/v1/calendars/holidays"
+    patch: dict[str, Any] = {"definition": {"days": ["01-02"]}, "description": "d"}
+    patched = await call(client, "PATCH", path, json=patch)
+    assert patched["definition"] == {"kind": "annual", "zone": "UTC", "days": ["01-02"]}
+    assert patched["description"] == "d"
+    ranges = {"kind": "ranges", "ranges": [["2026-12-01T22:00:00Z", "2026-12-02T04:00:00Z"]]}
+    other = await call(client, "PATCH", path, json={"definition": ranges})
+    assert (other["definition"], other["version"]) == (ranges, 3)
+    await refused(client, "PATCH", path, "invalid_input", json={"name": "other"})
+
+
+async def test_a_stale_calendar_is_not_overwritten(client: Client) -> None:
+    await call(client, "POST", "/v1/calendars", 201, json=HOLIDAYS)
+    for method, body in (("PUT", HOLIDAYS), ("PATCH", {"description": "d"}), ("DELETE", None)):
+        headers = {"If-Match": '"1-7"'}
+        path = "/v1/calendars/holidays"
+        await refused(client, method, path, "stale_version", headers=headers, json=body)
+
+
+async def test_calendars_come_in_pages_and_by_group(client: Client) -> None:
+    for name in ("a", "b", "c"):
+        body = {**HOLIDAYS, "name": name}
+        await call(client, "POST", "/v1/calendars?group=sales", 201, json=body)
+    page = await call(client, "GET", "/v1/calendars?group=sales&limit=2")
+    rest = await call(
+        client, "GET", f"/v1/calendars?group=sales&limit=2&cursor={page['next_cursor']}"
+    )
+    assert [item["name"] for item in page["items"] + rest["items"]] == ["a", "b", "c"]
+    assert (await call(client, "GET", "/v1/calendars?group=default"))["items"] == []
+
+
 async def test_a_name_is_taken_once(client: Client) -> None:
     await call(client, "POST", "/v1/calendars", 201, json=HOLIDAYS)
     await refused(client, "POST", "/v1/calendars", "already_exists", json=HOLIDAYS)

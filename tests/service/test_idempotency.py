@@ -77,11 +77,23 @@ async def test_key_belongs_to_its_path_and_group(client: Client) -> None:
 async def test_every_post_knows_the_key(client: Client) -> None:
     job = {"name": "new", "kind": "python", "spec": {"handler": "add"}}
     trigger = {"name": "new", "schedule": {"kind": "on_demand"}, "actions": [{"job": "add"}]}
+    dates = {"kind": "dates", "zone": "UTC", "dates": ["2026-12-24"]}
+    yearly = {"kind": "cron", "expression": "0 0 1 1 *"}
+    times = {"from_at": "2025-02-01T00:00:00Z", "until_at": "2025-02-02T00:00:00Z"}
+    path = "/v1/triggers/yearly"
+    await call(client, "PUT", path, 201, json={**trigger, "name": "yearly", "schedule": yearly})
     posts: list[tuple[str, Any]] = [
         ("/v1/jobs", job),
         ("/v1/triggers", trigger),
         ("/v1/runs", {"runs": [{"job": "add"}, {"job": "add"}]}),
         ("/v1/triggers/new/fire", None),
+        ("/v1/calendars", {"name": "new", "definition": dates}),
+        ("/v1/triggers/new/pause", None),
+        ("/v1/triggers/new/resume", {"missed": "catch_up"}),
+        ("/v1/triggers/pause", {"all": True}),
+        ("/v1/jobs/add/resume", None),
+        ("/v1/groups/default/pause", {"dry_run": True}),
+        ("/v1/backfills", {"trigger": "yearly", **times, "max_concurrent": 2}),
         ("/v1/triggers/new/deactivate", None),
     ]
     for path, body in posts:

@@ -59,6 +59,11 @@ def test_every_code_of_the_table_is_known() -> None:
     assert {code for route in ROUTES for code in route.problems} <= set(PROBLEM_CODES)
 
 
+def test_whatever_takes_a_body_may_refuse_its_fields() -> None:
+    taking = [route for route in ROUTES if route.body is not None]
+    assert [route.name for route in taking if "invalid_input" not in route.problems] == []
+
+
 async def test_type_of_every_problem_leads_to_a_page(client: Client) -> None:
     for code in PROBLEM_CODES:
         async with client.get(f"/problems/{code}") as response:

@@ -89,6 +89,16 @@ async def test_bulk_counts_first_and_changes_then(client: Client) -> None:
     assert (again["changed"], again["slots"]) == (2, 0)
 
 
+async def test_bulk_takes_the_group_of_the_query(client: Client) -> None:
+    await make(client, "ours")
+    await make(client, "theirs", group="sales")
+    done = await call(client, "POST", "/v1/triggers/pause?group=sales")
+    assert (done["matched"], done["changed"]) == (1, 1)
+    path = "/v1/triggers/resume?group=sales"
+    problem = await refused(client, "POST", path, "invalid_input", json={"group": "default"})
+    assert "group" in reasons(problem)
+
+
 async def test_a_job_and_a_group_are_paused_by_their_own_paths(client: Client) -> None:
     await make(client, "ours")
     await make(client, "theirs", group="sales")

@@ -98,6 +98,37 @@ async def test_unchanged_job_is_304(client: Client, tag: str) -> None:
         assert response.status == 200
 
 
+async def test_a_calendar_and_a_backfill_have_tags_too(client: Client, jobs: list[str]) -> None:
+    definition = {"kind": "dates", "zone": "UTC", "dates": ["2026-12-24"]}
+    await call(client, "PUT", "/v1/calendars/c", 201, json={"definition": definition})
+    schedule = {"kind": "cron", "expression": "0 0 1 1 *"}
+    trigger = {"schedule": schedule, "actions": [{"job": "add"}]}
+    await call(client, "PUT", "/v1/triggers/t", 201, json=trigger)
+    times = {"from_at": "2025-02-01T00:00:00Z", "until_at": "2025-02-02T00:00:00Z"}
+    body = {"trigger": "t", **times}
+    made = await call(client, "POST", "/v1/backfills", 201, json=body)
+    while made["state"] != "completed":
+        made = await call(client, "GET", f"/v1/backfills/{made['id']}")
+    for path in ("/v1/calendars/c", f"/v1/backfills/{made['id']}"):
+        async with client.get(path) as response:
+            tag = response.headers["ETag"]
+        for method in ("GET", "HEAD"):
+            async with client.request(method, path, headers={"If-None-Match": tag}) as response:
+                assert (response.status, response.headers["ETag"]) == (304, tag)
+
+
+async def test_pausing_minds_the_version(client: Client, jobs: list[str]) -> None:
+    body = {"schedule": {"kind": "on_demand"}, "actions": [{"job": "add"}]}
+    await call(client, "PUT", "/v1/triggers/t", 201, json=body)
+    async with client.get("/v1/triggers/t") as response:
+        before = response.headers["ETag"]
+    async with client.post("/v1/triggers/t/pause", headers=matching(before)) as response:
+        assert (response.status, response.headers["ETag"]) == (200, before)
+    await call(client, "PATCH", "/v1/triggers/t", json={"description": "newer"})
+    path = "/v1/triggers/t/resume"
+    await refused(client, "POST", path, "stale_version", headers=matching(before))
+
+
 async def test_firing_does_not_change_the_tag_of_a_trigger(client: Client, jobs: list[str]) -> None:
     body = {
         "name": "t",

@@ -41,6 +41,7 @@ async def test_started_run_has_every_field_of_the_resource(client: Client) -> No
         "error": None,
         "progress": None,
         "unique_key": None,
+        "held": False,
     }
 
 

@@ -90,6 +90,33 @@ async def test_changes_of_jobs_and_triggers_are_told(client: Client) -> None:
         assert changed["job"]["name"] == "add"
 
 
+async def test_pauses_calendars_and_backfills_are_told(client: Client) -> None:
+    schedule = {"kind": "cron", "expression": "0 0 1 1 *"}
+    body = {"name": "t", "schedule": schedule, "actions": [{"job": "add"}]}
+    await call(client, "POST", "/v1/triggers", 201, json=body)
+    async with client.ws_connect("/v1/stream") as socket:
+        await socket.receive_json()
+        for verb, state in (("pause", "paused"), ("resume", "active")):
+            await call(client, "POST", f"/v1/triggers/t/{verb}")
+            (changed,) = await read_until(socket, "trigger.changed")
+            assert changed["trigger"]["state"] == state
+        definition = {"kind": "dates", "zone": "UTC", "dates": ["2026-12-24"]}
+        await call(client, "PUT", "/v1/calendars/c", 201, json={"definition": definition})
+        (changed,) = await read_until(socket, "calendar.changed")
+        assert changed["calendar"] == {"group": "default", "name": "c", "version": 1}
+        await call(client, "DELETE", "/v1/calendars/c", 204)
+        (deleted,) = await read_until(socket, "calendar.deleted")
+        assert deleted["calendar"] == {"group": "default", "name": "c"}
+        times = {"from_at": "2025-01-01T00:00:00Z", "until_at": "2025-01-02T00:00:00Z"}
+        made = await call(client, "POST", "/v1/backfills", 201, json={"trigger": "t", **times})
+        *_, first = await read_until(socket, "backfill.changed")
+        assert first["backfill"]["id"] == made["id"]
+        assert first["backfill"]["name"] == "t"
+        while first["backfill"]["state"] != "completed":
+            *_, first = await read_until(socket, "backfill.changed")
+        assert (first["backfill"]["fired"], first["backfill"]["succeeded"]) == (1, 1)
+
+
 async def test_a03_resumed_stream_has_no_gap_and_no_duplicate(client: Client) -> None:
     async with client.ws_connect("/v1/stream") as whole:
         start = (await whole.receive_json())["seq"]

@@ -169,6 +169,64 @@ async def test_what_get_gave_can_be_put_back(client: Client) -> None:
     assert "activate" in problem["errors"][0]["fix"]
 
 
+async def test_a_paused_trigger_can_be_put_back_as_it_is(client: Client) -> None:
+    definition = {"kind": "annual", "zone": "UTC", "days": ["12-24"]}
+    body = {"name": "holidays", "definition": definition}
+    await call(client, "POST", "/v1/calendars", 201, json=body)
+    fields = {
+        "schedule": {"kind": "calendar_interval", "months": 1, "at_local": "02:30"},
+        "calendars": [{"calendar": "holidays", "mode": "exclude", "shift": "next"}],
+        "overlap": {"policy": "buffer", "limit": 3},
+        "jitter_s": 5,
+        "flexible_window_s": 60,
+    }
+    await call(client, "POST", "/v1/triggers", 201, json={**NIGHTLY, **fields})
+    until = {"until": "2999-01-01T00:00:00Z"}
+    paused = await call(client, "POST", "/v1/triggers/nightly/pause", json=until)
+    put = await call(client, "PUT", "/v1/triggers/nightly", json=paused)
+    assert {**put, "updated_at": None} == {**paused, "updated_at": None}
+
+
+async def test_a_patch_of_a_paused_trigger_leaves_it_paused(client: Client) -> None:
+    await call(client, "POST", "/v1/triggers", 201, json=NIGHTLY)
+    until = {"until": "2999-01-01T00:00:00Z"}
+    await call(client, "POST", "/v1/triggers/nightly/pause", json=until)
+    patch = {"overlap": {"policy": "buffer", "limit": 2}, "jitter_s": 3, "calendars": []}
+    patched = await call(client, "PATCH", "/v1/triggers/nightly", json=patch)
+    assert (patched["state"], patched["resume_at"]) == ("paused", until["until"])
+    assert (patched["overlap"], patched["jitter_s"]) == (patch["overlap"], 3.0)
+    assert patched["next_slot"] is None
+
+
+async def test_null_in_a_patch_is_the_default(client: Client) -> None:
+    fields = {"overlap": {"policy": "skip"}, "jitter_s": 5, "flexible_window_s": 60}
+    made = await call(client, "POST", "/v1/triggers", 201, json={**NIGHTLY, **fields})
+    assert made["overlap"] == {"policy": "skip", "limit": None}
+    patch: dict[str, None] = dict.fromkeys([*fields, "calendars"])
+    patched = await call(client, "PATCH", "/v1/triggers/nightly", json=patch)
+    assert patched["overlap"] == {"policy": "allow", "limit": None}
+    assert (patched["jitter_s"], patched["flexible_window_s"]) == (0, 0)
+
+
+async def test_a_firing_refused_by_the_overlap_policy_can_be_had_anyway(client: Client) -> None:
+    fields = {"schedule": {"kind": "on_demand"}, "actions": [{"job": "gate"}]}
+    body = {**NIGHTLY, **fields, "overlap": {"policy": "skip"}}
+    await call(client, "POST", "/v1/triggers", 201, json=body)
+    path = "/v1/triggers/nightly/fire"
+    await call(client, "POST", path, 201)
+    await refused(client, "POST", path, "overlap")
+    anyway = await call(client, "POST", path, 201, json={"overlap": "allow"})
+    assert anyway["items"][0]["held"] is False
+
+
+async def test_slots_to_come_begin_a_day_ago_whatever_their_end(client: Client) -> None:
+    await call(client, "POST", "/v1/triggers", 201, json=NIGHTLY)
+    path = "/v1/triggers/nightly/slots?limit=2&until=2150-01-01T00:00:00Z"
+    listed = await call(client, "GET", path)
+    made = await call(client, "GET", "/v1/triggers/nightly")
+    assert listed["items"][0]["slot"] == made["next_slot"]
+
+
 async def test_patched_schedule_merges_within_its_kind(client: Client) -> None:
     await call(client, "POST", "/v1/triggers", 201, json=NIGHTLY)
     patch = {"schedule": {"expression": "*/5 * * * *"}, "misfire": {"policy": "skip"}}

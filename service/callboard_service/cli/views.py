@@ -141,12 +141,11 @@ def _cron_text(schedule: Resource) -> str:
 
 
 def _calendar_interval_text(schedule: Resource) -> str:
-    parts = [
-        unit.removesuffix("s") if schedule[unit] == 1 else f"{schedule[unit]} {unit}"
-        for unit in ("months", "days")
-        if schedule[unit]
-    ]
-    return f"every {' and '.join(parts)} at {schedule['at_local']} {schedule['zone']}"
+    units = ((schedule["months"], "month"), (schedule["days"], "day"))
+    period = " and ".join(counted(count, unit) for count, unit in units if count)
+    if " and " not in period:
+        period = period.removeprefix("1 ")
+    return f"every {period} at {schedule['at_local']} {schedule['zone']}"
 
 
 def run_row(run: Resource, *, utc: bool) -> list[object]:

@@ -166,6 +166,6 @@ ROUTES: Final = (
         body=CancelInput,
         body_optional=True,
         answers={200: BackfillResource},
-        problems=("not_found", "backfill_ended"),
+        problems=("not_found", "backfill_ended", "invalid_input"),
     ),
 )

@@ -60,7 +60,7 @@ def test_the_example_is_shown_without_a_server(local: Callboard) -> None:
     heading, *rows = done.out.splitlines()
     assert heading.split() == ["LINE", "NAME", "TIMES", "ZONE", "NEXT", "COMMAND"]
     assert [row.split()[1] for row in rows] == NAMES
-    assert "note: line 14, column 1: MAILTO: no mail is sent" in done.err
+    assert "note: line 15, column 1: MAILTO: no mail is sent" in done.err
     assert "would import 11 lines; 0 cannot be imported" in done.err
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from callboard_service.cli.output import Output
+from callboard_service.cli.tail import print_message
 from service.cli.conftest import Callboard, Run
 from service.cli.processes import Program, ServiceProcess
 
@@ -80,6 +84,43 @@ def test_changes_of_definitions_are_told_too(
         f"job changed  {job}",
         f"trigger changed  {job}  active",
         f"trigger deleted  {job}",
+    ]
+
+
+def test_pauses_calendars_and_backfills_are_told_in_a_line(
+    callboard: Callboard, make_job: Make, service: ServiceProcess, run_process: Run
+) -> None:
+    job = make_job()
+    callboard("triggers", "create", job, "-j", job, "--cron", "0 0 1 1 *")
+    first = run_process("tail", "--json", env={"CALLBOARD_URL": service.url})
+    first.wait_for(has_snapshot)
+    after = first.documents()[0]["seq"]
+    callboard("pause", job)
+    callboard("resume", job)
+    definition = {"kind": "dates", "zone": "UTC", "dates": ["2026-12-24"]}
+    callboard("calendars", "put", job, "-", stdin=json.dumps(definition))
+    times = ("--from", "2025-01-01T00:00:00Z", "--until", "2025-01-02T00:00:00Z")
+    made = callboard("backfills", "create", job, *times, "--json").value
+    done = callboard("tail", "--after", str(after), "--count", "4")
+    told = [line.split(maxsplit=1)[1].rstrip() for line in done.out.splitlines()]
+    assert told == [
+        f"trigger changed  {job}  paused",
+        f"trigger changed  {job}  active",
+        f"calendar changed  {job}",
+        f"backfill changed  {job}  running  #{made['id']}, 0 of 1 slots",
+    ]
+
+
+def test_a_jump_of_a_clock_says_whose_and_how_far(local: Callboard) -> None:
+    jumped = {"node": "a1", "source": "node", "by_s": -3600.0}
+    message = {"type": "clock.jumped", "seq": 1, "at": "2026-01-01T00:00:00Z", "clock": jumped}
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        print_message(Output(utc=True), message)
+        print_message(Output(utc=True), {**message, "clock": {**jumped, "source": "store"}})
+    assert told.getvalue().splitlines() == [
+        "00:00:00.000  clock jumped  that of a1, by -3600.000 s",
+        "00:00:00.000  clock jumped  the database's, by -3600.000 s",
     ]
 
 

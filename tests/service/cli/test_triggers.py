@@ -36,7 +36,7 @@ Make = Callable[..., str]
         (
             ["--months", "2", "--days", "1"],
             {"kind": "calendar_interval", "months": 2, "days": 1, "at_local": "00:00"},
-            "every 2 months and day at 00:00 UTC",
+            "every 2 months and 1 day at 00:00 UTC",
         ),
         (
             ["--cron", "0 0 12 ? * MON#2", "--dialect", "quartz", "--gap", "skip"],
@@ -64,7 +64,7 @@ def test_each_kind_of_schedule_can_be_created(
     assert created.value["schedule"].items() >= schedule.items()
     assert created.value["state"] == "active"
     (_, row) = callboard("triggers", "list", "--job", job).out.splitlines()
-    assert f"  {shown}  {job}  active  " in row
+    assert f"default {shown} {job} active " in " ".join(row.split())
     assert callboard("triggers", "delete", job).code == 0
 
 
@@ -158,8 +158,7 @@ def test_policies_are_options_too(callboard: Callboard, make_job: Make) -> None:
     assert made["overlap"] == {"policy": "buffer", "limit": 3}
     assert made["misfire"]["policy"] == "fire_all"
     assert (made["jitter_s"], made["flexible_window_s"]) == (30, 600)
-    (first, _) = callboard("triggers", "slots", job, "--limit", "1").out.splitlines()[1:] + [""]
-    assert "starts " in first
+    assert "starts " in callboard("triggers", "slots", job, "--limit", "1").out
 
 
 def test_a_firing_that_waits_is_shown_as_held(callboard: Callboard, make_job: Make) -> None:
