@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeVar
 from callboard import commands as c
 from callboard.domain.backfilled_view import backfilled_entry, with_backfills
 from callboard.domain.collision import mark_collisions
-from callboard.domain.explain import Explanation, explain_slot
+from callboard.domain.explain import Explanation, explain_slot, is_within_years
 from callboard.domain.ledger import Decision, LedgerEntry
 from callboard.domain.slot import SlotView, decided_views, view_slots
 from callboard.domain.trigger import Trigger, TriggerState
@@ -73,6 +73,8 @@ async def read_ledger(ask: Ask, trigger: Trigger, span: Span) -> list[SlotView]:
 async def explain(ask: Ask, trigger: Trigger, at: datetime) -> Explanation:
     """What became of the instant `at`, or will, or why it is no slot."""
     now = await ask(c.ReadClock())
+    if not is_within_years(at):
+        return explain_slot(trigger, at, [], now)
     span = Span(since=at, until=at + datetime.resolution, limit=MOST_AT_ONE_INSTANT)
     entries = await _entries(ask, trigger, span)
     fired = await ask(
@@ -80,10 +82,9 @@ async def explain(ask: Ask, trigger: Trigger, at: datetime) -> Explanation:
             trigger_id=trigger.id, since=span.since, until=span.until, limit=span.limit
         )
     )
-    if fired and not entries:
-        entries = [backfilled_entry(trigger, fired)]
     ids = tuple(sorted({each.backfill_id for each in fired}))
-    return explain_slot(trigger, at, entries, now, backfills=ids)
+    backfilled = backfilled_entry(trigger, fired) if fired else None
+    return explain_slot(trigger, at, entries, now, backfills=ids, backfilled=backfilled)
 
 
 async def _entries(ask: Ask, trigger: Trigger, span: Span) -> list[LedgerEntry]:

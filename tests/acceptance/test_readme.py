@@ -65,7 +65,7 @@ def run(script: str, url: str) -> str:
 
 def test_the_readme_has_its_snippets():
     assert len(PYTHON) == 2
-    assert len(SHELL) == 2
+    assert len(SHELL) == 3
 
 
 @pytest.mark.parametrize("text", PYTHON, ids=["embedding", "testing"])
@@ -89,6 +89,10 @@ def test_the_shell_snippets_run_one_after_the_other(url: str):
     said = run(SHELL[1], url)
     assert "hello" in said
     assert "02:30" in said
+    timed = run(SHELL[2], url)
+    assert "cron(30 9 ? * " in timed
+    assert "left out by the calendar holidays" in timed
+    assert "completed" in timed
 
 
 def test_the_links_lead_somewhere():

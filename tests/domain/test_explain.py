@@ -221,3 +221,20 @@ def test_lengths_and_ids_are_written_for_people():
     assert texts == ["0 s", "0.21 s", "59.5 s", "1 min 1 s", "1 h", "1 d 1 h", "1 d"]
     assert [listed_ids(range(n)) for n in (0, 1, 2, 3)] == ["", "0", "0 and 1", "0, 1 and 2"]
     assert listed_ids(range(9)) == "0, 1, 2, 3, 4 and 4 more"
+
+
+def test_a_slot_that_only_backfills_fired_is_theirs():
+    row = entry(1, decided_at=START + 5 * HOUR, run_ids=(7, 8))
+    answer = explain_slot(
+        trigger(), START + HOUR, [], START + DAY, backfills=(1, 3), backfilled=row
+    )
+    assert answer.sentence == (
+        "Fired by backfills 1 and 3, starting runs 7 and 8, 4 h after its time."
+    )
+    assert answer.backfills == (1, 3)
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2201, 2998, 9999])
+def test_instants_outside_of_the_years_of_slots_are_none(year: int):
+    at = datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    assert explain_slot(trigger(), at, [], START).sentence.startswith("Not a slot: slots lie in")

@@ -24,7 +24,7 @@ from callboard.changes.stops import make_way
 from callboard.changes.work import Work
 from callboard.domain.overlap import Answer, Firing, admission, counts_firings
 from callboard.domain.run import HELD, Run, StopMode
-from callboard.domain.trigger import OverlapPolicyName, Trigger
+from callboard.domain.trigger import OverlapPolicy, OverlapPolicyName, Trigger
 from callboard.errors import Conflict
 
 
@@ -72,7 +72,7 @@ class Gate:
             raise Conflict(
                 "overlap",
                 f"earlier firings of trigger {trigger.name!r} are still live, and its overlap"
-                f" policy {trigger.overlap.policy} lets no other start",
+                f" policy {_shown(trigger.overlap)} lets no other start",
             )
         return HELD if answer is Answer.HOLD else None
 
@@ -110,3 +110,8 @@ async def open_gate(work: Work, triggers: Sequence[Trigger]) -> Gate:
 def _mode(trigger: Trigger) -> StopMode:
     is_kill = trigger.overlap.policy is OverlapPolicyName.KILL_OLD
     return StopMode.KILL if is_kill else StopMode.COOPERATIVE
+
+
+def _shown(overlap: OverlapPolicy) -> str:
+    limit = "" if overlap.limit is None else f" with the limit {overlap.limit}"
+    return f"{overlap.policy}{limit}"

@@ -12,7 +12,7 @@ from callboard.domain.explain_void import void_sentence
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.outlook import outlook, pending_slots
 from callboard.domain.schedule import slot_local
-from callboard.domain.schedule_slots import END
+from callboard.domain.schedule_slots import END, EPOCH
 from callboard.domain.slot import SlotView, view_entry
 from callboard.domain.timetable import MICROSECOND, SEARCH
 from callboard.domain.trigger import OverlapPolicyName, Trigger
@@ -43,6 +43,8 @@ class Explanation:
     run_ids: tuple[int, ...] = ()
     starts_at: datetime | None = None
     marks: tuple[str, ...] = ()
+    backfills: tuple[int, ...] = ()
+    """Those that fired the slot afterwards."""
     previous_slot: datetime | None = None
     """The last slot of the present schedule before the instant, fired or not."""
     next_slot: datetime | None = None
@@ -56,6 +58,7 @@ def explain_slot(
     now: datetime,
     *,
     backfills: tuple[int, ...] = (),
+    backfilled: LedgerEntry | None = None,
 ) -> Explanation:
     """What became of the instant `at`, or will, or why it is no slot.
 
@@ -63,8 +66,11 @@ def explain_slot(
         entries: those of the ledger whose slot or stretch touches the instant (read with
             since=at, until=at + 1 microsecond), of any generation.
         backfills: those that fired the slot afterwards.
+        backfilled: what they did, as an entry; it counts where the ledger has none.
     """
-    entry = _entry_at(trigger, at, entries) or _coming_at(trigger, at, now)
+    if not is_within_years(at):
+        return Explanation(at=at, sentence="Not a slot: slots lie in the years 1970 to 2200.")
+    entry = _entry_at(trigger, at, entries) or backfilled or _coming_at(trigger, at, now)
     around = _around(trigger, at)
     if entry is None:
         return Explanation(
@@ -76,9 +82,13 @@ def explain_slot(
         )
     view = view_entry(trigger, entry)
     fired_at = view.fired_at
+    if entry is backfilled:
+        sentence = _backfilled(entry, backfills)
+    else:
+        sentence = _sentence(trigger, at, entry, view, now, backfills)
     return Explanation(
         at=at,
-        sentence=_sentence(trigger, at, entry, view, now, backfills),
+        sentence=sentence,
         decision=entry.decision,
         reason=entry.reason,
         slot=entry.slot,
@@ -90,9 +100,15 @@ def explain_slot(
         run_ids=entry.run_ids,
         starts_at=view.starts_at,
         marks=view.marks,
+        backfills=backfills,
         previous_slot=around[0],
         next_slot=around[1],
     )
+
+
+def is_within_years(at: datetime) -> bool:
+    """Whether the instant lies in the years in which there are slots."""
+    return EPOCH <= at < END
 
 
 def _entry_at(trigger: Trigger, at: datetime, entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
@@ -155,8 +171,27 @@ def _sentence(
 ) -> str:
     text = _body(trigger, at, entry, view, now)
     if backfills:
-        text += f" It was run afterwards by backfill {listed_ids(backfills)}."
+        text += f" It was run afterwards by {_named(backfills)}."
     return text
+
+
+def _backfilled(entry: LedgerEntry, backfills: tuple[int, ...]) -> str:
+    return f"Fired by {_named(backfills)}{_starting(entry)}{_late(entry)}."
+
+
+def _named(backfills: tuple[int, ...]) -> str:
+    return f"backfill{'s' if len(backfills) > 1 else ''} {listed_ids(backfills)}"
+
+
+def _starting(entry: LedgerEntry) -> str:
+    plural = "s" if len(entry.run_ids) > 1 else ""
+    return f", starting run{plural} {listed_ids(entry.run_ids)}" if entry.run_ids else ""
+
+
+def _late(entry: LedgerEntry) -> str:
+    if entry.decided_at is None:
+        return ""
+    return f", {length_text(entry.decided_at - entry.slot)} after its time"
 
 
 def _body(trigger: Trigger, at: datetime, entry: LedgerEntry, view: SlotView, now: datetime) -> str:
@@ -172,14 +207,10 @@ def _body(trigger: Trigger, at: datetime, entry: LedgerEntry, view: SlotView, no
 
 
 def _fired(trigger: Trigger, entry: LedgerEntry, view: SlotView) -> str:
-    runs = f"run{'s' if len(entry.run_ids) > 1 else ''} {listed_ids(entry.run_ids)}"
-    text = f"Fired, starting {runs}." if entry.run_ids else "Fired."
-    if entry.decided_at is not None:
-        late = entry.decided_at - entry.slot
-        text = f"{text[:-1]}, {length_text(late)} after its time."
-        if late > timedelta(seconds=trigger.misfire.grace_s):
-            policy, grace_s = trigger.misfire.policy, trigger.misfire.grace_s
-            text += f" That is more than the grace of {grace_s:g} s: {policy} made up for it."
+    text = f"Fired{_starting(entry)}{_late(entry)}."
+    policy, grace_s = trigger.misfire.policy, trigger.misfire.grace_s
+    if entry.decided_at and entry.decided_at - entry.slot > timedelta(seconds=grace_s):
+        text += f" That is more than the grace of {grace_s:g} s: {policy} made up for it."
     return text + _spread(entry, view) + _moved(trigger, view)
 
 

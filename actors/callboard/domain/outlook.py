@@ -8,6 +8,7 @@ from datetime import datetime
 
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import stretch_entries
+from callboard.domain.schedule_slots import END, EPOCH
 from callboard.domain.timetable import MICROSECOND, Segment, Timetable
 from callboard.domain.trigger import Trigger, TriggerState
 
@@ -26,7 +27,8 @@ def outlook(
     Stretches are one entry each, broken at `now`; one that began before `since` is whole up to
     `now`. Nothing is promised for a pause without an end, nor for a trigger that is not active.
     """
-    if trigger.state not in _WAITING:
+    since, until = max(since, EPOCH), min(until, END)
+    if trigger.state not in _WAITING or since >= until:
         return
     table = trigger.timetable
     left = _left(trigger, table, since)

@@ -32,6 +32,7 @@ class ExplanationResource(msgspec.Struct, kw_only=True):
     run_ids: list[int]
     starts_at: datetime | None
     marks: list[str]
+    backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
     previous_slot: datetime | None
     next_slot: datetime | None
 
@@ -52,6 +53,7 @@ def explanation_resource(found: Explanation) -> ExplanationResource:
         run_ids=list(found.run_ids),
         starts_at=found.starts_at,
         marks=list(found.marks),
+        backfills=list(found.backfills),
         previous_slot=found.previous_slot,
         next_slot=found.next_slot,
     )
