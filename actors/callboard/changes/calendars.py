@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from callboard.changes.settle import move, settle
+from callboard.changes.versions import check_version
 from callboard.changes.work import Work
 from callboard.commands import CreateCalendar, DeleteCalendar, ReplaceCalendar
 from callboard.domain.calendar import Calendar
@@ -19,7 +20,6 @@ from callboard.errors import (
     FieldProblem,
     InvalidInput,
     NotFound,
-    StaleVersion,
     UsageError,
 )
 from callboard.store.known_calendars import as_obeyed, with_calendars
@@ -44,7 +44,7 @@ async def replace_calendar(work: Work, command: ReplaceCalendar) -> tuple[Calend
         if command.expected_version is not None:
             raise NotFound("calendar", wanted.name)
         return await create_calendar(work, CreateCalendar(calendar=wanted)), True
-    _check_version(present, command.expected_version)
+    check_version("calendar", present, command.expected_version)
     edited = replace(present, description=wanted.description, definition=wanted.definition)
     if edited == present:
         return present, False
@@ -61,7 +61,7 @@ async def delete_calendar(work: Work, command: DeleteCalendar) -> None:
     calendar = await _lock(work, command.group, command.name)
     if calendar is None:
         raise NotFound("calendar", command.name)
-    _check_version(calendar, command.expected_version)
+    check_version("calendar", calendar, command.expected_version)
     users = await work.tx.triggers_of_calendar(command.group, command.name)
     if users:
         names = ", ".join(users[:NAMED]) + (", ..." if len(users) > NAMED else "")
@@ -135,8 +135,3 @@ def _rescheduled(trigger: Trigger, edited: Calendar, now: datetime) -> Trigger:
 async def _lock(work: Work, group: str, name: str) -> Calendar | None:
     found = await work.tx.lock_calendars([(group, name)], for_change=True)
     return found.get((group, name))
-
-
-def _check_version(calendar: Calendar, expected: int | None) -> None:
-    if expected is not None and expected != calendar.version:
-        raise StaleVersion("calendar", calendar.name, expected=expected, present=calendar.version)

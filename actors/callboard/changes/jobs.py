@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callboard.changes.stops import stop_unheld
+from callboard.changes.versions import check_version
 from callboard.changes.work import Work
 from callboard.commands import CreateJob, DeleteJob, ReplaceJob
 from callboard.domain.job import Job
-from callboard.errors import AlreadyExists, Conflict, NotFound, StaleVersion
+from callboard.errors import AlreadyExists, Conflict, NotFound
 
 STOPPED_PER_STEP = 10_000
 
@@ -28,7 +29,7 @@ async def replace_job(work: Work, command: ReplaceJob) -> tuple[Job, bool]:
         if command.expected_version is not None:
             raise NotFound("job", wanted.name)
         return await create_job(work, CreateJob(job=wanted)), True
-    _check_version(present, command.expected_version)
+    check_version("job", present, command.expected_version)
     wanted = replace(
         wanted,
         id=present.id,
@@ -49,7 +50,7 @@ async def delete_job(work: Work, command: DeleteJob) -> None:
     job = await _lock(work, command.group, command.name)
     if job is None:
         raise NotFound("job", command.name)
-    _check_version(job, command.expected_version)
+    check_version("job", job, command.expected_version)
     users = await work.tx.triggers_of_job(command.group, command.name)
     if users:
         names = ", ".join(users[:3]) + (", ..." if len(users) > 3 else "")
@@ -67,8 +68,3 @@ async def delete_job(work: Work, command: DeleteJob) -> None:
 async def _lock(work: Work, group: str, name: str) -> Job | None:
     jobs = await work.tx.lock_jobs([(group, name)], for_change=True)
     return jobs.get((group, name))
-
-
-def _check_version(job: Job, expected: int | None) -> None:
-    if expected is not None and expected != job.version:
-        raise StaleVersion("job", job.name, expected=expected, present=job.version)

@@ -10,6 +10,7 @@ from callboard.changes.overlap import open_gate
 from callboard.changes.runs import start_runs
 from callboard.changes.sequence import policy_edited, trigger_deleted
 from callboard.changes.settle import behind_runs, settle
+from callboard.changes.versions import check_version
 from callboard.changes.work import Work
 from callboard.commands import (
     ActivateTrigger,
@@ -24,7 +25,7 @@ from callboard.commands import (
 from callboard.domain.pause import paused
 from callboard.domain.run import NewRun, Run, merge_arguments
 from callboard.domain.trigger import Trigger, TriggerState, activated
-from callboard.errors import AlreadyExists, FieldProblem, InvalidInput, NotFound, StaleVersion
+from callboard.errors import AlreadyExists, FieldProblem, InvalidInput, NotFound
 
 
 async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
@@ -46,7 +47,7 @@ async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger,
             raise NotFound("trigger", wanted.name)
         creation = CreateTrigger(trigger=wanted, activate=command.activate)
         return await create_trigger(work, creation), True
-    _check_version(present, command.expected_version)
+    check_version("trigger", present, command.expected_version)
     if _edited(present, wanted, work.now) == present:
         return present, False
     await _check_jobs(work, wanted)
@@ -169,7 +170,7 @@ async def lock_trigger(work: Work, group: str, name: str, expected: int | None) 
     trigger = await work.tx.lock_trigger(group, name)
     if trigger is None:
         raise NotFound("trigger", name)
-    _check_version(trigger, expected)
+    check_version("trigger", trigger, expected)
     return trigger
 
 
@@ -196,8 +197,3 @@ async def _check_jobs(work: Work, trigger: Trigger) -> None:
     ]
     if problems:
         raise InvalidInput(*problems)
-
-
-def _check_version(trigger: Trigger, expected: int | None) -> None:
-    if expected is not None and expected != trigger.version:
-        raise StaleVersion("trigger", trigger.name, expected=expected, present=trigger.version)

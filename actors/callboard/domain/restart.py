@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from callboard.domain.schedule import next_slot
+from callboard.domain.timetable import MICROSECOND
 from callboard.domain.trigger import Trigger, TriggerState, left_without_slots, with_next_slot
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def restarted(trigger: Trigger, now: datetime) -> Trigger:
@@ -19,7 +18,7 @@ def restarted(trigger: Trigger, now: datetime) -> Trigger:
     """
     if trigger.next_slot is not None and trigger.next_slot > now:
         return trigger
-    at = now if trigger.last_slot is None else max(now, trigger.last_slot + _MICROSECOND)
+    at = now if trigger.last_slot is None else max(now, trigger.last_slot + MICROSECOND)
     return _anchored(trigger, at, at)
 
 

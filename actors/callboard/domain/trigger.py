@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -16,7 +16,7 @@ from callboard.domain.json import JsonObject, check_json
 from callboard.domain.names import DEFAULT_GROUP, name_problem
 from callboard.domain.schedule import Cron, Schedule, waits_without_slot
 from callboard.domain.shift import MAX_SLOTS_A_DAY, most_slots_a_day
-from callboard.domain.timetable import SEARCH, Timetable
+from callboard.domain.timetable import MICROSECOND, SEARCH, Timetable
 from callboard.errors import FieldProblem, InvalidInput, invalid
 
 MAX_ACTIONS: Final = 100
@@ -24,7 +24,6 @@ MAX_CALENDARS: Final = 20
 MAX_SPREAD_S: Final = 7 * 86_400.0
 """Of jitter and of the flexible window: a week."""
 MAX_OVERLAP_LIMIT: Final = 10_000
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class TriggerState(StrEnum):
@@ -240,10 +239,10 @@ class Trigger:
         """The instant behind which its present definition has slots."""
         if self.anchor_at is None:
             # Never activated: nothing before the slot that it was given is promised.
-            first = self.next_slot or datetime.min.replace(tzinfo=UTC) + _MICROSECOND
-            return first - _MICROSECOND
+            first = self.next_slot or datetime.min.replace(tzinfo=UTC) + MICROSECOND
+            return first - MICROSECOND
         if self.anchor_at == self.start_at or _has_slot_at_anchor(self.schedule):
-            return self.anchor_at - _MICROSECOND  # a slot exactly at start_at counts
+            return self.anchor_at - MICROSECOND  # a slot exactly at start_at counts
         return self.anchor_at
 
     @property

@@ -19,6 +19,7 @@ from callboard.domain.ledger import Decision, LedgerEntry
 from callboard.domain.run import Run
 from callboard.domain.schedule import count_slots
 from callboard.domain.spread import starts_at
+from callboard.domain.timetable import MICROSECOND
 from callboard.domain.trigger import Trigger
 from callboard.errors import InvalidInput
 from callboard.operations import Operations
@@ -34,7 +35,7 @@ from callboard.simulation.executing import (
 from callboard.simulation.findings import Findings
 from callboard.simulation.load import Load
 from callboard.simulation.report import findings_of
-from callboard.simulation.scenario import MICROSECOND, Name, Scenario, trigger_name
+from callboard.simulation.scenario import Name, Scenario, trigger_name
 from callboard.simulation.striding import (
     CountingStore,
     FiredSlots,

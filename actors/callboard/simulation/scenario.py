@@ -21,7 +21,6 @@ LONGEST: Final = timedelta(days=10 * 366)
 MOST_DURATION_S: Final = 366 * 86_400.0
 EVERY_JOB: Final = "*"
 """In place of a job's name: all jobs that are not named."""
-MICROSECOND: Final = timedelta(microseconds=1)
 
 Name: TypeAlias = tuple[str, str]
 """Group and name of a trigger or a job."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count, pairwise
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
@@ -20,9 +20,6 @@ from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
 from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_runs import RunTable
 from callboard.store.memory_sorted import SortedKeys
-
-CLUSTER_START: Final = "@reboot"
-"""The cron text of a trigger that fires when the cluster starts."""
 
 Slot: TypeAlias = "tuple[datetime, int]"
 """Instant and generation: a trigger's ledger entries in their order."""
@@ -135,7 +132,7 @@ def _is_starting(trigger: Trigger) -> bool:
     return (
         trigger.state in (TriggerState.ACTIVE, TriggerState.PAUSED)
         and isinstance(schedule, Cron)
-        and schedule.expression.strip().lower() == CLUSTER_START
+        and schedule.is_reboot
     )
 
 

@@ -32,11 +32,6 @@ def from_json(text: str) -> Any:
     return orjson.loads(text)
 
 
-def from_json_or_none(text: str | None) -> Any:
-    """As from_json; None for SQL's null."""
-    return None if text is None else orjson.loads(text)
-
-
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)

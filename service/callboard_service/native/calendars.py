@@ -7,14 +7,14 @@ from typing import Final
 from aiohttp import web
 
 from callboard.domain.calendar import Calendar
-from callboard.errors import NotFound, StaleVersion
+from callboard.errors import NotFound
 from callboard.store.contract import CalendarFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
-    PATCH_ATTEMPTS,
     check_patch,
     created_body,
     replaced_body,
+    store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.paging import Paged, cursor_for, place_of
@@ -83,19 +83,15 @@ async def put_calendar(call: Call[InGroup]) -> web.Response:
 async def patch_calendar(call: Call[InGroup]) -> web.Response:
     patch = call.body()
     check_patch(patch, call.name, call.query.group)
-    for attempt in range(PATCH_ATTEMPTS):
-        present = await call.board.get_calendar(call.query.group, call.name)
-        demanded = expected_version(call.request, "calendar", present)
+
+    async def get() -> Calendar:
+        return await call.board.get_calendar(call.query.group, call.name)
+
+    async def store(present: Calendar) -> tuple[Calendar, bool]:
         calendar = read_calendar(patched_calendar(present, patch))
-        try:
-            stored, _ = await call.board.replace_calendar(
-                calendar, expected_version=present.version
-            )
-            return _answer(call, stored)
-        except StaleVersion:
-            if demanded is not None or attempt == PATCH_ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+        return await call.board.replace_calendar(calendar, expected_version=present.version)
+
+    return _answer(call, await store_patched(call.request, "calendar", get, store))
 
 
 async def delete_calendar(call: Call[InGroup]) -> web.Response:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
 
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.trigger import Trigger
 from callboard.errors import FieldProblem, InvalidInput, StaleVersion, invalid
-from callboard_service.preconditions import Versioned
+from callboard_service.preconditions import Versioned, expected_version
+
+V = TypeVar("V", bound=Versioned)
 
 PATCH_ATTEMPTS: Final = 5
 """A merge patch without If-Match is laid over whatever is there; so often when others write too."""
@@ -69,6 +74,32 @@ def check_patch(patch: Any, name: str, group: str) -> None:
     if not isinstance(patch, dict):
         raise invalid("", "is not an object", 'send the changes: {"disabled": true}')
     _check_same(patch, name=name, group=group)
+
+
+async def store_patched(
+    request: web.Request,
+    kind: str,
+    get: Callable[[], Awaitable[V]],
+    store: Callable[[V], Awaitable[tuple[V, bool]]],
+) -> V:
+    """The thing after a merge patch, laid anew over whatever others wrote meanwhile.
+
+    Args:
+        get: the present thing.
+        store: replaces it by its patched form, if it is still at its version.
+    Raises:
+        StaleVersion: If-Match demanded a version, or others were faster every time.
+    """
+    for attempt in range(PATCH_ATTEMPTS):
+        present = await get()
+        demanded = expected_version(request, kind, present)
+        try:
+            stored, _ = await store(present)
+            return stored
+        except StaleVersion:
+            if demanded is not None or attempt == PATCH_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _check_same(raw: dict[str, Any], **wanted: str | None) -> None:

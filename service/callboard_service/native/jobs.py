@@ -8,14 +8,14 @@ import msgspec
 from aiohttp import web
 
 from callboard.domain.job import Job
-from callboard.errors import FieldProblem, NotFound, StaleVersion
+from callboard.errors import FieldProblem, NotFound
 from callboard.store.contract import JobFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
-    PATCH_ATTEMPTS,
     check_patch,
     created_body,
     replaced_body,
+    store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.paging import Paged, cursor_for, place_of
@@ -92,17 +92,15 @@ async def put_job(call: Call[InGroup]) -> web.Response:
 async def patch_job(call: Call[InGroup]) -> web.Response:
     patch = call.body()
     check_patch(patch, call.name, call.query.group)
-    for attempt in range(PATCH_ATTEMPTS):
-        present = await call.board.get_job(call.query.group, call.name)
-        demanded = expected_version(call.request, "job", present)
+
+    async def get() -> Job:
+        return await call.board.get_job(call.query.group, call.name)
+
+    async def store(present: Job) -> tuple[Job, bool]:
         job = read_job(merge_patch(job_document(present), patch))
-        try:
-            stored, _ = await call.board.replace_job(job, expected_version=present.version)
-            return _answer(call, stored)
-        except StaleVersion:
-            if demanded is not None or attempt == PATCH_ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+        return await call.board.replace_job(job, expected_version=present.version)
+
+    return _answer(call, await store_patched(call.request, "job", get, store))
 
 
 async def delete_job(call: Call[InGroup]) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -71,34 +72,30 @@ async def resume_trigger(call: Call[InGroup]) -> web.Response:
 
 async def pause_triggers(call: Call[OfGroup]) -> web.Response:
     given, until = read_pause(_in_group(call), BulkPauseInput)
-    wanted = TriggerFilter(group=given.group, job=given.job)
-    change = await call.board.pause_triggers(wanted, until=until, dry_run=given.dry_run)
-    return _bulk(change, TriggerState.PAUSED, dry_run=given.dry_run)
+    return await _pause(call, TriggerFilter(group=given.group, job=given.job), given, until)
 
 
 async def resume_triggers(call: Call[OfGroup]) -> web.Response:
     given = read_resume(_in_group(call), BulkResumeInput)
-    wanted = TriggerFilter(group=given.group, job=given.job)
-    change = await call.board.resume_triggers(wanted, missed=given.missed, dry_run=given.dry_run)
-    return _bulk(change, TriggerState.ACTIVE, dry_run=given.dry_run)
+    return await _resume(call, TriggerFilter(group=given.group, job=given.job), given)
 
 
 async def pause_job(call: Call[InGroup]) -> web.Response:
     await call.board.get_job(call.query.group, call.name)
-    return await _pause(call, TriggerFilter(group=call.query.group, job=call.name))
+    return await _pause_named(call, TriggerFilter(group=call.query.group, job=call.name))
 
 
 async def resume_job(call: Call[InGroup]) -> web.Response:
     await call.board.get_job(call.query.group, call.name)
-    return await _resume(call, TriggerFilter(group=call.query.group, job=call.name))
+    return await _resume_named(call, TriggerFilter(group=call.query.group, job=call.name))
 
 
 async def pause_group(call: Call[NoQuery]) -> web.Response:
-    return await _pause(call, await _in_known_group(call))
+    return await _pause_named(call, await _in_known_group(call))
 
 
 async def resume_group(call: Call[NoQuery]) -> web.Response:
-    return await _resume(call, await _in_known_group(call))
+    return await _resume_named(call, await _in_known_group(call))
 
 
 async def _in_known_group(call: Call[NoQuery]) -> TriggerFilter:
@@ -108,14 +105,23 @@ async def _in_known_group(call: Call[NoQuery]) -> TriggerFilter:
     return TriggerFilter(group=call.name)
 
 
-async def _pause(call: Call[InGroup] | Call[NoQuery], wanted: TriggerFilter) -> web.Response:
+async def _pause_named(call: Call[InGroup] | Call[NoQuery], wanted: TriggerFilter) -> web.Response:
     given, until = read_pause(call.body(optional=True), GroupPauseInput)
+    return await _pause(call, wanted, given, until)
+
+
+async def _resume_named(call: Call[InGroup] | Call[NoQuery], wanted: TriggerFilter) -> web.Response:
+    return await _resume(call, wanted, read_resume(call.body(optional=True), GroupResumeInput))
+
+
+async def _pause(
+    call: Call[Any], wanted: TriggerFilter, given: GroupPauseInput, until: datetime | None
+) -> web.Response:
     change = await call.board.pause_triggers(wanted, until=until, dry_run=given.dry_run)
     return _bulk(change, TriggerState.PAUSED, dry_run=given.dry_run)
 
 
-async def _resume(call: Call[InGroup] | Call[NoQuery], wanted: TriggerFilter) -> web.Response:
-    given = read_resume(call.body(optional=True), GroupResumeInput)
+async def _resume(call: Call[Any], wanted: TriggerFilter, given: GroupResumeInput) -> web.Response:
     change = await call.board.resume_triggers(wanted, missed=given.missed, dry_run=given.dry_run)
     return _bulk(change, TriggerState.ACTIVE, dry_run=given.dry_run)
 

@@ -7,14 +7,14 @@ from typing import Final
 from aiohttp import web
 
 from callboard.domain.trigger import Trigger, TriggerState
-from callboard.errors import NotFound, StaleVersion
+from callboard.errors import NotFound
 from callboard.store.contract import TriggerFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
-    PATCH_ATTEMPTS,
     check_patch,
     created_body,
     replaced_body,
+    store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.paging import Paged, cursor_for, place_of
@@ -82,17 +82,15 @@ async def put_trigger(call: Call[InGroup]) -> web.Response:
 async def patch_trigger(call: Call[InGroup]) -> web.Response:
     patch = call.body()
     check_patch(patch, call.name, call.query.group)
-    for attempt in range(PATCH_ATTEMPTS):
-        present = await call.board.get_trigger(call.query.group, call.name)
-        demanded = expected_version(call.request, "trigger", present)
-        trigger, _ = read_trigger(patched_trigger(present, patch))
-        try:
-            stored, _ = await call.board.replace_trigger(trigger, expected_version=present.version)
-            return _answer(call, stored)
-        except StaleVersion:
-            if demanded is not None or attempt == PATCH_ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+
+    async def get() -> Trigger:
+        return await call.board.get_trigger(call.query.group, call.name)
+
+    async def store(present: Trigger) -> tuple[Trigger, bool]:
+        trigger = read_trigger(patched_trigger(present, patch))[0]
+        return await call.board.replace_trigger(trigger, expected_version=present.version)
+
+    return _answer(call, await store_patched(call.request, "trigger", get, store))
 
 
 async def delete_trigger(call: Call[InGroup]) -> web.Response:
