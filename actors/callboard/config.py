@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from callboard.domain.job import seconds_problem
@@ -12,6 +13,15 @@ from callboard.domain.names import name_problem
 from callboard.errors import FieldProblem, InvalidInput
 
 DAY_S: Final = 24 * 3600.0
+
+
+class Scheduling(StrEnum):
+    """How the nodes of a database share the scheduler's role."""
+
+    SHARED = "shared"
+    """Active/active: each firing node decides the slots of its share of the triggers."""
+    LEADER = "leader"
+    """Active/passive: one node decides all slots; another takes over when its lease ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +36,21 @@ class BoardConfig:
     """Whether this node decides slots, and moves backfills on."""
     executes: bool = True
     """Whether this node executes runs."""
+    scheduling: Scheduling = Scheduling.SHARED
+    """The same on all nodes of a database."""
     modules: tuple[str, ...] | None = None
     """Modules from which handlers may be imported by name; None: any."""
     lease_s: float = 15.0
     """Seconds without a sign of life after which others take a node's runs away."""
+    firing_lease_s: float = 6.0
+    """Seconds without a sign of life after which others decide the slots of a node's share."""
+    loop_block_warn_s: float = 1.0
+    """Seconds that a handler may block the event loop before it is named in log and metrics."""
+    loop_block_limit_s: float = 600.0
+    """Seconds of a blocked loop after which the node's lease is not renewed any more."""
+    claim_ahead_s: float = 0.1
+    """Runs are claimed ahead as far as this node, at its present pace, begins them within so many
+    seconds; 0: only as many as there are free places."""
     poll_s: float = 5.0
     """Seconds between looks at the database where no hint came."""
     horizon_s: float = 60.0
@@ -46,6 +67,8 @@ class BoardConfig:
     log_flush_s: float = 0.5
     keep_runs_s: float | None = 30 * DAY_S
     """How long ended runs and their logs are kept; None: for ever."""
+    keep_runs_per_job: int | None = None
+    """How many ended runs of a job are kept at the most, the newest; None: any number."""
     keep_ledger_s: float | None = 90 * DAY_S
     keep_events_s: float | None = DAY_S
     """How far back a stream can be resumed."""
@@ -67,8 +90,13 @@ class BoardConfig:
             yield FieldProblem("crash_budget", f"{self.crash_budget} is outside 0 to 1000")
         if not 1024 <= self.log_limit_bytes <= 1 << 30:
             yield FieldProblem("log_limit_bytes", "is outside 1 KiB to 1 GiB")
-        for name in ("lease_s", "poll_s", "horizon_s", "rescue_every_s", "log_flush_s"):
+        if self.keep_runs_per_job is not None and not 0 <= self.keep_runs_per_job <= 10**9:
+            yield FieldProblem("keep_runs_per_job", "is outside 0 to 1000000000; null: any number")
+        for name in ("lease_s", "firing_lease_s", "poll_s", "horizon_s", "rescue_every_s"):
             yield from seconds_problem(getattr(self, name), name)
+        for name in ("log_flush_s", "loop_block_warn_s", "loop_block_limit_s"):
+            yield from seconds_problem(getattr(self, name), name)
+        yield from seconds_problem(self.claim_ahead_s, "claim_ahead_s", zero=True, maximum=60.0)
         yield from seconds_problem(self.prune_every_s, "prune_every_s")
         yield from seconds_problem(self.clock_skew_limit_s, "clock_skew_limit_s")
         yield from seconds_problem(self.drain_s, "drain_s", zero=True)
@@ -80,3 +108,7 @@ class BoardConfig:
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.lease_s)
+
+    @property
+    def firing_lease(self) -> timedelta:
+        return timedelta(seconds=self.firing_lease_s)

@@ -38,6 +38,20 @@ END;
 
 COMMENT ON FUNCTION callboard.known_calendars(trigger_id bigint) IS 'The calendars that a trigger obeys, as they are now: an array for whoever reads the trigger.';
 
+CREATE FUNCTION callboard.take_event_numbers() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+    begin
+        lock table callboard.stream_head in exclusive mode;
+        return coalesce(
+            (select batch.last_seq from callboard.event_batch as batch order by batch.first_seq desc limit 1),
+            (select head.seq from callboard.stream_head as head)
+        ) + 1;
+    end
+    $$;
+
+COMMENT ON FUNCTION callboard.take_event_numbers() IS 'The first number for a batch of events, to be stored in this transaction. Waits until the one before has been committed, and sees it, whatever the snapshot of the caller.';
+
 CREATE TABLE callboard.backfill (
     id bigint NOT NULL,
     group_name text NOT NULL COLLATE pg_catalog."C",
@@ -141,19 +155,100 @@ CREATE TABLE callboard.ended_run (
     started_at timestamp with time zone,
     ended_at timestamp with time zone NOT NULL,
     CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
+)
+PARTITION BY RANGE (id);
+
+COMMENT ON TABLE callboard.ended_run IS 'The history of runs: appended to; only "abandoned" changes a row, only the pruner removes one. Partitions by id, made ahead by the pruner.';
+
+CREATE TABLE callboard.ended_run_0 (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint,
+    trigger text COLLATE pg_catalog."C",
+    slot timestamp with time zone,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    previous_run_id bigint,
+    chain_id bigint NOT NULL,
+    arguments jsonb NOT NULL,
+    result jsonb,
+    error jsonb,
+    progress jsonb,
+    node text,
+    epoch bigint,
+    crashes integer NOT NULL,
+    unique_key text COLLATE pg_catalog."C",
+    stop_mode text,
+    stop_grace_s double precision,
+    trace_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
 );
 
-COMMENT ON TABLE callboard.ended_run IS 'The history of runs: appended to; only "abandoned" changes a row, only the pruner removes one.';
+CREATE TABLE callboard.ended_run_rest (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    trigger_id bigint,
+    trigger text COLLATE pg_catalog."C",
+    slot timestamp with time zone,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    previous_run_id bigint,
+    chain_id bigint NOT NULL,
+    arguments jsonb NOT NULL,
+    result jsonb,
+    error jsonb,
+    progress jsonb,
+    node text,
+    epoch bigint,
+    crashes integer NOT NULL,
+    unique_key text COLLATE pg_catalog."C",
+    stop_mode text,
+    stop_grace_s double precision,
+    trace_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
+);
+
+COMMENT ON TABLE callboard.ended_run_rest IS 'Runs for whose ids there was no partition in time.';
 
 CREATE TABLE callboard.event_batch (
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
     at timestamp with time zone NOT NULL,
-    records jsonb NOT NULL,
+    records jsonb DEFAULT '[]'::jsonb NOT NULL,
+    node text,
+    ended bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    ended_states text[],
+    queued bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    started bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    started_crashes integer[],
     CONSTRAINT event_batch_seq_check CHECK ((last_seq >= first_seq))
 );
 
-COMMENT ON COLUMN callboard.event_batch.records IS 'Array of [type, run id, patch]; the i-th event has the number first_seq + i.';
+COMMENT ON COLUMN callboard.event_batch.records IS 'Array of [type, run id, patch]: the events behind those of ended, queued and started.';
+
+COMMENT ON COLUMN callboard.event_batch.node IS 'Name of the node for which the runs of started were claimed.';
+
+COMMENT ON COLUMN callboard.event_batch.ended IS 'Runs whose event says no more than their row in ended_run: the first numbers of the batch.';
+
+COMMENT ON COLUMN callboard.event_batch.ended_states IS 'In which states they ended; null: all of them succeeded.';
+
+COMMENT ON COLUMN callboard.event_batch.queued IS 'Runs that were created, and are queued: the numbers behind.';
+
+COMMENT ON COLUMN callboard.event_batch.started IS 'Runs that were claimed at the instant of the batch: the numbers behind.';
+
+COMMENT ON COLUMN callboard.event_batch.started_crashes IS 'How often a node had died under them; null: never.';
 
 CREATE TABLE callboard.idempotency_key (
     key text NOT NULL COLLATE pg_catalog."C",
@@ -256,6 +351,7 @@ CREATE TABLE callboard.live_run (
     created_at timestamp with time zone NOT NULL,
     due_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
+    requeued boolean DEFAULT false NOT NULL,
     CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
     CONSTRAINT live_run_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
@@ -282,6 +378,8 @@ COMMENT ON COLUMN callboard.live_run.crashes IS 'How often a node died under it.
 
 COMMENT ON COLUMN callboard.live_run.limited IS 'The job''s max_concurrent_runs is set; follows job.limited.';
 
+COMMENT ON COLUMN callboard.live_run.requeued IS 'A node held it before, and may have stored some of its log.';
+
 CREATE TABLE callboard.node (
     epoch bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
@@ -291,12 +389,22 @@ CREATE TABLE callboard.node (
     capacity integer NOT NULL,
     started_at timestamp with time zone NOT NULL,
     lease_until timestamp with time zone NOT NULL,
+    fires boolean DEFAULT true NOT NULL,
+    executes boolean DEFAULT true NOT NULL,
+    firing_until timestamp with time zone,
+    vitals jsonb,
     CONSTRAINT node_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT node_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255)))
 )
 WITH (fillfactor='50');
 
 COMMENT ON COLUMN callboard.node.epoch IS 'Unique for each start of a node. While its lease runs the epoch is live; after that it never is again.';
+
+COMMENT ON COLUMN callboard.node.fires IS 'Whether it takes part in deciding slots.';
+
+COMMENT ON COLUMN callboard.node.firing_until IS 'End of the lease of its shards: shorter than that of its runs, for slots are promised for an instant.';
+
+COMMENT ON COLUMN callboard.node.vitals IS 'What it was doing when it last renewed its lease: memory, and the stacks of the handlers that run.';
 
 CREATE SEQUENCE callboard.node_epoch
     START WITH 1
@@ -368,12 +476,12 @@ COMMENT ON VIEW callboard.run IS 'All runs, live and ended.';
 
 CREATE SEQUENCE callboard.run_id_block
     START WITH 1
-    INCREMENT BY 100
+    INCREMENT BY 1000
     NO MINVALUE
-    MAXVALUE 9007199254740801
+    MAXVALUE 9007199254739000
     CACHE 1;
 
-COMMENT ON SEQUENCE callboard.run_id_block IS 'First of 100 consecutive run ids, handed to one node to give out.';
+COMMENT ON SEQUENCE callboard.run_id_block IS 'First of 1000 consecutive run ids, handed to one node to give out.';
 
 CREATE TABLE callboard.run_log (
     run_id bigint NOT NULL,
@@ -385,6 +493,21 @@ CREATE TABLE callboard.run_log (
 );
 
 COMMENT ON COLUMN callboard.run_log.lines IS 'Array of [microseconds since 1970, stream, level, text]; the i-th line has the number first_seq + i.';
+
+CREATE TABLE callboard.scheduler_shard (
+    id integer NOT NULL,
+    epoch bigint,
+    fence bigint DEFAULT 0 NOT NULL,
+    taken_at timestamp with time zone,
+    CONSTRAINT scheduler_shard_id_check CHECK (((id >= 0) AND (id <= 63)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE callboard.scheduler_shard IS 'Who decides the slots of which triggers: a trigger belongs to the shard id % 64.';
+
+COMMENT ON COLUMN callboard.scheduler_shard.epoch IS 'Of the node that has the shard, while that node is alive and its firing_until has not come; null: nobody.';
+
+COMMENT ON COLUMN callboard.scheduler_shard.fence IS 'Counts the owners.';
 
 CREATE TABLE callboard.schema_migration (
     version integer NOT NULL,
@@ -401,7 +524,9 @@ CREATE TABLE callboard.stream_head (
 )
 WITH (fillfactor='10', autovacuum_vacuum_threshold='100', autovacuum_vacuum_scale_factor='0');
 
-COMMENT ON TABLE callboard.stream_head IS 'The number of the newest event. Its row lock puts the commits of all writers of events in one order, so that their numbers have no gaps and appear in order.';
+COMMENT ON TABLE callboard.stream_head IS 'Locked, as a table, by whoever numbers events: so commits follow each other in the order of the numbers. Its row is never updated.';
+
+COMMENT ON COLUMN callboard.stream_head.seq IS 'The number before that of the first batch, which is never removed while it is the only one.';
 
 CREATE TABLE callboard.trigger (
     id bigint NOT NULL,
@@ -483,6 +608,10 @@ CREATE TABLE callboard.trigger_job (
 
 COMMENT ON TABLE callboard.trigger_job IS 'Which triggers have an action on which job: an index over trigger.actions that an advancing trigger need not touch.';
 
+ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_0 FOR VALUES FROM (MINVALUE) TO ('1000001');
+
+ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_rest DEFAULT;
+
 ALTER TABLE ONLY callboard.node ALTER COLUMN epoch SET DEFAULT nextval('callboard.node_epoch'::regclass);
 
 ALTER TABLE ONLY callboard.backfill
@@ -499,6 +628,12 @@ ALTER TABLE ONLY callboard.calendar
 
 ALTER TABLE ONLY callboard.ended_run
     ADD CONSTRAINT ended_run_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.ended_run_0
+    ADD CONSTRAINT ended_run_0_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.ended_run_rest
+    ADD CONSTRAINT ended_run_rest_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY callboard.event_batch
     ADD CONSTRAINT event_batch_pkey PRIMARY KEY (first_seq);
@@ -532,6 +667,9 @@ ALTER TABLE ONLY callboard.node
 ALTER TABLE ONLY callboard.run_log
     ADD CONSTRAINT run_log_pkey PRIMARY KEY (run_id, first_seq);
 
+ALTER TABLE ONLY callboard.scheduler_shard
+    ADD CONSTRAINT scheduler_shard_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY callboard.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
 
@@ -558,17 +696,41 @@ CREATE INDEX backfill_trigger_idx ON callboard.backfill USING btree (trigger_id,
 
 CREATE INDEX backfilled_slot_open_idx ON callboard.backfilled_slot USING btree (backfill_id, slot) WHERE (ended_at IS NULL);
 
-CREATE INDEX ended_run_chain_idx ON callboard.ended_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
+CREATE INDEX ended_run_chain_idx ON ONLY callboard.ended_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
-CREATE INDEX ended_run_ended_idx ON callboard.ended_run USING btree (ended_at, id);
+CREATE INDEX ended_run_0_chain_id_id_idx ON callboard.ended_run_0 USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
-CREATE INDEX ended_run_group_idx ON callboard.ended_run USING btree (group_name, id);
+CREATE INDEX ended_run_ended_idx ON ONLY callboard.ended_run USING brin (ended_at) WITH (pages_per_range='32');
 
-CREATE INDEX ended_run_job_idx ON callboard.ended_run USING btree (job, id);
+CREATE INDEX ended_run_0_ended_at_idx ON callboard.ended_run_0 USING brin (ended_at) WITH (pages_per_range='32');
 
-CREATE INDEX ended_run_trigger_idx ON callboard.ended_run USING btree (trigger, id) WHERE (trigger IS NOT NULL);
+CREATE INDEX ended_run_group_idx ON ONLY callboard.ended_run USING btree (group_name, id);
 
-CREATE INDEX ended_run_unsuccessful_idx ON callboard.ended_run USING btree (id) WHERE (state <> 'succeeded'::text);
+CREATE INDEX ended_run_0_group_name_id_idx ON callboard.ended_run_0 USING btree (group_name, id);
+
+CREATE INDEX ended_run_unsuccessful_idx ON ONLY callboard.ended_run USING btree (id) WHERE (state <> 'succeeded'::text);
+
+CREATE INDEX ended_run_0_id_idx ON callboard.ended_run_0 USING btree (id) WHERE (state <> 'succeeded'::text);
+
+CREATE INDEX ended_run_job_idx ON ONLY callboard.ended_run USING btree (job, id);
+
+CREATE INDEX ended_run_0_job_id_idx ON callboard.ended_run_0 USING btree (job, id);
+
+CREATE INDEX ended_run_trigger_idx ON ONLY callboard.ended_run USING btree (trigger, id) WHERE (trigger IS NOT NULL);
+
+CREATE INDEX ended_run_0_trigger_id_idx ON callboard.ended_run_0 USING btree (trigger, id) WHERE (trigger IS NOT NULL);
+
+CREATE INDEX ended_run_rest_chain_id_id_idx ON callboard.ended_run_rest USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
+
+CREATE INDEX ended_run_rest_ended_at_idx ON callboard.ended_run_rest USING brin (ended_at) WITH (pages_per_range='32');
+
+CREATE INDEX ended_run_rest_group_name_id_idx ON callboard.ended_run_rest USING btree (group_name, id);
+
+CREATE INDEX ended_run_rest_id_idx ON callboard.ended_run_rest USING btree (id) WHERE (state <> 'succeeded'::text);
+
+CREATE INDEX ended_run_rest_job_id_idx ON callboard.ended_run_rest USING btree (job, id);
+
+CREATE INDEX ended_run_rest_trigger_id_idx ON callboard.ended_run_rest USING btree (trigger, id) WHERE (trigger IS NOT NULL);
 
 CREATE INDEX idempotency_key_created_idx ON callboard.idempotency_key USING btree (created_at);
 
@@ -598,6 +760,8 @@ CREATE INDEX live_run_slot_idx ON callboard.live_run USING btree (job_id) WHERE 
 
 COMMENT ON INDEX callboard.live_run_slot_idx IS 'Counts what a job with max_concurrent_runs has on nodes.';
 
+CREATE INDEX live_run_stopping_idx ON callboard.live_run USING btree (epoch, id) WHERE (state = 'stopping'::text);
+
 CREATE INDEX live_run_trigger_idx ON callboard.live_run USING btree (trigger, id) WHERE ((state = 'queued'::text) AND (trigger IS NOT NULL));
 
 CREATE UNIQUE INDEX live_run_unique_idx ON callboard.live_run USING btree (job_id, unique_key) WHERE (unique_key IS NOT NULL);
@@ -613,6 +777,34 @@ CREATE INDEX trigger_job_trigger_idx ON callboard.trigger_job USING btree (trigg
 CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((state = ANY (ARRAY['active'::text, 'paused'::text])) AND (lower(btrim((schedule ->> 'expression'::text), ' 	'::text)) = '@reboot'::text));
 
 CREATE INDEX trigger_wake_idx ON callboard.trigger USING btree (wake_at, id) WHERE (wake_at IS NOT NULL);
+
+ALTER INDEX callboard.ended_run_chain_idx ATTACH PARTITION callboard.ended_run_0_chain_id_id_idx;
+
+ALTER INDEX callboard.ended_run_ended_idx ATTACH PARTITION callboard.ended_run_0_ended_at_idx;
+
+ALTER INDEX callboard.ended_run_group_idx ATTACH PARTITION callboard.ended_run_0_group_name_id_idx;
+
+ALTER INDEX callboard.ended_run_unsuccessful_idx ATTACH PARTITION callboard.ended_run_0_id_idx;
+
+ALTER INDEX callboard.ended_run_job_idx ATTACH PARTITION callboard.ended_run_0_job_id_idx;
+
+ALTER INDEX callboard.ended_run_pkey ATTACH PARTITION callboard.ended_run_0_pkey;
+
+ALTER INDEX callboard.ended_run_trigger_idx ATTACH PARTITION callboard.ended_run_0_trigger_id_idx;
+
+ALTER INDEX callboard.ended_run_chain_idx ATTACH PARTITION callboard.ended_run_rest_chain_id_id_idx;
+
+ALTER INDEX callboard.ended_run_ended_idx ATTACH PARTITION callboard.ended_run_rest_ended_at_idx;
+
+ALTER INDEX callboard.ended_run_group_idx ATTACH PARTITION callboard.ended_run_rest_group_name_id_idx;
+
+ALTER INDEX callboard.ended_run_unsuccessful_idx ATTACH PARTITION callboard.ended_run_rest_id_idx;
+
+ALTER INDEX callboard.ended_run_job_idx ATTACH PARTITION callboard.ended_run_rest_job_id_idx;
+
+ALTER INDEX callboard.ended_run_pkey ATTACH PARTITION callboard.ended_run_rest_pkey;
+
+ALTER INDEX callboard.ended_run_trigger_idx ATTACH PARTITION callboard.ended_run_rest_trigger_id_idx;
 
 ALTER TABLE ONLY callboard.trigger_calendar
     ADD CONSTRAINT trigger_calendar_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;

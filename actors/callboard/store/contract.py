@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
@@ -30,6 +30,9 @@ from callboard.domain.run import Run, RunError
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch, EventRecord
+
+if TYPE_CHECKING:
+    from callboard.store.cycle import Cycle, Cycled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,6 +488,18 @@ class Store(Protocol):
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction; rolled back when its block raises. One at a time is enough."""
+        ...
+
+    async def cycle(self, cycle: Cycle) -> Cycled:
+        """Do what the cycle says, with its events, in a transaction of its own.
+
+        Equal to the verbs of Transaction in what becomes of runs, events and logs. Raises
+        TransactionConflict when it lost a race and did nothing.
+        """
+        ...
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """Hint other nodes that something was committed; what Transaction.notify does later."""
         ...
 
     async def listen(self, on_hint: Callable[[str], None]) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-BLOCK: Final = 100
+BLOCK: Final = 1000
 """Ids in a block: the increment of the sequence `callboard.run_id_block`."""
 
 

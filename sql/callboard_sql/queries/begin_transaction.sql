@@ -1,6 +1,6 @@
 -- begin_transaction: the transaction's instant, and blocks of run ids where the store runs low.
 -- takes blocks int4, now timestamptz (NULL: the database's clock)
--- returns now timestamptz, first_ids int8[] (each the first of 100)
+-- returns now timestamptz, first_ids int8[] (each the first of 1000)
 -- lock none
 select
     coalesce($2::timestamptz, now()) as now,

@@ -3,6 +3,17 @@
 -- returns oldest int8, newest int8
 -- index event_batch_pkey
 select
-    coalesce((select min(first_seq) from callboard.event_batch), head.seq + 1) as oldest,
-    head.seq as newest
+    coalesce(
+        (select batch.first_seq from callboard.event_batch as batch order by batch.first_seq limit 1),
+        head.seq + 1
+    ) as oldest,
+    coalesce(
+        (
+            select batch.last_seq
+            from callboard.event_batch as batch
+            order by batch.first_seq desc
+            limit 1
+        ),
+        head.seq
+    ) as newest
 from callboard.stream_head as head;

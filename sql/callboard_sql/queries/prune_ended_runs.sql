@@ -1,4 +1,4 @@
--- prune_ended_runs: remove the runs that ended longest ago, with their logs.
+-- prune_ended_runs: remove runs that ended before an instant, oldest ids first, with their logs.
 -- takes ended_before timestamptz, limit int8
 -- returns runs int8, logs int8
 -- index ended_run_ended_idx, run_log_pkey
@@ -6,7 +6,7 @@ with old as materialized (
     select id
     from callboard.ended_run
     where ended_at < $1
-    order by ended_at, id
+    order by id
     limit $2::int8
 ),
 runs as (

@@ -1,4 +1,5 @@
--- prune_events: remove the oldest batches, without leaving a hole behind one that stays.
+-- prune_events: remove the oldest batches, without leaving a hole behind one that stays. The
+--     newest one always stays: the next numbers are counted from it.
 -- takes before timestamptz, limit int8
 -- returns batches int8
 -- index event_batch_pkey
@@ -14,13 +15,18 @@ gone as (
         array(
             select oldest.first_seq
             from oldest
-            where oldest.first_seq < coalesce(
+            where oldest.first_seq < least(
                 (
                     select min(kept.first_seq)
                     from oldest as kept
                     where kept.at >= $1
                 ),
-                9223372036854775807
+                (
+                    select newest.first_seq
+                    from callboard.event_batch as newest
+                    order by newest.first_seq desc
+                    limit 1
+                )
             )
         )
     )

@@ -6,14 +6,24 @@
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz, seq int8; always at least one
 --     row, its run NULL when none is live
--- index live_run_pkey
+-- index live_run_pkey, event_batch_pkey
 select
     run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
     run.state, run.attempt, run.previous_run_id, run.chain_id, run.arguments, run.result,
     run.error, run.progress, run.node, run.epoch, run.crashes, run.unique_key, run.stop_mode,
     run.stop_grace_s, run.trace_id, run.created_at, run.due_at, run.started_at, run.ended_at,
     head.seq
-from callboard.stream_head as head
+from (
+    select coalesce(
+        (
+            select batch.last_seq
+            from callboard.event_batch as batch
+            order by batch.first_seq desc
+            limit 1
+        ),
+        (select base.seq from callboard.stream_head as base)
+    ) as seq
+) as head
 left join lateral (
     select
         live.id, live.job, live.group_name, live.job_id, live.trigger, live.trigger_id,

@@ -1,4 +1,4 @@
--- take_run_id_blocks: blocks of 100 consecutive run ids, for one node to give out.
+-- take_run_id_blocks: blocks of 1000 consecutive run ids, for one node to give out.
 -- takes blocks int4
 -- returns first_id int8
 -- lock none: a sequence is not rolled back
