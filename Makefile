@@ -12,7 +12,7 @@ TESTED := $(VENV)/.tested
 SLOW   := $(VENV)/.slow
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all golden wheel bench clean
+.PHONY: help run check test test-all test-chaos golden wheel bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /	/' | expand -t 12
@@ -56,6 +56,13 @@ test: check ## the checks and the suite, then the suite's core on the installed 
 test-all: check $(SLOW) ## the same with the slow suites
 	$(BIN)/python -m pytest -q -m "slow or not slow"
 	$(BIN)/python tests/packaging/run_on_wheel.py
+
+# Storms, and how long all of them take together; SEED=... repeats one, CHAOS=... are more options.
+SEEDS   ?= 5
+MINUTES ?= 10
+
+test-chaos: $(TESTED) ## storms over up to 20 schedulers and their server: SEEDS=5 MINUTES=10
+	@$(BIN)/python tests/acceptance/chaos.py --seeds $(SEEDS) --minutes $(MINUTES) $(SEED:%=--seed %) $(CHAOS)
 
 golden: $(TESTED) ## the golden table of time: each row beside croniter and cronsim
 	@$(BIN)/python -m pytest tests/domain/test_golden.py -q -s

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.chart import chart
 from benchmarks.harness import Interpreter, Plan, interpreters, run_all
 from benchmarks.machine import facts
 from benchmarks.outcome import Outcome
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         samples=options.samples,
         timeout_s=options.timeout,
         peers_python=options.peers_python,
+        graphile=options.graphile,
         loop=options.loop,
         profile=options.profile,
     )
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json is not None:
         document = _document(about, plan, pythons, outcomes)
         options.json.write_text(json.dumps(document, indent=2))
+    if options.chart is not None:
+        options.chart.write_text(chart(outcomes, plan.workloads, scale=plan.scale))
     ours = [outcome for outcome in outcomes if outcome.system == "callboard"]
     return 0 if all(outcome.trouble is None for outcome in ours) else 1
 
@@ -112,9 +116,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="interpreter that has the peers installed; this one",
     )
+    add(
+        "--graphile",
+        type=Path,
+        metavar="DIR",
+        help="where `npm install graphile-worker` was called",
+    )
     add("--loop", choices=("auto", "uvloop", "asyncio"), default="auto")
     add("--dsn", help="a server of your own, postgresql://...; it makes and drops databases there")
     add("--json", type=Path, metavar="FILE", help="write all samples, too")
+    add("--chart", type=Path, metavar="FILE.svg", help="draw the medians, too")
     add("--profile", type=Path, metavar="DIR", help="cProfile of Callboard; its figures are slower")
     return parser
 

@@ -34,7 +34,7 @@ def _probe() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "uvloop": _version("uvloop"),
-        "systems": {listing.name: _installed(listing) for listing in SYSTEMS},
+        "systems": {each.name: _installed(each) for each in SYSTEMS if each.is_python},
     }
 
 

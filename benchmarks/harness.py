@@ -24,8 +24,6 @@ from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAD_S = 6.0
-LEAD_RATE = 600.0
-"""Registrations a second that the lead of a timed workload allows for."""
 PATIENCE_S = 90.0
 
 
@@ -39,6 +37,8 @@ class Plan:
     samples: int
     timeout_s: float
     peers_python: str
+    graphile: Path | None
+    """Where graphile-worker is installed, in node_modules."""
     loop: str
     """uvloop, asyncio, or auto: uvloop where the interpreter has it."""
     profile: Path | None = None
@@ -49,8 +49,10 @@ class Plan:
 class Interpreter:
     """One that has systems."""
 
-    path: str
+    command: tuple[str, ...]
+    """What takes `--probe`, or the files of a sample."""
     python: str
+    """Its version."""
     loop: str
     versions: Mapping[str, str | None]
 
@@ -61,16 +63,30 @@ def interpreters(plan: Plan) -> dict[str, Interpreter]:
     Raises:
         SystemExit: the peers' does not run.
     """
-    ours = _probed(sys.executable, plan.loop)
+    ours = _probed(_child(sys.executable), plan.loop)
     is_same = plan.peers_python == sys.executable
-    theirs = ours if is_same else _probed(plan.peers_python, plan.loop)
-    return {name: ours if name == "callboard" else theirs for name in plan.systems}
+    theirs = ours if is_same else _probed(_child(plan.peers_python), plan.loop)
+    found = {name: ours if name == "callboard" else theirs for name in plan.systems}
+    if "graphile" in found:
+        found["graphile"] = _graphile(plan.graphile)
+    return found
 
 
-def _probed(path: str, loop: str) -> Interpreter:
+def _child(python: str) -> tuple[str, ...]:
+    return python, "-m", "benchmarks.child"
+
+
+def _graphile(directory: Path | None) -> Interpreter:
+    if directory is None:
+        return Interpreter(command=(), python="-", loop="-", versions={"graphile": None})
+    program = str(ROOT / "benchmarks" / "graphile" / "sample.mjs")
+    return _probed(("node", program, str(directory.resolve())), "asyncio")
+
+
+def _probed(command: tuple[str, ...], loop: str) -> Interpreter:
     try:
         answer = subprocess.run(
-            [path, "-m", "benchmarks.child", "--probe"],
+            [*command, "--probe"],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -79,12 +95,13 @@ def _probed(path: str, loop: str) -> Interpreter:
         )
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or error
-        raise SystemExit(f"{path} does not run the benchmarks: {said}") from None
+        raise SystemExit(f"{command[0]} does not run the benchmarks: {said}") from None
     facts = json.loads(answer.stdout)
     chosen = loop if loop != "auto" else ("uvloop" if facts["uvloop"] else "asyncio")
     if chosen == "uvloop" and not facts["uvloop"]:
-        raise SystemExit(f"{path} has no uvloop; leave out --loop, or install it there")
-    return Interpreter(path=path, python=facts["python"], loop=chosen, versions=facts["systems"])
+        raise SystemExit(f"{command[0]} has no uvloop; leave out --loop, or install it there")
+    versions = facts["systems"]
+    return Interpreter(command=command, python=facts["python"], loop=chosen, versions=versions)
 
 
 async def run_all(
@@ -156,7 +173,7 @@ async def _sample(
         env = Env(
             dsn=dsn,
             count=size,
-            lead_s=LEAD_S + size / LEAD_RATE if workload.is_timed else 0.0,
+            lead_s=LEAD_S + size / workload.lead_rate if workload.lead_rate else 0.0,
             patience_s=PATIENCE_S,
         )
         order: dict[str, Any] = {
@@ -168,16 +185,16 @@ async def _sample(
         }
         if plan.profile is not None and system == "callboard":
             order["profile"] = str(plan.profile / f"{workload.name}-{time.time_ns()}.prof")
-        return await _in_child(python.path, order, plan.timeout_s)
+        return await _in_child(python.command, order, plan.timeout_s)
 
 
-async def _in_child(python: str, order: Mapping[str, Any], timeout_s: float) -> Sample:
+async def _in_child(command: tuple[str, ...], order: Mapping[str, Any], timeout_s: float) -> Sample:
     with tempfile.TemporaryDirectory(prefix="callboard-bench-") as directory:
         order_file, result_file = Path(directory) / "order.json", Path(directory) / "result.json"
         order_file.write_text(json.dumps(order))
         child = await asyncio.create_subprocess_exec(
-            python,
-            *("-m", "benchmarks.child", str(order_file), str(result_file)),
+            *command,
+            *(str(order_file), str(result_file)),
             cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

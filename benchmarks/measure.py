@@ -51,6 +51,19 @@ async def bulk_starts(system: System, env: Env, postmaster: int | None) -> Metri
     return {"value": env.count / span.wall_s, **span.cost_of(env.count)}
 
 
+async def bulk_timers(system: System, env: Env, postmaster: int | None) -> Metrics:
+    """W4d: starts of a later time, in calls of many."""
+    due = time.time() + 86_400
+    async with system.client(env) as client:
+        await client.start_many(min(WARM_UP, env.count))
+        stored = await client.waiting()
+        before = _begin(postmaster)
+        await _submit_bulks(client, env, due)
+        span = Reading.take(postmaster).since(before)
+        await _check_stored(client, stored + env.count)
+    return {"value": env.count / span.wall_s, **span.cost_of(env.count)}
+
+
 async def drain(system: System, env: Env, postmaster: int | None) -> Metrics:
     """W2: from the start of a worker to the last end that is recorded."""
     async with system.client(env) as client:
@@ -140,6 +153,8 @@ MEASURES: Mapping[str, Callable[[System, Env, int | None], Awaitable[Metrics]]] 
     "W2": drain,
     "W3": latency,
     "W4": timers,
+    "W4c": timers,
+    "W4d": bulk_timers,
     "W4b": triggers,
     "W5": memory,
 }
@@ -161,10 +176,10 @@ async def _submit(client: Client, env: Env, count: int) -> None:
     await _gather(submit, env.submitters)
 
 
-async def _submit_bulks(client: Client, env: Env) -> None:
+async def _submit_bulks(client: Client, env: Env, due: float = 0.0) -> None:
     """All of them, one call after the other."""
     for first in range(0, env.count, env.bulk):
-        await client.start_many(min(env.bulk, env.count - first))
+        await client.start_many(min(env.bulk, env.count - first), due=due)
 
 
 async def _gather(work: Callable[[], Awaitable[None]], times: int) -> None:

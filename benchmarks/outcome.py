@@ -61,7 +61,7 @@ class Outcome:
     def trouble(self) -> str | None:
         """What to say in place of, or beside, the figures."""
         if self.version is None:
-            return f"not installed: pip install {self.install}"
+            return f"not installed: {self.install}"
         for sample in self.samples:
             if sample.lack is not None:
                 return f"not offered: {sample.lack}"

@@ -29,8 +29,8 @@ class Workload:
     least: int
     """The size below which `--scale` does not go."""
     also: tuple[Metric, ...] = ()
-    is_timed: bool = False
-    """Systems are to begin at an instant: the lead grows with the size."""
+    lead_rate: float | None = None
+    """Systems are to begin at an instant, and have a second for so many registrations until it."""
 
     def size(self, scale: float) -> int:
         return max(self.least, round(self.count * scale))
@@ -85,7 +85,25 @@ WORKLOADS: Final[Sequence[Workload]] = (
         count=10_000,
         least=50,
         also=(Metric(key="p50_ms", label="p50 {} ms"), _REGISTER, *_IDLE),
-        is_timed=True,
+        lead_rate=600.0,
+    ),
+    Workload(
+        name="W4c",
+        title="{count} one-shot timers due over one second: lateness, p99",
+        unit="ms",
+        is_more_better=False,
+        count=100_000,
+        least=50,
+        also=(Metric(key="p50_ms", label="p50 {} ms"), _REGISTER, *_IDLE),
+        lead_rate=1_400.0,
+    ),
+    Workload(
+        name="W4d",
+        title="{count} one-shot timers registered in calls of 1,000",
+        unit="timers/s",
+        is_more_better=True,
+        count=20_000,
+        least=100,
     ),
     Workload(
         name="W4b",
@@ -95,7 +113,7 @@ WORKLOADS: Final[Sequence[Workload]] = (
         count=10_000,
         least=50,
         also=(Metric(key="p50_ms", label="p50 {} ms"), _REGISTER, *_IDLE),
-        is_timed=True,
+        lead_rate=600.0,
     ),
     Workload(
         name="W5",

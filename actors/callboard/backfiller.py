@@ -33,9 +33,6 @@ from callboard.runtime import AsyncioActor, ask
 
 SLOTS_PER_COMMIT: Final = 1000
 ASK_S: Final = 30.0
-CHANGED: Final = "backfill.changed"
-FREEING: Final = frozenset({"run.ended", "run.parked"})
-"""Events that may make room for a firing."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +72,7 @@ class Backfiller(AsyncioActor):
                 return self.unexpected(message)
 
     def _on_committed(self, message: Committed) -> None:
-        if any(self._is_news(event.subject) for event in message.events if event.type == CHANGED):
+        if any(self._is_news(subject) for subject in message.backfills):
             self._look()
         touched = self._triggers and self._triggers.intersection(_triggers_of(message))
         if touched:
@@ -142,9 +139,6 @@ class Backfiller(AsyncioActor):
 
 def _triggers_of(message: Committed) -> Iterator[int]:
     """Ids of the triggers that changed, or of which a run ended."""
-    for event in message.events:
-        run = event.run
-        if run is not None and run.trigger_id is not None and event.type in FREEING:
-            yield run.trigger_id
+    yield from message.freed
     for trigger in message.triggers:
         yield trigger.id

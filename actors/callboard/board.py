@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import pykka
 
 from callboard.backfiller import Backfiller
-from callboard.clock import Clock, SystemClock
+from callboard.clock import Clock, SystemClock, next_turn
+from callboard.commands import StartRuns
 from callboard.config import BoardConfig
 from callboard.definition import Definition, definition_of, handler_name, to_job
 from callboard.domain.job import Job
@@ -28,17 +29,31 @@ from callboard.domain.run import NewRun, Run, StopMode
 from callboard.domain.schedule import Schedule
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Action, Trigger
-from callboard.errors import BugError, CallboardError, RunFailed, StoreUnavailable, UsageError
-from callboard.events import Fact
+from callboard.errors import (
+    BugError,
+    CallboardError,
+    InvalidInput,
+    RunFailed,
+    StoreUnavailable,
+    UsageError,
+)
+from callboard.events import Fact, ShardsChanged
 from callboard.executor import Executor
+from callboard.heart import Heart, Told
 from callboard.job_store import JobStore
+from callboard.leader import Leader
 from callboard.operations import Operations
+from callboard.operations.turnstile import Turnstile
 from callboard.pruner import Pruner
+from callboard.pulse import BEATS_PER_LEASE
 from callboard.registrar import Registrar, this_node
 from callboard.rescuer import Rescuer
-from callboard.runners.contract import Runners, Spawn
+from callboard.resident import resident_mb
+from callboard.runners.contract import Runners
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.running import RunningHandlers
 from callboard.runners.standard import standard_runners
+from callboard.runners.vitals import NodeVitals
 from callboard.runtime import RestartPolicy, ask, stop
 from callboard.scheduler import Scheduler
 from callboard.standing import Standing
@@ -46,12 +61,15 @@ from callboard.store.contract import Store
 from callboard.store.dsn import open_store
 from callboard.stream import Stream
 from callboard.supervisor import Close, Factory, GetChildren, Supervisor
+from callboard.trace_ids import TraceIds
 
 if TYPE_CHECKING:
     import asyncpg
 
 READY_S: Final = 60.0
 READY_POLL_S: Final = 0.02
+RUNS_PER_TURN: Final = 1000
+"""Runs of a bulk start that are looked at before others have their turn on the loop."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,14 +98,28 @@ class Health:
     """Seconds by which the node's clock is ahead of the store's, at least; negative: behind."""
     clock_jumps: Mapping[str, int]
     """Steps of clocks that were noticed, by whose clock it was: `node` or `store`."""
+    loop_blocks: Mapping[str, tuple[int, float]]
+    """How often the event loop was blocked, and for how many seconds together, by the job whose
+    handler did it; by the empty string where it was none."""
+    shards: int
+    """Shards of triggers of which this node decides the slots; 0: it stands by."""
+    shards_taken_over: int
+    """How many it took over from nodes whose lease had ended."""
     slots: Mapping[str, int]
     """Slots that this node decided since it was made, by `fired` or the reason of the skip."""
     mailboxes: Mapping[str, int]
     """Messages that wait, by actor."""
 
+    @property
+    def role(self) -> str:
+        """`active`: the node decides slots; `passive`: it does everything else."""
+        return "active" if self.shards else "passive"
+
 
 class RunHandle:
     """A started run, for whoever started it."""
+
+    __slots__ = ("_board", "started")
 
     def __init__(self, board: Operations, run: Run) -> None:
         self._board = board
@@ -155,11 +187,17 @@ class Callboard(Operations):
         self._rng = rng or SystemRandom()
         self._environ = os.environ if environ is None else environ
         self._node = this_node(
-            self.config.node_name, version=installed_version(), capacity=self.config.capacity
+            self.config.node_name,
+            version=installed_version(),
+            capacity=self.config.capacity,
+            fires=self.config.fires,
+            executes=self.config.executes,
         )
         self._supervisor: pykka.ActorRef[Any] | None = None
         self._actors: Mapping[str, pykka.ActorRef[Any]] = {}
         self._standing = Standing()
+        self._running = RunningHandlers()
+        self._turnstile = Turnstile(self.config.calls_limit)
         self._failure: CallboardError | None = None
         self._failed = asyncio.Event()
 
@@ -245,6 +283,9 @@ class Callboard(Operations):
             is_store_up=standing.is_store_up,
             clock_skew_s=standing.skew_s,
             clock_jumps=standing.clock_jumps,
+            loop_blocks=standing.loop_blocks,
+            shards=len(standing.shards),
+            shards_taken_over=standing.taken_over,
             slots=standing.slots,
             mailboxes={
                 name: len(cast(Sized, ref.actor_inbox)) for name, ref in self._actors.items()
@@ -319,12 +360,39 @@ class Callboard(Operations):
         new = NewRun(
             job=_job_name(job),
             group=group,
-            arguments=arguments or {},
+            arguments=arguments,
             due_at=due_at,
             unique_key=unique_key,
         )
-        (run,) = await self.start_runs([new])
+        (run,) = await self._ask(StartRuns(runs=(new,)))
         return RunHandle(self, run)
+
+    async def start_many(
+        self,
+        job: str | Callable[..., Any],
+        arguments: Iterable[JsonObject],
+        *,
+        group: str = DEFAULT_GROUP,
+        due_at: datetime | None = None,
+    ) -> list[RunHandle]:
+        """Start a run of the job for each of the arguments: all or none, in one commit.
+
+        In the order given; all are committed when this returns. Runs of several jobs, or with keys,
+        are for `start_runs`. Raises InvalidInput at runs[i].arguments.
+
+        Args:
+            due_at: not before this instant; None: at once.
+        """
+        name = _job_name(job)
+        wanted: list[NewRun] = []
+        for index, each in enumerate(arguments):
+            try:
+                wanted.append(NewRun(job=name, group=group, arguments=each, due_at=due_at))
+            except InvalidInput as error:
+                raise error.under(f"runs[{index}]") from None
+            if index % RUNS_PER_TURN == RUNS_PER_TURN - 1:
+                await next_turn()
+        return [RunHandle(self, run) for run in await self.start_runs(wanted)]
 
     # wiring
 
@@ -343,6 +411,12 @@ class Callboard(Operations):
     def _epoch(self) -> int | None:
         return self._standing.node.epoch if self._standing.node else None
 
+    def _share(self) -> ShardsChanged | None:
+        standing = self._standing
+        if standing.firing_epoch is None:
+            return None
+        return ShardsChanged(epoch=standing.firing_epoch, own=standing.shards)
+
     def _on_failure(self, error: CallboardError) -> None:
         logger.error("this board cannot go on: %s", error)
         self._failure = error
@@ -360,6 +434,7 @@ class Callboard(Operations):
         if self.config.executes:
             factories["executor"] = self._make_executor
         if self.config.fires:
+            factories["leader"] = self._make_leader
             factories["scheduler"] = self._make_scheduler
             factories["backfiller"] = self._make_backfiller
         return factories
@@ -368,7 +443,7 @@ class Callboard(Operations):
         return JobStore(
             store=self._store,
             publish=supervisor.publish,
-            new_trace_id=lambda: f"{self._rng.getrandbits(128) or 1:032x}",
+            new_trace_id=TraceIds(self._rng),
             clock=self.clock,
         )
 
@@ -385,6 +460,27 @@ class Callboard(Operations):
             registered=self._registered,
             lease=self.config.lease,
             clock=self.clock,
+            make_heart=self._make_heart if self.clock.database_now() is None else None,
+            vitals=self._make_vitals(),
+        )
+
+    def _make_heart(self, post: Callable[[Told], None]) -> Heart:
+        return Heart(
+            line=self._store.lease_line(),
+            post=post,
+            lease=self.config.lease,
+            block_warn_s=self.config.loop_block_warn_s,
+            block_limit_s=self.config.loop_block_limit_s,
+            vitals=self._make_vitals(),
+            clock=self.clock,
+        )
+
+    def _make_vitals(self) -> NodeVitals:
+        return NodeVitals(
+            running=self._running,
+            resident_mb=resident_mb,
+            present=self.present,
+            older_than_s=self.config.lease_s / BEATS_PER_LEASE,
         )
 
     def _make_rescuer(self, supervisor: Supervisor) -> Rescuer:
@@ -408,14 +504,27 @@ class Callboard(Operations):
             node=self._registered,
             rng=self._rng,
             clock=self.clock,
+            running=self._running,
+        )
+
+    def _make_leader(self, supervisor: Supervisor) -> Leader:
+        return Leader(
+            job_store=supervisor.child("job_store"),
+            publish=supervisor.publish,
+            registered=self._registered,
+            lease=self.config.firing_lease,
+            scheduling=self.config.scheduling,
+            clock=self.clock,
         )
 
     def _make_scheduler(self, supervisor: Supervisor) -> Scheduler:
         return Scheduler(
             job_store=supervisor.child("job_store"),
+            publish=supervisor.publish,
             horizon_s=self.config.horizon_s,
             tick_s=self.config.poll_s,
             clock=self.clock,
+            share=self._share(),
         )
 
     def _make_backfiller(self, supervisor: Supervisor) -> Backfiller:
@@ -423,11 +532,9 @@ class Callboard(Operations):
             job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
-    def _make_runners(self, spawn: Spawn) -> Runners:
+    def _make_runners(self) -> Runners:
         return standard_runners(
             self.handlers,
-            spawn=spawn,
-            clock=self.clock,
             capacity=self.config.capacity,
             environ=self._environ,
             hold=getattr(self.clock, "hold", nullcontext),

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 from callboard.domain.job import seconds_problem
 from callboard.domain.names import name_problem
+from callboard.domain.shards import Scheduling as Scheduling
 from callboard.errors import FieldProblem, InvalidInput
 
 DAY_S: Final = 24 * 3600.0
-
-
-class Scheduling(StrEnum):
-    """How the nodes of a database share the scheduler's role."""
-
-    SHARED = "shared"
-    """Active/active: each firing node decides the slots of its share of the triggers."""
-    LEADER = "leader"
-    """Active/passive: one node decides all slots; another takes over when its lease ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +23,9 @@ class BoardConfig:
     """Unique among the nodes of a database; None: made of host name and process id."""
     capacity: int = 100
     """Runs on this node at once, at the most."""
+    calls_limit: int = 10_000
+    """Calls of the host that may be under way at once, each counted by the runs or triggers that it
+    brings; more wait for their turn."""
     fires: bool = True
     """Whether this node decides slots, and moves backfills on."""
     executes: bool = True
@@ -57,7 +51,8 @@ class BoardConfig:
     """Slots due within so many seconds are kept in memory."""
     clock_skew_limit_s: float = 5.0
     """The node says that it is degraded when its clock is further away from the database's."""
-    rescue_every_s: float = 5.0
+    rescue_every_s: float = 4.0
+    """Seconds between looks for nodes that died."""
     crash_budget: int = 3
     """Nodes that may die under a run before it is parked."""
     drain_s: float = 30.0
@@ -86,6 +81,8 @@ class BoardConfig:
                 yield problem
         if not 1 <= self.capacity <= 100_000:
             yield FieldProblem("capacity", f"{self.capacity} is outside 1 to 100000")
+        if not 1 <= self.calls_limit <= 10_000:
+            yield FieldProblem("calls_limit", f"{self.calls_limit} is outside 1 to 10000")
         if not 0 <= self.crash_budget <= 1000:
             yield FieldProblem("crash_budget", f"{self.crash_budget} is outside 0 to 1000")
         if not 1024 <= self.log_limit_bytes <= 1 << 30:

@@ -25,6 +25,10 @@ CallboardError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+MOST_SAID: Final = 20
+"""Problems that the text of an exception names; `problems` has all of them."""
 
 
 class CallboardError(Exception):
@@ -63,7 +67,13 @@ class InvalidInput(UsageError):
 
     def __init__(self, *problems: FieldProblem) -> None:
         self.problems = problems
-        super().__init__("; ".join(str(problem) for problem in problems))
+        said = "; ".join(str(problem) for problem in problems[:MOST_SAID])
+        more = len(problems) - MOST_SAID
+        super().__init__(f"{said}; and {more} more problems" if more > 0 else said)
+
+    def under(self, prefix: str) -> InvalidInput:
+        """The same problems, seen from one level further out."""
+        return InvalidInput(*(problem.under(prefix) for problem in self.problems))
 
 
 class NotSupportedYet(UsageError):

@@ -21,14 +21,16 @@ Events are committed together with the change that they tell of, and numbered wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from callboard.domain.amend import amended
 from callboard.domain.backfill import Backfill
+from callboard.domain.claimed import ClaimedRun
 from callboard.domain.json import JsonObject
 from callboard.domain.node import Node
 from callboard.domain.run import Run, RunError
@@ -55,7 +57,9 @@ class EventRecord:
     type: str
     run_id: int | None = None
     patch: JsonObject = field(default_factory=dict)
-    """run.*: the run's changeable fields at that moment; otherwise the thing's name and state."""
+    """run.*: the run's changeable fields at that moment; otherwise the thing's name and state.
+
+    An event of a cycle says less, see `ended_record` and those below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +93,45 @@ class Event:
 class Committed:
     """What one commit of this node changed; told to its actors, not stored."""
 
-    events: tuple[Event, ...]
+    first_seq: int = 0
+    """Number of its first event."""
+    events: Sequence[Event] = ()
+    """In the order of their numbers. They may be made when somebody reads them; `len` is free."""
+    due_at: datetime | None = None
+    """The earliest due_at of the runs that it queued; None: it queued none."""
+    stopping: tuple[Run, ...] = ()
+    """Runs that their nodes were asked to stop."""
+    freed: frozenset[int] = frozenset()
+    """Ids of the triggers of which a run ended or was parked."""
+    backfills: tuple[JsonObject, ...] = ()
+    """Subjects of its events backfill.changed."""
     triggers: tuple[Trigger, ...] = ()
     """Triggers whose timing or state changed, as they are now."""
     logged_run_ids: frozenset[int] = frozenset()
     """Runs that got log lines."""
     slots: Mapping[str, int] = field(default_factory=dict)
     """How many slots were decided, by `fired` or the reason of the skip."""
+
+    @property
+    def count(self) -> int:
+        """How many events it has."""
+        return len(self.events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsAssigned:
+    """Runs that were created running on this node, in answer to the offer of its last claim."""
+
+    claimed: tuple[ClaimedRun, ...]
+    life: int = 0
+    """The one of the executor's that made the offer; another one has nothing to do with them."""
+    total: int = 0
+    """What ClaimRuns.seen is from now on: these are counted, and all before, also lost ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentUnsure:
+    """A commit that was to assign runs to this node may have done so, or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +163,8 @@ class LeaseRenewed:
     """Where the store's clock stands."""
     stopping: tuple[Run, ...]
     """Runs of this node that are to be stopped."""
+    live_nodes: int = 1
+    """Nodes whose lease runs, this one included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +192,34 @@ class ClockJumped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShardsChanged:
+    """This node decides the slots of other triggers than before."""
+
+    epoch: int
+    """Under which it does."""
+    own: frozenset[int]
+    """The shards of these triggers; none: others decide, or nobody can say who."""
+    taken_over: int = 0
+    """How many of them were taken from nodes whose lease had ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsRefused:
+    """The store did not take slots that this node decided: somebody else was faster, or changed
+    their trigger, or the triggers are not for this node to decide any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBlocked:
+    """The event loop of this node did not turn for a while, and turns again."""
+
+    run_id: int | None
+    """The run whose handler was on the stack; None: none was."""
+    job: str | None
+    blocked_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChanged:
     """The store began, or ceased, to answer."""
 
@@ -170,11 +236,16 @@ class Hopeless:
 
 Fact: TypeAlias = (
     Committed
+    | RunsAssigned
+    | AssignmentUnsure
     | Hinted
     | LeaseGained
     | LeaseRenewed
     | LeaseLost
     | ClockJumped
+    | LoopBlocked
+    | ShardsChanged
+    | SlotsRefused
     | StoreChanged
     | Hopeless
 )
@@ -221,18 +292,42 @@ def backfill_record(backfill: Backfill) -> EventRecord:
     )
 
 
+def ended_record(run_id: int, state: RunState) -> EventRecord:
+    """Of an end that the run's row tells in full."""
+    return EventRecord(type=EVENT_OF_STATE[state], run_id=run_id, patch={"state": state.value})
+
+
+def queued_record(run_id: int) -> EventRecord:
+    """Of a run's creation: it is due when its row says so."""
+    return EventRecord(type="run.queued", run_id=run_id, patch={"state": RunState.QUEUED.value})
+
+
+def started_record(run_id: int, node: str, crashes: int, at: datetime) -> EventRecord:
+    """Of a claim: the run is due when its row says so."""
+    patch: JsonObject = {
+        "state": RunState.RUNNING.value,
+        "node": node,
+        "crashes": crashes,
+        "started_at": _text(at),
+    }
+    return EventRecord(type="run.started", run_id=run_id, patch=patch)
+
+
 def run_as_of(run: Run, record: EventRecord) -> Run:
     """The run as it was when `record` was written, from the run as it is now."""
     patch: Mapping[str, Any] = record.patch
     state = RunState(str(patch["state"]))
+    if len(patch) == 1 and state in ENDED:
+        return amended(run, state=state)
     final = state in ENDED
-    error = patch.get("error")
-    return replace(
+    error, node = patch.get("error"), patch.get("node")
+    return amended(
         run,
         state=state,
-        node=patch.get("node"),
+        node=node,
+        epoch=None if node is None else run.epoch,
         crashes=patch.get("crashes") or 0,
-        due_at=_instant(patch["due_at"]) or run.due_at,
+        due_at=_instant(patch.get("due_at")) or run.due_at,
         started_at=_instant(patch.get("started_at")),
         ended_at=_instant(patch.get("ended_at")),
         result=run.result if final else None,

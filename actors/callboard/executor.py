@@ -2,20 +2,25 @@
 
 Receives
     Committed(...)               from job store   runs were queued, stops were requested
-    Hinted(topic)                from job store   the same, on other nodes
+    RunsAssigned(...)            from job store   runs that were created running, for this node
+    AssignmentUnsure()           from job store   or that may have been
+    Hinted(topic)                from job store   what Committed says, on other nodes
     LeaseGained(...)             from registrar   claims may begin
     LeaseRenewed(...)            from registrar   stops that were requested on other nodes
     LeaseLost(reason)            from registrar   cancel everything, record nothing
-    Drain(deadline_s)            from supervisor  claim nothing more; answered when nothing runs
+    Drain(deadline_s)            from supervisor  claim nothing more, hand back what has not begun;
+                                                  answered when nothing runs
     _Look()                      from self        runs may be due
+    _Go()                        from self        runs have ended, or may begin
     _Flush()                     from self        logs are to be stored
 Sends
     ClaimRuns, EndRuns, ParkRun, HandBack, AppendLog, NextDueAt    to job store
 Owns
-    held: runs that this node holds, by id, at most `capacity` of them unfinished; lost on a crash,
-        then handed back
-    ended: ends that are not stored yet; their runs are still held
+    ready: claimed runs that wait for a place, no longer than WAIT_S
+    held: runs that have a place, by id, at most `capacity`; lost on a crash, then handed back
+    reports: runs whose end is not stored yet; they are still this node's
     epoch: of this node's registration; None: nothing may be claimed
+    offered: runs that the job store may still assign to this node unasked
 States
     OUT -LeaseGained-> IN -LeaseLost-> OUT;  IN -Drain-> DRAINING, which does not end
 Fails
@@ -26,47 +31,62 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random  # noqa: TID251 - the type only; the board brings the generator
 from typing import Any, Final, TypeAlias
 
 import pykka
+from pykka._envelope import Envelope
 
 from callboard.clock import Clock
 from callboard.commands import (
-    AppendLog,
     ClaimedRun,
     ClaimRuns,
-    EndedRun,
-    EndRuns,
     HandBack,
     NextDueAt,
-    ParkRun,
 )
 from callboard.config import BoardConfig
-from callboard.domain.job import Job
 from callboard.domain.node import Node
+from callboard.domain.pace import Pace
 from callboard.domain.retry import retry_delay_s
-from callboard.domain.run import Run, RunError, StopMode
+from callboard.domain.run import Run, StopMode
 from callboard.domain.states import RunState
 from callboard.domain.timeline import Timeline
-from callboard.errors import CallboardError
-from callboard.events import Committed, Hinted, LeaseGained, LeaseLost, LeaseRenewed
-from callboard.runners.attempt import execute_attempt
-from callboard.runners.contract import Outcome, Runners, Spawn
-from callboard.runners.control import RunControl
-from callboard.runners.log import RunLog
-from callboard.runtime import AsyncioActor, Command, ask
-from callboard.store.contract import LogChunk, RunEnd
+from callboard.events import (
+    AssignmentUnsure,
+    Committed,
+    Hinted,
+    LeaseGained,
+    LeaseLost,
+    LeaseRenewed,
+    RunsAssigned,
+)
+from callboard.ready_runs import ReadyRuns
+from callboard.run_ending import ended_run, gone_job_end, waiting_end
+from callboard.run_reports import ASK_S, OUTAGES, RETRY_S, RunReports
+from callboard.runners.attempt import Attempt, Stage
+from callboard.runners.contract import Outcome, Runners
+from callboard.runners.running import RunningHandlers
+from callboard.runtime import AsyncioActor, Command, ask, begin_task
 
-RETRY_S: Final = 0.5
-CLAIM_LIMIT: Final = 500
-ENDS_PER_COMMIT: Final = 1000
-ASK_S: Final = 30.0
+CLAIM_LIMIT: Final = 1000
+AHEAD_LIMIT: Final = 2000
+"""Runs that wait here for a place at the most."""
+WAIT_S: Final = 1.0
+"""Seconds after which a claimed run that has no place yet is given back to all nodes."""
+BEGINS_PER_TURN: Final = 200
+TURN_S: Final = 0.005
+"""Seconds of beginning runs after which the rest of the loop has its turn."""
+UNSTORED_LIMIT: Final = 5000
+BREATH_S: Final = 0.005
+"""Seconds between a claim that got all there was and the next one, when nobody says more: timers
+that ring one after the other are claimed by the batch, and where the store's present is a little
+behind what this node takes for it, nothing spins."""
+MANY: Final = 10
+"""Runs that came due between two looks where a burst of timers is under way."""
 RETRYABLE: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
-OUTAGES: Final = (CallboardError, pykka.ActorDeadError)
 
 logger = logging.getLogger(__name__)
 
@@ -84,58 +104,84 @@ class _Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Go:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Flush:
     pass
 
 
 Inbox: TypeAlias = (
-    Committed | Hinted | LeaseGained | LeaseRenewed | LeaseLost | Drain | _Look | _Flush
+    Committed
+    | RunsAssigned
+    | AssignmentUnsure
+    | Hinted
+    | LeaseGained
+    | LeaseRenewed
+    | LeaseLost
+    | Drain
+    | _Look
+    | _Go
+    | _Flush
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Held:
-    """A run on this node."""
-
-    run: Run
-    job: Job
-    control: RunControl
-    log: RunLog
-    chunks: list[LogChunk]
-    """Of its log, not stored yet."""
-    began_at: float
-    task: asyncio.Task[None] | None = None
-
-
 class Executor(AsyncioActor):
+    mailbox_limit = 100_000  # a RunsAssigned that found no place would be missed for long
+
     def __init__(
         self,
         *,
         job_store: pykka.ActorRef[Any],
-        make_runners: Callable[[Spawn], Runners],
+        make_runners: Callable[[], Runners],
         config: BoardConfig,
         node: Callable[[], Node | None],
         rng: Random,
         clock: Clock,
+        running: RunningHandlers | None = None,
     ) -> None:
+        """Args:
+        running: is shown what runs here.
+        """
         super().__init__(clock=clock)
         self._job_store = job_store
-        self._runners = make_runners(self.spawn)
+        self._runners = make_runners()
         self._config = config
         self._known_node = node
         self._rng = rng
+        self._loop = asyncio.get_running_loop()
+        self._stage = Stage(
+            runners=self._runners,
+            clock=clock,
+            begin=begin_task,
+            on_end=self._on_end,
+            on_fault=self.crash,
+            log_limit_bytes=config.log_limit_bytes,
+        )
         self._epoch: int | None = None
         self._present: Timeline | None = None
-        self._held: dict[int, Held] = {}
-        self._ended: list[EndedRun] = []
+        self._ready = ReadyRuns()
+        self._held: dict[int, Attempt] = {}
+        self._reports = RunReports(
+            job_store=job_store, spawn=self.spawn, on_stored=self._on_stored, clock=clock
+        )
+        self._pace = Pace(config.claim_ahead_s)
+        self._token = rng.getrandbits(48)
+        self._seen = self._offered = self._newly_ended = 0
         self._idle = asyncio.Event()
-        self._is_draining = self._is_claiming = self._is_ending = False
-        self._logs_are_stored = asyncio.Event()
-        self._logs_are_stored.set()
-        self._look_again = False
-        self._look_at = 0.0
+        self._is_draining = self._is_claiming = self._is_going = False
+        self._may_be_due = False
+        """Whether there may be due runs that the last claim did not get."""
+        self._frees_limited = False
+        self._look_at = self._settled_at = 0.0
+        self._early_stops: dict[int, Run] = {}
+        """Of runs that the claim under way may bring; by id."""
         self._is_unsure = False
         """Whether the store may hold runs for this epoch that this actor does not know of."""
+        if running is not None:
+            running.watch(self._held)
 
     def on_start(self) -> None:
         node = self._known_node()
@@ -144,16 +190,28 @@ class Executor(AsyncioActor):
             self._is_unsure = True
             self._on_lease_gained(LeaseGained(node=node))
 
-    def on_stop(self) -> None:
-        self._runners.close()
+    def on_stop(self) -> Any:
+        return self._end_all()
 
-    def on_failure(self, *_: object) -> None:
-        self._runners.close()
+    def on_failure(self, *_: object) -> Any:
+        return self._end_all()
+
+    async def _end_all(self) -> None:
+        try:
+            await self._abandon_held()
+        finally:
+            self._runners.close()
 
     def on_receive(self, message: Inbox) -> Any:
         match message:
+            case _Go():
+                return self._on_go()
             case Committed():
                 return self._on_committed(message)
+            case RunsAssigned():
+                return self._on_assigned(message)
+            case AssignmentUnsure():
+                return self._on_unsure()
             case Hinted():
                 return self._look() if message.topic in ("runs", "opened") else None
             case LeaseGained():
@@ -172,23 +230,29 @@ class Executor(AsyncioActor):
                 return self.unexpected(message)
 
     def _on_committed(self, message: Committed) -> None:
-        queued = [event.run for event in message.events if event.type == "run.queued"]
-        if queued:
-            self._on_queued([run for run in queued if run is not None])
-        for event in message.events:
-            if event.type == "run.stopping" and event.run is not None:
-                self._stop(event.run)
+        if message.due_at is not None:
+            due_in = self._seconds_until(message.due_at)
+            if due_in <= 0:
+                self._look()
+            else:
+                self._look_in(due_in)
+        for run in message.stopping:
+            self._stop(run)
 
-    def _on_queued(self, runs: Iterable[Run]) -> None:
-        now = self._store_now()
-        due_in = min((run.due_at - now for run in runs), default=timedelta()).total_seconds()
-        if due_in <= 0:
-            self._look()
-        else:
-            self._look_in(due_in)
+    def _on_assigned(self, message: RunsAssigned) -> None:
+        if message.life != self._token:
+            return  # told to an earlier life; this one's first HandBack queues them again
+        self._seen += len(message.claimed)
+        self._offered -= len(message.claimed)
+        self._take_on([one for one in message.claimed if one.run.epoch == self._epoch])
+
+    def _on_unsure(self) -> None:
+        self._is_unsure = True
+        self._claim_if_wanted()
 
     def _on_lease_gained(self, message: LeaseGained) -> None:
-        self._epoch = message.node.epoch
+        self._settled_at = self.clock.monotonic()
+        self._epoch = self._reports.epoch = message.node.epoch
         self._present = message.present
         self._look()
 
@@ -196,33 +260,64 @@ class Executor(AsyncioActor):
         self._present = message.present
         for run in message.stopping:
             self._stop(run)
+        if self.clock.monotonic() >= self._settled_at + self._config.lease_s:
+            # A claim that was given up as unanswered may take effect long after it was settled.
+            self._is_unsure = True
         self._look()
 
     def _on_lease_lost(self, message: LeaseLost) -> None:
-        logger.warning("%d runs are given up: %s", len(self._held), message.reason)
+        count = len(self._held) + len(self._ready)
+        logger.warning("%d runs are given up: %s", count, message.reason)
         self._epoch = None
-        for held in self._held.values():
-            if held.task is not None:
-                held.task.cancel()
+        self._offered = 0
+        self._is_unsure = False
+        self._early_stops.clear()
+        self._ready.clear()
+        self._reports.forget()
+        for attempt in self._held.values():
+            attempt.abandon()
         self._held.clear()
-        self._ended.clear()
 
     def _stop(self, run: Run) -> None:
-        held = self._held.get(run.id)
-        if held is not None and run.epoch == self._epoch:
+        if run.epoch != self._epoch:
+            return
+        attempt = self._held.get(run.id)
+        if attempt is not None:
             grace_s = 30.0 if run.stop_grace_s is None else run.stop_grace_s
-            held.control.request_stop(run.stop_mode or StopMode.COOPERATIVE, grace_s)
+            attempt.request_stop(run.stop_mode or StopMode.COOPERATIVE, grace_s)
+        elif waiting := self._ready.remove(run.id):
+            self._reports.ended.append(waiting_end(waiting.run))
+            self._go_soon()
+        elif self._is_claiming:
+            self._early_stops[run.id] = run
 
     # claiming
 
     def _look(self) -> None:
-        self._look_again = True
-        if not self._is_claiming and self._can_claim():
+        self._may_be_due = True
+        self._claim_if_wanted()
+
+    def _claim_if_wanted(self) -> None:
+        if not self._is_claiming and self._wants_to_claim():
             self._is_claiming = True
             self.spawn(self._claim_all(), name="executor-claims")
 
-    def _can_claim(self) -> bool:
-        return self._epoch is not None and not self._is_draining and self._room() > 0
+    def _wants_to_claim(self) -> bool:
+        if self._epoch is None:
+            return False
+        if self._is_draining or self._is_unsure:
+            return self._is_unsure or self._offered > 0
+        ahead, room = self._ahead(), self._room()
+        if room <= 0 or 2 * len(self._ready) > ahead:
+            return False
+        return self._may_be_due or not self._offers_enough(room)
+
+    def _offers_enough(self, room: int) -> bool:
+        """Whether the offer of the last claim still suits: about half as much, up to twice."""
+        return min(room, CLAIM_LIMIT) <= 2 * self._offered <= 4 * room
+
+    def _ahead(self) -> int:
+        return self._pace.ahead(self._config.capacity, limit=AHEAD_LIMIT)
 
     def _room(self) -> int:
         """Runs that may be taken on; what a detached handler keeps busy is not free (T08).
@@ -230,61 +325,91 @@ class Executor(AsyncioActor):
         A run makes room when it has ended, before its end is stored: so ends and the claims that
         follow them share a commit. Not without limit: unstored ends are this node's to keep.
         """
-        capacity = self._config.capacity
-        if len(self._ended) > capacity:
+        if len(self._reports) > UNSTORED_LIMIT:
             return 0
-        finished = sum(one.end.run_id in self._held for one in self._ended)
-        return capacity - (len(self._held) - finished) - self._runners.stuck
+        taken = len(self._held) + self._runners.stuck + len(self._ready)
+        return self._config.capacity - taken + self._ahead()
 
     async def _claim_all(self) -> None:
-        wait_s = RETRY_S
+        wait_s = self._config.poll_s
         try:
-            while self._look_again and self._can_claim():
-                self._look_again = False
+            while self._epoch is not None and self._wants_to_claim():
+                await self._give_back_strays(self._epoch)
+                if self._epoch is None or self._is_draining or not self._wants_to_claim():
+                    continue
+                self._may_be_due = False
                 limit = min(self._room(), CLAIM_LIMIT)
-                if await self._claim(limit) == limit:
-                    self._look_again = True
+                count = await self._claim(self._epoch, limit)
+                if count == limit:
+                    self._may_be_due = True
+                elif count >= MANY:  # the next ones will be due before their instant is read
+                    wait_s = BREATH_S
                 else:  # that was all: what comes later is told, or waits for its time
                     wait_s = await self._next_look_s()
         except OUTAGES as error:
             logger.info("runs wait: %s", error)
-            self._look_again = True
+            self._may_be_due = True
+            self._offered = 0
+            wait_s = RETRY_S
         finally:
             self._is_claiming = False
+        self._note_idle()
         self._look_in(wait_s)
 
-    async def _claim(self, limit: int) -> int:
-        epoch = self._epoch
-        assert epoch is not None
-        await self._give_back_strays(epoch)
-        self._is_unsure = True
-        claimed = await ask(self._job_store, ClaimRuns(epoch=epoch, limit=limit), timeout=ASK_S)
-        self._is_unsure = False
+    async def _claim(self, epoch: int, limit: int) -> int:
+        seen = self._seen
+        claim = ClaimRuns(epoch=epoch, limit=limit, standing=True, seen=seen, life=self._token)
+        self._offered = 0
+        try:
+            claimed = await ask(self._job_store, claim, timeout=ASK_S)
+        except BaseException:
+            self._is_unsure = True
+            raise
         if self._epoch == epoch:
-            for item in claimed:
-                self._begin(item)
+            self._offered = limit - len(claimed) - (self._seen - seen)
+            self._take_on(claimed)
+            for run in tuple(self._early_stops.values()):
+                self._stop(run)
+            self._early_stops.clear()
         return len(claimed)
 
     async def _give_back_strays(self, epoch: int) -> None:
-        """Queue again what an unanswered claim may have given to this node (H08)."""
-        if self._is_unsure:
-            keep = frozenset(self._held)
-            await ask(self._job_store, HandBack(epoch=epoch, keep=keep), timeout=ASK_S)
-            self._is_unsure = False
+        """Queue again what this node holds without knowing of it, or without a place for it.
+
+        What an unanswered claim may have given to it (H08), what has waited here for too long. It
+        withdraws the offer to assign runs. Done once a lease in any case.
+        """
+        if not (self._is_unsure or self._is_draining):
+            return
+        self._is_unsure, must = False, self._is_unsure
+        self._offered = 0
+        known = HandBack(epoch=epoch, keep=self._known_ids(), seen=self._seen, life=self._token)
+        try:
+            await ask(self._job_store, known, timeout=ASK_S)
+        except BaseException:
+            self._is_unsure = must or self._is_unsure
+            raise
+        self._settled_at = self.clock.monotonic()
+
+    def _known_ids(self) -> frozenset[int]:
+        return self._ready.ids.union(self._held, self._reports.ids)
 
     async def _next_look_s(self) -> float:
-        if not self._can_claim():
+        if self._may_be_due or not self._wants_more():
             return self._config.poll_s
         due_at = await ask(self._job_store, NextDueAt())
         if due_at is None:
             return self._config.poll_s
-        return min(self._config.poll_s, max(0.0, (due_at - self._store_now()).total_seconds()))
+        return min(self._config.poll_s, max(BREATH_S, self._seconds_until(due_at)))
 
-    def _store_now(self) -> datetime:
-        """The present by which runs are due: the store's, as it was at the last renewal (T04)."""
-        if self._present is None:
-            return self.clock.now()
-        return self._present.now(self.clock.monotonic())
+    def _wants_more(self) -> bool:
+        return self._epoch is not None and not self._is_draining and self._room() > 0
+
+    def _seconds_until(self, instant: datetime) -> float:
+        """By the store's present, by which runs are due, as of the last renewal (T04)."""
+        present = self._present
+        now = self.clock.now() if present is None else present.now(self.clock.monotonic())
+        return (instant - now).total_seconds()
 
     def _look_in(self, seconds: float) -> None:
         """Look in so many seconds, or earlier when that was planned already."""
@@ -295,166 +420,147 @@ class Executor(AsyncioActor):
 
     # running
 
-    def _begin(self, claimed: ClaimedRun) -> None:
-        run, job = claimed.run, claimed.job
-        if job is None:
-            error = RunError(type="JobGone", message=f"the job {run.job!r} was deleted")
-            outcome = Outcome(state=RunState.FAILED, error=error)
-            self._ended.append(EndedRun(end=_end(run, outcome, elapsed_s=0.0)))
-            self._send_ends()
+    def _take_on(self, claimed: Sequence[ClaimedRun]) -> None:
+        if not claimed:
             return
-        chunks: list[LogChunk] = []
-        held = Held(
-            run=run,
-            job=job,
-            control=RunControl(self.clock),
-            log=RunLog(
-                run.id,
-                clock=self.clock,
-                limit_bytes=self._config.log_limit_bytes,
-                emit=chunks.append,
-                after=claimed.log_seq,
-            ),
-            chunks=chunks,
-            began_at=self.clock.monotonic(),
-        )
-        self._held[run.id] = held
-        held.task = self.spawn(self._execute(held), name=f"run-{run.id}")
-        if "flush" not in self.timers:
+        if self._is_draining:
+            self._on_unsure()
+        else:
+            self._ready.add(claimed, self.clock.monotonic())
+            self._begin_ready()
+
+    def _begin_ready(self) -> None:
+        """Give places to those that wait, as many as one turn of the loop should begin."""
+        if not self._ready:
+            return
+        places = self._config.capacity - self._runners.stuck
+        held, waiting = self._held, self._ready.waiting
+        over_at, left = self.clock.monotonic() + TURN_S, BEGINS_PER_TURN
+        while waiting and len(held) < places:
+            if left == 0 or self._begin(waiting.popleft()[1]) > over_at:
+                self._go_soon()
+                break
+            left -= 1
+        if self._held and "flush" not in self.timers:
             self.timers.send_after("flush", self._config.log_flush_s, _Flush())
+        self._shorten_the_wait()
 
-    async def _execute(self, held: Held) -> None:
-        try:
-            outcome = await execute_attempt(
-                self._runners,
-                held.job,
-                held.run,
-                log=held.log,
-                control=held.control,
-                clock=self.clock,
-            )
-        except Exception as error:
-            logger.exception("the runner of run %d broke", held.run.id)
-            broken = RunError(type="RunnerBroke", message=f"{type(error).__name__}: {error}")
-            outcome = Outcome(state=RunState.FAILED, error=broken)
-        self._on_outcome(held, outcome)
+    def _begin(self, claimed: ClaimedRun) -> float:
+        run, job, log_seq = claimed
+        if job is None:
+            self._reports.ended.append(gone_job_end(run))
+            self._go_soon()
+            return 0.0
+        attempt = Attempt(self._stage, run, job, log_seq=log_seq)
+        self._held[run.id] = attempt
+        attempt.start()
+        return attempt.began_at
 
-    def _on_outcome(self, held: Held, outcome: Outcome) -> None:
-        if self._held.get(held.run.id) is not held:
-            return  # given up meanwhile: its end is not this node's to tell
-        held.log.close()
-        if outcome.state is RunState.PARKED:
-            self.spawn(self._park(held, outcome), name=f"park-{held.run.id}")
+    def _shorten_the_wait(self) -> None:
+        """Hand back those that have waited for too long; see to it that this is noticed."""
+        since = self._ready.oldest_at
+        if since is None:
+            self.timers.cancel("wait")
             return
-        chunks = tuple(held.chunks)
-        held.chunks.clear()
-        elapsed_s = self.clock.monotonic() - held.began_at
-        retry_after_s = self._retry_after_s(held, outcome)
-        end = _end(held.run, outcome, elapsed_s)
-        self._ended.append(EndedRun(end=end, retry_after_s=retry_after_s, log=chunks))
-        self._send_ends()
-        self._look()
+        now = self.clock.monotonic()
+        if since + WAIT_S > now:
+            if "wait" not in self.timers:
+                self.timers.send_at("wait", since + WAIT_S, _Go())
+            return
+        count = self._ready.clear()
+        logger.info("%d claimed runs found no place in time and are handed back", count)
+        self._pace = self._pace.restarted(now)
+        self._on_unsure()
 
-    def _retry_after_s(self, held: Held, outcome: Outcome) -> float | None:
-        if outcome.state not in RETRYABLE:
+    def _on_end(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Called in the task of the handler: what it leads to is done by `_on_go`."""
+        run = attempt.run
+        del self._held[run.id]
+        self._newly_ended += 1
+        state = outcome.state
+        if state is RunState.PARKED:
+            self._reports.park(attempt, outcome)
+        else:
+            self._reports.ended.append(
+                ended_run(
+                    run,
+                    outcome,
+                    elapsed_s=self.clock.monotonic() - attempt.began_at,
+                    retry_after_s=self._retry_after_s(attempt, state),
+                    log=attempt.take_chunks(),
+                )
+            )
+        if attempt.job.max_concurrent_runs is not None:
+            self._frees_limited = True
+        if not self._is_going:
+            self._go_soon()
+
+    def _retry_after_s(self, attempt: Attempt, state: RunState) -> float | None:
+        if state is RunState.SUCCEEDED or state not in RETRYABLE:
             return None
-        return retry_delay_s(held.job.retry, held.run.attempt, self._rng)
+        return retry_delay_s(attempt.job.retry, attempt.run.attempt, self._rng)
 
-    # what is told to the store: nothing is let go of before it is stored
+    def _go_soon(self) -> None:
+        if not self._is_going:
+            self._is_going = True
+            self._loop.call_soon(self._post, Envelope(_Go()))
 
-    def _send_ends(self) -> None:
-        if not self._is_ending:
-            self._is_ending = True
-            self.spawn(self._store_ends(), name="executor-ends")
+    def _on_go(self) -> None:
+        self._is_going = False
+        self._pace = self._pace.after(self._newly_ended, self.clock.monotonic())
+        self._newly_ended = 0
+        self._reports.send()
+        self._begin_ready()
+        if self._frees_limited:
+            self._may_be_due = True
+        self._claim_if_wanted()
 
-    async def _store_ends(self) -> None:
-        try:
-            while self._ended:
-                await self._logs_are_stored.wait()  # an ended run takes no more lines
-                ended = tuple(self._ended[:ENDS_PER_COMMIT])
-                if await self._stored(EndRuns(ended=ended)) is not None:
-                    del self._ended[: len(ended)]
-                    for one in ended:
-                        self._let_go(one.end.run_id)
-        finally:
-            self._is_ending = False
-
-    async def _park(self, held: Held, outcome: Outcome) -> None:
-        error = outcome.error or RunError(type="Parked", message="its runner put it aside")
-        epoch = held.run.epoch
-        if epoch is not None:
-            if held.chunks:
-                await self._stored(AppendLog(epoch=epoch, chunks=tuple(held.chunks)))
-            await self._stored(ParkRun(run_id=held.run.id, epoch=epoch, error=error))
-        self._let_go(held.run.id)
-
-    async def _stored(self, command: Command[Any]) -> Any:
-        """The answer, after as many tries as it takes; None when the lease was lost meanwhile."""
-        epoch = self._epoch
-        while self._epoch == epoch is not None:
-            try:
-                return await ask(self._job_store, command, timeout=ASK_S)
-            except OUTAGES as error:
-                logger.info("ends and logs wait: %s", error)
-                await self.clock.sleep_until(self.clock.monotonic() + RETRY_S)
-        return None
-
-    def _let_go(self, run_id: int) -> None:
-        self._held.pop(run_id, None)
-        if not self._held:
-            self._idle.set()
-        self._look()
+    def _on_stored(self) -> None:
+        if self._frees_limited:
+            self._frees_limited = False
+            self._may_be_due = True
+        self._note_idle()
+        self._claim_if_wanted()
 
     def _on_flush(self) -> None:
-        for held in self._held.values():
-            held.log.flush()
-        if self._logs_are_stored.is_set() and any(held.chunks for held in self._held.values()):
-            self._logs_are_stored.clear()
-            self.spawn(self._store_logs(), name="executor-logs")
+        self._reports.send_logs(self._held.values())
         if self._held:
             self.timers.send_after("flush", self._config.log_flush_s, _Flush())
-
-    async def _store_logs(self) -> None:
-        try:
-            chunks: list[LogChunk] = []
-            for held in self._held.values():
-                chunks += held.chunks
-                held.chunks.clear()
-            if self._epoch is not None:
-                await self._stored(AppendLog(epoch=self._epoch, chunks=tuple(chunks)))
-        finally:
-            self._logs_are_stored.set()
 
     # closing
 
     async def _on_drain(self, message: Drain) -> None:
         self._is_draining = True
         self._idle.clear()
+        if self._ready.clear():
+            self._is_unsure = True
+        self._claim_if_wanted()
         alarm = self.clock.call_at(self.clock.monotonic() + message.deadline_s, self._idle.set)
-        while self._held and not self._idle.is_set():
+        while self._is_busy() and not self._idle.is_set():
             await self._idle.wait()
         alarm.cancel()
-        if self._held and self._epoch is not None:
+        if self._is_busy() and self._epoch is not None:
             await self._hand_back(self._epoch)
 
+    def _is_busy(self) -> bool:
+        """Whether there is a run that this node has to answer for."""
+        if self._held or len(self._reports):
+            return True
+        return self._epoch is not None and (self._is_claiming or self._is_unsure)
+
+    def _note_idle(self) -> None:
+        if self._is_draining and not self._is_busy():
+            self._idle.set()
+
     async def _hand_back(self, epoch: int) -> None:
-        logger.warning("%d runs are handed back: they did not end in time", len(self._held))
-        tasks = [held.task for held in self._held.values() if held.task is not None]
+        if self._held:
+            count = len(self._held)
+            logger.warning("%d runs are handed back: they did not end in time", count)
+        await self._abandon_held()
+        await ask(self._job_store, HandBack(epoch=epoch, seen=self._seen), timeout=ASK_S)
+
+    async def _abandon_held(self) -> None:
+        gone = [attempt.abandon() for attempt in self._held.values()]
         self._held.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await ask(self._job_store, HandBack(epoch=epoch), timeout=ASK_S)
-
-
-def _end(run: Run, outcome: Outcome, elapsed_s: float) -> RunEnd:
-    # By the store's clock, whatever this node's says: the claim's instant and a measured duration.
-    ended_at = (run.started_at or run.created_at) + timedelta(seconds=elapsed_s)
-    return RunEnd(
-        run_id=run.id,
-        epoch=run.epoch,
-        state=outcome.state,
-        result=outcome.result,
-        error=outcome.error,
-        ended_at=ended_at,
-    )
+        if gone:
+            await asyncio.wait(gone)

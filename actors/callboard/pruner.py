@@ -1,10 +1,12 @@
-"""Pruner: removes history that is older than it has to be kept.
+"""Pruner: removes history that is older than it has to be kept, and makes room for what comes.
 
 Receives
     _Beat()    from self         prune
+    _Room()    from self         make room
 Sends
     ReadClock  to job store      how old things are is not for a node's own clock to say
     Prune      to job store
+    MakeRoom   to job store
 Owns
     nothing
 States
@@ -23,7 +25,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from callboard.clock import Clock
-from callboard.commands import Prune, ReadClock
+from callboard.commands import MakeRoom, Prune, ReadClock
 from callboard.config import BoardConfig
 from callboard.errors import CallboardError
 from callboard.runtime import AsyncioActor, ask
@@ -31,6 +33,9 @@ from callboard.store.contract import Cutoffs
 
 KEEP_REQUESTS: Final = timedelta(hours=24)
 """How long the answer to a request with an Idempotency-Key is kept."""
+
+ROOM_EVERY_S: Final = 60.0
+"""Much less than the time for which room is made."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +45,12 @@ class _Beat:
     pass
 
 
-Inbox: TypeAlias = _Beat
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    pass
+
+
+Inbox: TypeAlias = _Beat | _Room
 
 
 class Pruner(AsyncioActor):
@@ -53,11 +63,14 @@ class Pruner(AsyncioActor):
 
     def on_start(self) -> None:
         self.timers.send_after("beat", self._config.prune_every_s, _Beat())
+        self.timers.send_after("room", ROOM_EVERY_S, _Room())
 
     async def on_receive(self, message: Inbox) -> Any:
         match message:
             case _Beat():
                 return await self._on_beat()
+            case _Room():
+                return await self._on_room()
             case _:
                 return self.unexpected(message)
 
@@ -67,6 +80,13 @@ class Pruner(AsyncioActor):
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("history is not pruned for now: %s", error)
         self.timers.send_after("beat", self._config.prune_every_s, _Beat())
+
+    async def _on_room(self) -> None:
+        try:
+            await ask(self._job_store, MakeRoom(keep_s=self._config.keep_runs_s), timeout=60.0)
+        except (CallboardError, pykka.ActorDeadError) as error:
+            logger.info("no room is made for history for now: %s", error)
+        self.timers.send_after("room", ROOM_EVERY_S, _Room())
 
     async def run_once(self) -> dict[str, int]:
         """Prune until nothing is too old; rows removed by table."""
@@ -84,6 +104,7 @@ class Pruner(AsyncioActor):
         config = self._config
         return Cutoffs(
             ended_runs=_before(now, config.keep_runs_s),
+            runs_per_job=config.keep_runs_per_job,
             ledger=_before(now, config.keep_ledger_s),
             events=_before(now, config.keep_events_s),
             idempotency=now - KEEP_REQUESTS,

@@ -10,6 +10,7 @@ from callboard.store.contract import Store
 
 READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.Prune: lambda store, ask: store.prune(ask.cutoffs),
+    c.MakeRoom: lambda store, ask: store.make_room(ask.keep_s),
     c.ReadClock: lambda store, ask: store.ping(),
     c.GetJob: lambda store, ask: store.get_job(ask.group, ask.name),
     c.GetJobsById: lambda store, ask: store.get_jobs_by_id(ask.ids),
@@ -19,7 +20,7 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.CountTriggers: lambda store, ask: store.count_triggers(ask.filter),
     c.GetCalendar: lambda store, ask: store.get_calendar(ask.group, ask.name),
     c.ListCalendars: lambda store, ask: store.list_calendars(ask.filter),
-    c.DueTriggers: lambda store, ask: store.due_triggers(ask.until, ask.limit),
+    c.DueTriggers: lambda store, ask: store.due_triggers(ask.until, ask.limit, ask.shards),
     c.NextSlotAfter: lambda store, ask: store.next_slot_after(ask.instant),
     c.GetRun: lambda store, ask: store.get_run(ask.run_id),
     c.GetRuns: lambda store, ask: store.get_runs(ask.ids),

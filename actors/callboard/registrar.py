@@ -1,22 +1,33 @@
 """Registrar: keeps this node registered, its lease alive, and compares the clocks on the way.
 
+The lease is renewed by the heart, a thread of its own; where there is none that can (a virtual
+clock, the memory store, a host's pool that cannot be imitated), by this actor.
+
 Receives
-    Hinted(topic)    from job store   the store came up: register at once
-    _Beat()          from self        register, or renew the lease
+    Hinted(topic)            from job store   the store came up: register at once
+    Renewed(...)             from heart       the store's answer to a renewal
+    Failing(epoch, reason)   from heart       it cannot renew: this actor tries, through the store
+    GivenUp(epoch, reason)   from heart       the lease could not be renewed in time
+    LoopBlocked(...)         from heart       the event loop was held up, and turns again
+    Stopped(reason)          from heart       it broke: so does this actor, and both begin anew
+    _Beat()                  from self        register, renew, or see that the heart does
 Sends
     RegisterNode, RenewLease, DeregisterNode, RecordClockJump    to job store
-    LeaseGained, LeaseRenewed, LeaseLost, ClockJumped, Hopeless    to the board's other actors,
-        through `publish`
+    ListNodes                to job store     who has this node's name
+    LeaseGained, LeaseRenewed, LeaseLost, ClockJumped, LoopBlocked, Hopeless
+        to the board's other actors, through `publish`
 Owns
     node: this node's registration, or None
-    own, present: where this node's wall clock and the store's stand, by the monotonic clock
+    heart: a thread, ended with this actor
+    clocks: where this node's wall clock and the store's stand, by the monotonic clock
     jumps: steps of clocks that no event tells of yet
 States
     OUT -registered-> IN -taken away, or not renewed for most of the lease-> OUT
 Fails
     StoreUnavailable: tries again; what others may have taken over is given up in time (H07);
         an event that could not be stored is stored at a later beat
-    Conflict node_name_in_use: tries again until the other's lease would be over, then Hopeless
+    Conflict node_name_in_use: tries again until the other's lease would be over, then Hopeless;
+        at once when the other is seen to renew it
 """
 
 from __future__ import annotations
@@ -33,34 +44,43 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from callboard.clock import Clock
-from callboard.commands import DeregisterNode, RecordClockJump, RegisterNode, RenewLease
+from callboard.clocks import Clocks
+from callboard.commands import (
+    DeregisterNode,
+    ListNodes,
+    RecordClockJump,
+    RegisterNode,
+    RenewLease,
+)
+from callboard.domain.json import JsonObject
 from callboard.domain.node import Node
-from callboard.domain.timeline import Timeline, timeline_of
-from callboard.errors import CallboardError, Conflict
+from callboard.errors import BugError, CallboardError, Conflict, StoreUnavailable
 from callboard.events import (
     ClockJumped,
-    ClockSource,
     Hinted,
     Hopeless,
     LeaseGained,
     LeaseLost,
     LeaseRenewed,
+    LoopBlocked,
+)
+from callboard.heart import Heart, Stopped, Told
+from callboard.pulse import (
+    BEATS_PER_LEASE,
+    GIVE_UP,
+    LAST_TRY,
+    RETRY_S,
+    Failing,
+    GivenUp,
+    Renewed,
 )
 from callboard.runtime import AsyncioActor, ask
 
-RETRY_S: Final = 0.5
 INSTANT_S: Final = 0.001
 """Less than this is no time: sums of seconds are rounded."""
-BEATS_PER_LEASE: Final = 4
-GIVE_UP: Final = 0.8
-"""Share of the lease without a renewal after which the node gives up what it holds."""
-LAST_TRY: Final = 0.1
-"""Share of the lease that a renewal may take at least, however late it is."""
 NAME_PATIENCE: Final = 2.0
 """Leases to wait for a name that another node has: it may be dead already."""
 
-JUMP_S: Final = 1.0
-"""A clock that is put right by less is slewed, as time daemons do; that is nobody's concern."""
 RECORD_S: Final = 1.0
 """An event may take; the next renewal waits for it."""
 MOST_JUMPS: Final = 100
@@ -74,13 +94,17 @@ class _Beat:
     pass
 
 
-Inbox: TypeAlias = Hinted | _Beat
+Inbox: TypeAlias = Hinted | Renewed | Failing | GivenUp | LoopBlocked | Stopped | _Beat
 Publish: TypeAlias = Callable[
-    [LeaseGained | LeaseRenewed | LeaseLost | ClockJumped | Hopeless], None
+    [LeaseGained | LeaseRenewed | LeaseLost | ClockJumped | LoopBlocked | Hopeless], None
 ]
+MakeHeart: TypeAlias = Callable[[Callable[[Told], None]], Heart]
+"""Gets where the heart tells what it finds out; safe to call from a thread."""
 
 
-def this_node(name: str | None, *, version: str, capacity: int) -> Node:
+def this_node(
+    name: str | None, *, version: str, capacity: int, fires: bool = True, executes: bool = True
+) -> Node:
     """This process as a node that is not registered yet; without a name it gets host-pid."""
     host = platform.node() or "localhost"
     never = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,6 +117,8 @@ def this_node(name: str | None, *, version: str, capacity: int) -> Node:
         capacity=capacity,
         started_at=never,
         lease_until=never,
+        fires=bool(fires),
+        executes=bool(executes),
     )
 
 
@@ -106,10 +132,14 @@ class Registrar(AsyncioActor):
         registered: Callable[[], Node | None],
         lease: timedelta,
         clock: Clock,
+        make_heart: MakeHeart | None = None,
+        vitals: Callable[[float], JsonObject | None] = lambda _: None,
     ) -> None:
         """Args:
         node: this process, not registered yet.
         registered: its registration by an earlier life of this actor.
+        make_heart: None where time does not pass by itself.
+        vitals: what the node does at that instant of the monotonic clock, for its peers.
         """
         super().__init__(clock=clock)
         self._job_store = job_store
@@ -118,22 +148,45 @@ class Registrar(AsyncioActor):
         self._lease = lease
         self._node = registered()
         self._was_registered = self._node is not None
+        self._make_heart = make_heart
+        self._heart: Heart | None = None
+        self._vitals = vitals
         self._renewed_at = clock.monotonic()
+        self._late_since: float | None = None
         self._refused_at: float | None = None
-        self._own = self._read_own_clock()
-        self._present: Timeline | None = None
+        self._refusal = ""
+        self._namesake: Node | None = None
         self._jumps: deque[ClockJumped] = deque(maxlen=MOST_JUMPS)
+        self._clocks = Clocks(clock, on_jump=self._on_jump)
 
     def on_start(self) -> None:
+        if self._make_heart is not None:
+            self._heart = self._make_heart(self.actor_ref.tell)
+        if self._node is not None and self._heart is not None:
+            self._heart.begin(self._node.epoch, asked_at=self._renewed_at, at_once=True)
         self._beat_in(0.0)
 
     def on_stop(self) -> Any:
         return self._leave()
 
+    def on_failure(self, *_: object) -> None:
+        if self._heart is not None:
+            self._heart.stop()
+
     async def on_receive(self, message: Inbox) -> Any:
         match message:
             case Hinted():
                 return await self._on_hinted(message)
+            case Renewed():
+                return await self._on_renewed(message)
+            case Failing():
+                return await self._on_failing(message)
+            case GivenUp():
+                return self._on_given_up(message)
+            case LoopBlocked():
+                return self._publish(message)
+            case Stopped():
+                raise BugError(f"the heart stopped: {message.reason}")
             case _Beat():
                 return await self._on_beat()
             case _:
@@ -145,69 +198,122 @@ class Registrar(AsyncioActor):
 
     async def _on_beat(self) -> None:
         began_at = self.clock.monotonic()
-        self._compare_own_clock()
+        self._clocks.compare_own()
         try:
-            await (self._register() if self._node is None else self._renew(self._node))
+            if self._node is None:
+                await self._register()
+            elif self._heart is None or not self._heart.keeps_leases:
+                await self._renew(self._node)
+            else:
+                self._check_heart(began_at)
             await self._record_jumps()
         except CallboardError as error:
             self._beat_in(self._on_failure(error, began_at))
         else:
-            self._beat_in(self._lease.total_seconds() / BEATS_PER_LEASE)
+            self._beat_in(self._next_beat_s())
+
+    def _next_beat_s(self) -> float:
+        lease_s = self._lease.total_seconds()
+        left_s = self._give_up_at - self.clock.monotonic()
+        if self._late_since is not None or left_s <= INSTANT_S:
+            return LAST_TRY * lease_s
+        return min(lease_s / BEATS_PER_LEASE, left_s)
+
+    # what the heart tells
+
+    async def _on_renewed(self, message: Renewed) -> None:
+        node = self._node
+        if node is None or node.epoch != message.epoch:
+            return
+        try:
+            self._clocks.compare_own()
+            await self._take(node, message)
+        except CallboardError as error:  # of a new registration
+            self._beat_in(self._on_failure(error, self.clock.monotonic()))
+
+    async def _on_failing(self, message: Failing) -> None:
+        """Renew by the store's own connection: there may be no room for one more (H07)."""
+        node = self._node
+        if node is None or node.epoch != message.epoch or self._heart is None:
+            return
+        try:
+            await self._renew(node)
+        except CallboardError as error:
+            logger.info("nor can the store renew the lease: %s", error)
+        else:
+            if self._node is not None and self._node.epoch == node.epoch:
+                self._heart.begin(node.epoch, asked_at=self._renewed_at)
+
+    def _on_given_up(self, message: GivenUp) -> None:
+        if self._node is not None and self._node.epoch == message.epoch:
+            self._lose(message.reason)
+            self._beat_in(RETRY_S)
+
+    def _check_heart(self, now: float) -> None:
+        """Give up when the heart is silent for longer than any renewal may take.
+
+        Not at once: what it told may wait in the mailbox, of a loop that was blocked.
+        """
+        if now < self._give_up_at:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+        elif now - self._late_since > LAST_TRY * self._lease.total_seconds() - INSTANT_S:
+            self._lose("nothing was heard of its renewal")
 
     async def _register(self) -> None:
         at = self.clock.monotonic()
         command = RegisterNode(
             node=self._candidate, lease=self._lease, is_start=not self._was_registered
         )
-        self._node = await ask(self._job_store, command)
+        try:
+            self._node = await ask(self._job_store, command)
+        except Conflict:
+            await self._look_at_namesake()
+            raise
         self._was_registered = True
-        self._renewed_at, self._refused_at = at, None
-        present = self._compare_store_clock(self._node.started_at, at)
-        skew_s = self._own.ahead_of(present)
+        self._renewed_at, self._refused_at, self._late_since = at, None, None
+        if self._heart is not None:
+            self._heart.begin(self._node.epoch, asked_at=at)
+        answered_at = self.clock.monotonic()
+        present, skew_s = self._clocks.compare_store(self._node.started_at, at, answered_at)
         self._publish(LeaseGained(node=self._node, present=present, skew_s=skew_s))
 
     async def _renew(self, node: Node) -> None:
         at = self.clock.monotonic()
-        command = RenewLease(epoch=node.epoch, lease=self._lease)
+        command = RenewLease(epoch=node.epoch, lease=self._lease, vitals=self._vitals(at))
         patience_s = self._patience_s(at)
         renewal = await ask(self._job_store, command, timeout=patience_s, clock=self.clock)
+        answered_at = self.clock.monotonic()
+        await self._take(
+            node,
+            Renewed(epoch=node.epoch, renewal=renewal, asked_at=at, answered_at=answered_at),
+        )
+
+    async def _take(self, node: Node, answer: Renewed) -> None:
+        """Go on with the lease as the store says, or without it."""
+        renewal = answer.renewal
         if renewal is None:
             self._lose("another node took over what this one held: its lease had ended")
             await self._register()
             return
-        self._renewed_at = at
+        self._renewed_at, self._late_since = answer.asked_at, None
         self._node = replace(node, lease_until=renewal.lease_until)
-        present = self._compare_store_clock(renewal.now, at)
-        skew_s = self._own.ahead_of(present)
-        self._publish(LeaseRenewed(skew_s=skew_s, present=present, stopping=renewal.stopping))
+        present, skew_s = self._clocks.compare_store(
+            renewal.now, answer.asked_at, answer.answered_at
+        )
+        self._publish(
+            LeaseRenewed(
+                skew_s=skew_s,
+                present=present,
+                stopping=renewal.stopping,
+                live_nodes=renewal.live_nodes,
+            )
+        )
 
-    # clocks
+    # what is to be told of clocks
 
-    def _read_own_clock(self) -> Timeline:
-        asked_at = self.clock.monotonic()
-        shown = self.clock.now()
-        return timeline_of(shown, asked_at=asked_at, answered_at=self.clock.monotonic())
-
-    def _compare_own_clock(self) -> None:
-        reading = self._read_own_clock()
-        self._note_jump(ClockSource.NODE, self._own.step_to(reading))
-        self._own = self._own.after(reading)
-
-    def _compare_store_clock(self, shown: datetime, asked_at: float) -> Timeline:
-        """Where the store's clock stands, which showed that instant in a transaction just now."""
-        reading = timeline_of(shown, asked_at=asked_at, answered_at=self.clock.monotonic())
-        if self._present is None:
-            self._present = reading
-        self._note_jump(ClockSource.STORE, self._present.step_to(reading))
-        self._present = self._present.after(reading)
-        return self._present
-
-    def _note_jump(self, source: ClockSource, by_s: float) -> None:
-        if abs(by_s) < JUMP_S:
-            return
-        where = "ahead" if by_s > 0 else "back"
-        logger.warning("the clock of the %s stepped %s by %.3f s", source, where, abs(by_s))
-        jump = ClockJumped(source=source, by_s=by_s)
+    def _on_jump(self, jump: ClockJumped) -> None:
         self._jumps.append(jump)
         self._publish(jump)
 
@@ -234,6 +340,8 @@ class Registrar(AsyncioActor):
         if self._node is None:
             self._on_refusal(error, now)
             return RETRY_S
+        if self._heart is not None and self._heart.keeps_leases:
+            return min(RETRY_S, self._next_beat_s())  # an event was not stored; the lease is fine
         left_s = self._give_up_at - now
         if left_s > INSTANT_S:
             return min(RETRY_S, left_s)
@@ -246,18 +354,42 @@ class Registrar(AsyncioActor):
         return RETRY_S
 
     def _on_refusal(self, error: CallboardError, now: float) -> None:
+        if isinstance(error, StoreUnavailable):
+            return  # the job store tells of that
+        if str(error) != self._refusal:
+            self._refusal = str(error)
+            logger.warning("this node is not registered yet: %s", error)
         if isinstance(error, Conflict):
             self._refused_at = now if self._refused_at is None else self._refused_at
             if now - self._refused_at > NAME_PATIENCE * self._lease.total_seconds():
                 self._publish(Hopeless(error=error))
-            logger.warning("this node waits for its name: %s", error)
+
+    async def _look_at_namesake(self) -> None:
+        """Go no further when whoever has the name is seen to renew its lease (H15)."""
+        before = self._namesake
+        nodes = await ask(self._job_store, ListNodes())
+        now = next((node for node in nodes if node.name == self._candidate.name), None)
+        self._namesake = now
+        if now is None or before is None or now.epoch != before.epoch:
+            return
+        if now.lease_until > before.lease_until:
+            message = (
+                f"the name {now.name!r} belongs to a node that is alive: process {now.pid} on"
+                f" {now.host!r}, started at {now.started_at:%Y-%m-%d %H:%M:%S} UTC;"
+                " give this one another"
+            )
+            self._publish(Hopeless(error=Conflict("node_name_in_use", message)))
 
     def _lose(self, reason: str) -> None:
         logger.error("this node gives up its runs: %s", reason)
-        self._node = None
+        self._node = self._late_since = None
+        if self._heart is not None:
+            self._heart.rest()
         self._publish(LeaseLost(reason=reason))
 
     async def _leave(self) -> None:
+        if self._heart is not None:
+            await self._heart.close()
         if self._node is None:
             return
         try:

@@ -97,9 +97,7 @@ class Rescuer(AsyncioActor):
 
     async def run_once(self) -> int:
         """Rescue what there is; how many runs."""
-        command = RescueRuns(
-            own_epoch=self._own_epoch(), lease=self._lease, crash_budget=self._crash_budget
-        )
+        command = RescueRuns(own_epoch=self._own_epoch(), crash_budget=self._crash_budget)
         total = 0
         while rescued := await ask(self._job_store, command, timeout=30.0):
             total += rescued

@@ -4,14 +4,18 @@ Receives
     Committed(...)           from job store   triggers that this node changed
     Hinted(topic)            from job store   other nodes changed triggers, or the store came up
     ClockJumped(...)         from registrar   a clock stepped: where do we stand?
+    ShardsChanged(...)       from leader      this node decides other triggers than before
     _Tick()                  from self        something may be due, or is to be looked at again
 Sends
     ReadClock                    to job store   to know the present, which is the store's
     DueTriggers                  to job store   to fill the window
     FireSlots, ParkTrigger       to job store   the decisions
+    SlotsRefused                 to the board's other actors, through `publish`
 Owns
     present: where the store's clock stands; None: not read yet
-    window: triggers to be looked at soon, by id; the others stay in the store
+    epoch, own: the shards of which this node decides the triggers, and under which epoch; before
+        that is known nothing is decided, and the window is filled for all
+    window: triggers of these to be looked at soon, by id; the others stay in the store
     queue: (wake_at, trigger id), a heap; an entry counts only while the window agrees with it
     deciding: ids of triggers whose plans are on their way to the store
 States
@@ -19,8 +23,8 @@ States
     window is filled again from time to time, so that a long read delays nothing that is due
 Fails
     StoreUnavailable: tries again
-    somebody else was faster, or a trigger cannot be planned: that one is left out until the window
-        is filled again
+    somebody else was faster, a shard is not this node's any more, or a trigger cannot be planned:
+        that one is left out until the window is filled again
 
 All waits are monotonic and end with the tick at the latest, so a clock that steps is found out by
 then, and what the step made due is decided as late slots are.
@@ -41,10 +45,11 @@ import pykka
 from callboard.clock import Clock, next_turn
 from callboard.commands import DueTriggers, FireSlots, ParkTrigger
 from callboard.domain.misfire import SlotPlan, plan_slots
+from callboard.domain.shards import SHARDS, shard_of
 from callboard.domain.timeline import Timeline
 from callboard.domain.trigger import Trigger
 from callboard.errors import CallboardError, UsageError
-from callboard.events import ClockJumped, Committed, Hinted
+from callboard.events import ClockJumped, Committed, Hinted, ShardsChanged, SlotsRefused
 from callboard.runtime import AsyncioActor, ask
 from callboard.store_clock import read_store_clock
 
@@ -64,6 +69,7 @@ FRUITLESS_FILLS: Final = 3
 """In a row, without a slot that this node decided; then the next look is RETRY_S later."""
 COMMIT_S: Final = 30.0
 LONG_AGO: Final = -math.inf
+ALL: Final = frozenset(range(SHARDS))
 NO_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
@@ -74,7 +80,7 @@ class _Tick:
     pass
 
 
-Inbox: TypeAlias = Committed | Hinted | ClockJumped | _Tick
+Inbox: TypeAlias = Committed | Hinted | ClockJumped | ShardsChanged | _Tick
 Plan: TypeAlias = Callable[[Trigger, datetime], SlotPlan]
 
 
@@ -83,19 +89,25 @@ class Scheduler(AsyncioActor):
         self,
         *,
         job_store: pykka.ActorRef[Any],
+        publish: Callable[[SlotsRefused], None],
         horizon_s: float,
         tick_s: float,
         clock: Clock,
+        share: ShardsChanged | None = None,
         plan: Plan = plan_slots,
     ) -> None:
         """Args:
+        share: of the node, if it had one before this actor.
         plan: how a due trigger is decided.
         """
         super().__init__(clock=clock)
         self._plan_one = plan
         self._job_store = job_store
+        self._publish = publish
         self._horizon = timedelta(seconds=horizon_s)
         self._tick_s = tick_s
+        self._epoch = None if share is None else share.epoch
+        self._own = ALL if share is None else share.own
         self._present: Timeline | None = None
         self._read_at = LONG_AGO
         self._window: dict[int, Trigger] = {}
@@ -120,6 +132,8 @@ class Scheduler(AsyncioActor):
                 return self._on_hinted(message)
             case ClockJumped():
                 return self._on_clock_jumped()
+            case ShardsChanged():
+                return self._on_shards_changed(message)
             case _Tick():
                 return self._tick()
             case _:
@@ -142,6 +156,19 @@ class Scheduler(AsyncioActor):
 
     def _on_clock_jumped(self) -> None:
         self._read_at = LONG_AGO
+        self._tick()
+
+    def _on_shards_changed(self, message: ShardsChanged) -> None:
+        is_first, before = self._epoch is None, self._own
+        self._epoch, self._own = message.epoch, message.own
+        self._window = {
+            trigger_id: trigger
+            for trigger_id, trigger in self._window.items()
+            if shard_of(trigger_id) in self._own
+        }
+        # What it is told again is its own after all: so what was refused is to be read again.
+        if self._own - before or (self._own == before and not is_first):
+            self._fill_at = self._rest_until = self._quiet_until = LONG_AGO
         self._tick()
 
     def _tick(self) -> None:
@@ -185,7 +212,9 @@ class Scheduler(AsyncioActor):
 
     def _must_fill(self) -> bool:
         monotonic = self.clock.monotonic()
-        if self._present is None or monotonic < max(self._rest_until, self._quiet_until):
+        if not self._own or self._present is None:
+            return False
+        if monotonic < max(self._rest_until, self._quiet_until):
             return False
         return monotonic >= self._fill_at or self._now() >= self._known_until
 
@@ -223,7 +252,8 @@ class Scheduler(AsyncioActor):
         told: list[Trigger] = []
         self._told = told
         try:
-            command = DueTriggers(until=until, limit=WINDOW_LIMIT)
+            shards = None if self._own == ALL else self._own
+            command = DueTriggers(until=until, limit=WINDOW_LIMIT, shards=shards)
             return await ask(self._job_store, command), told
         finally:
             self._told = None
@@ -248,7 +278,8 @@ class Scheduler(AsyncioActor):
     def _place(self, trigger: Trigger) -> None:
         """Put a trigger where it belongs: it may have been elsewhere before."""
         wake_at = trigger.wake_at
-        if wake_at is None or wake_at > self._known_until:
+        is_own = shard_of(trigger.id) in self._own
+        if not is_own or wake_at is None or wake_at > self._known_until:
             self._window.pop(trigger.id, None)
         else:
             self._window[trigger.id] = trigger
@@ -273,8 +304,9 @@ class Scheduler(AsyncioActor):
 
     async def _store(self, plans: Sequence[SlotPlan]) -> Exception | None:
         """Have the plans stored; what was in the way."""
+        command = FireSlots(epoch=self._epoch or 0, plans=tuple(plans))
         try:
-            won = await ask(self._job_store, FireSlots(plans=tuple(plans)), timeout=COMMIT_S)
+            won = await ask(self._job_store, command, timeout=COMMIT_S)
         except (CallboardError, pykka.ActorDeadError) as error:
             return error
         for plan, wins in zip(plans, won, strict=True):
@@ -284,6 +316,7 @@ class Scheduler(AsyncioActor):
                 self._move_on(plan)
         if not all(won):
             self._fill_again()
+            self._publish(SlotsRefused())
         return None
 
     def _move_on(self, plan: SlotPlan) -> None:
@@ -325,7 +358,7 @@ class Scheduler(AsyncioActor):
 
     def _pop_due(self, now: datetime) -> Trigger | None:
         """The most overdue trigger, taken out of the window; None when none is due."""
-        while self._queue and self._queue[0][0] <= now:
+        while self._epoch is not None and self._queue and self._queue[0][0] <= now:
             wake_at, trigger_id = heapq.heappop(self._queue)
             trigger = self._window.get(trigger_id)
             if trigger is not None and trigger.wake_at == wake_at:
@@ -341,9 +374,9 @@ class Scheduler(AsyncioActor):
     def _wait_s(self) -> float:
         monotonic, now = self.clock.monotonic(), self._now()
         wait_s = self._tick_s
-        if self._queue:
+        if self._queue and self._epoch is not None:
             wait_s = min(wait_s, (self._queue[0][0] - now).total_seconds())
-        if not self._is_filling:
+        if self._own and not self._is_filling:
             known_s = (self._known_until - now).total_seconds()
             fill_s = min(self._fill_at - monotonic, known_s)
             wait_s = min(wait_s, max(fill_s, self._rest_until - monotonic))

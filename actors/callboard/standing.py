@@ -15,6 +15,8 @@ from callboard.events import (
     LeaseGained,
     LeaseLost,
     LeaseRenewed,
+    LoopBlocked,
+    ShardsChanged,
     StoreChanged,
 )
 
@@ -34,6 +36,14 @@ class Standing:
     """Where the store's clock stands."""
     clock_jumps: Mapping[str, int] = field(default_factory=dict)
     """Steps of clocks that this node noticed, by whose clock it was."""
+    loop_blocks: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """How often the event loop was blocked, and for how many seconds together, by job."""
+    shards: frozenset[int] = frozenset()
+    """Of which this node decides the slots."""
+    firing_epoch: int | None = None
+    """Under which it does."""
+    taken_over: int = 0
+    """Shards that it took over from nodes whose lease had ended."""
     slots: Mapping[str, int] = field(default_factory=dict)
     """Slots that this node decided, by `fired` or the reason of the skip."""
 
@@ -50,6 +60,17 @@ class Standing:
             case ClockJumped():
                 jumps = Counter(self.clock_jumps) + Counter({fact.source.value: 1})
                 return replace(self, clock_jumps=jumps)
+            case ShardsChanged():
+                return replace(
+                    self,
+                    shards=fact.own,
+                    firing_epoch=fact.epoch,
+                    taken_over=self.taken_over + fact.taken_over,
+                )
+            case LoopBlocked(job=job, blocked_s=blocked_s):
+                count, total_s = self.loop_blocks.get(job or "", (0, 0.0))
+                blocks = {**self.loop_blocks, job or "": (count + 1, total_s + blocked_s)}
+                return replace(self, loop_blocks=blocks)
             case Committed(slots=slots) if slots:
                 return replace(self, slots=Counter(self.slots) + Counter(slots))
             case LeaseLost():

@@ -19,7 +19,6 @@ Fails
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
@@ -31,6 +30,7 @@ from callboard.commands import EventRange, GetRuns, ReadEvents, TakeSnapshot
 from callboard.domain.run import Run
 from callboard.errors import CallboardError
 from callboard.events import Committed, Event, EventBatch, Hinted, run_as_of
+from callboard.recent_events import RecentEvents
 from callboard.runtime import AsyncioActor, Command, ask
 from callboard.store.contract import Snapshot
 from callboard.subscription import EventFilter, EventsGone, SubscriberTooSlow, Subscription
@@ -71,11 +71,11 @@ class Stream(AsyncioActor):
         self._job_store = job_store
         self._poll_s = poll_s
         self._position: int | None = None
-        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._recent = RecentEvents(RECENT)
         self._given: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._live: set[Subscription] = set()
         self._live_by_run: dict[int, set[Subscription]] = {}
-        self._is_reading = False
+        self._is_reading = self._look_again = False
 
     def on_start(self) -> None:
         self.timers.send_after("poll", self._poll_s, _Poll())
@@ -101,12 +101,12 @@ class Stream(AsyncioActor):
                 return self.unexpected(message)
 
     def _on_committed(self, message: Committed) -> None:
-        if not message.events:
+        if not message.count:
             return
-        first = message.events[0].seq
-        if self._position is None or first <= self._position + 1 or not self._live_count():
-            self._publish(message.events)
-        else:
+        is_next = self._position is None or message.first_seq <= self._position + 1
+        if is_next or not self._live_count():
+            self._publish(message.first_seq, message.events)
+        else:  # what another node committed comes before it
             self._look()
 
     def _on_hinted(self, message: Hinted) -> None:
@@ -162,7 +162,7 @@ class Stream(AsyncioActor):
         """Make the subscriber live if memory holds all that it has not got yet."""
         if self._position is None or subscription.seq > self._position:
             return False
-        missed = [event for event in self._recent if event.seq > subscription.seq]
+        missed = self._recent.after(subscription.seq)
         if len(missed) != self._position - subscription.seq or len(missed) > subscription.room:
             return False
         for event in missed:
@@ -186,6 +186,7 @@ class Stream(AsyncioActor):
 
     def _look(self) -> None:
         """Read what other nodes committed, when somebody wants to know."""
+        self._look_again = True
         if self._live_count() and not self._is_reading:
             self.spawn(self._read_on_safely(), name="stream-read-on")
 
@@ -196,10 +197,15 @@ class Stream(AsyncioActor):
             pass  # the next hint, commit or poll looks again
 
     async def _read_on(self) -> None:
+        """Pass on what is stored, until nothing came meanwhile."""
         self._is_reading = True
         try:
-            while self._position is not None and (events := await self._history(self._position)):
-                self._publish(events)
+            while self._position is not None:
+                self._look_again = False
+                if events := await self._history(self._position):
+                    self._publish(events[0].seq, events)
+                elif not self._look_again:
+                    break
         finally:
             self._is_reading = False
 
@@ -209,11 +215,18 @@ class Stream(AsyncioActor):
         runs = await ask(self._job_store, GetRuns(ids=tuple(ids))) if ids else {}
         return [event for event in _events_of(batches, runs) if event.seq > after]
 
-    def _publish(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if self._position is None or event.seq > self._position:
-                self._position = event.seq
-                self._recent.append(event)
+    def _publish(self, first_seq: int, events: Sequence[Event]) -> None:
+        """Pass on what lies behind the position; nothing is made when nobody listens."""
+        last_seq = first_seq + len(events) - 1
+        if self._position is not None:
+            if last_seq <= self._position:
+                return
+            if first_seq <= self._position:
+                events = events[self._position + 1 - first_seq :]
+        self._position = last_seq
+        self._recent.add(last_seq, events)
+        if self._live_count():
+            for event in events:
                 self._deliver(event)
 
     def _deliver(self, event: Event) -> None:

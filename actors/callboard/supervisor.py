@@ -4,10 +4,12 @@ Receives
     GetChildren()          from board            -> refs by name
     Close(drain_s)         from board            -> None, when everything has stopped
     _Escalated(error)      from self             an actor crashed too often, or said Hopeless
+    _Again(...)            from self             a fact that must not be missed is told again
 Sends
     Drain                  to executor
     every Fact             to the actors that listen to it; a full mailbox misses it, which is
-                           never worse than a late look, for facts are hints to their listeners
+                           never worse than a late look, for facts are hints to their listeners;
+                           runs that were assigned are told until they are heard
 Owns
     children: refs by name, in the order of their start
 States
@@ -29,6 +31,7 @@ import pykka
 from callboard.clock import Clock
 from callboard.errors import CallboardError, Overloaded
 from callboard.events import (
+    AssignmentUnsure,
     ClockJumped,
     Committed,
     Fact,
@@ -37,19 +40,29 @@ from callboard.events import (
     LeaseGained,
     LeaseLost,
     LeaseRenewed,
+    LoopBlocked,
+    RunsAssigned,
+    ShardsChanged,
+    SlotsRefused,
     StoreChanged,
 )
 from callboard.executor import Drain
 from callboard.runtime import AsyncioActor, Command, RestartPolicy, ask, stop, supervise
 
 STOP_S: Final = 5.0
+AGAIN_S: Final = 0.1
 LISTENERS: Final[Mapping[type, tuple[str, ...]]] = {
     Committed: ("stream", "executor", "scheduler", "backfiller"),
-    Hinted: ("stream", "registrar", "executor", "scheduler", "backfiller"),
-    LeaseGained: ("executor",),
-    LeaseRenewed: ("executor",),
-    LeaseLost: ("executor",),
-    ClockJumped: ("scheduler",),
+    RunsAssigned: ("executor",),
+    AssignmentUnsure: ("executor",),
+    Hinted: ("stream", "registrar", "leader", "executor", "scheduler", "backfiller"),
+    LeaseGained: ("leader", "executor"),
+    LeaseRenewed: ("job_store", "executor"),
+    LeaseLost: ("leader", "executor"),
+    ClockJumped: ("leader", "scheduler"),
+    LoopBlocked: (),
+    ShardsChanged: ("scheduler",),
+    SlotsRefused: ("leader",),
     StoreChanged: (),
     Hopeless: (),
 }
@@ -74,7 +87,13 @@ class _Escalated:
     error: CallboardError
 
 
-Inbox: TypeAlias = GetChildren | Close | _Escalated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    listener: str
+    fact: RunsAssigned
+
+
+Inbox: TypeAlias = GetChildren | Close | _Escalated | _Again
 Factory: TypeAlias = Callable[["Supervisor"], AsyncioActor]
 
 
@@ -117,6 +136,8 @@ class Supervisor(AsyncioActor):
                 return await self._on_close(message)
             case _Escalated():
                 return await self._on_escalated(message)
+            case _Again():
+                return self._tell(message.listener, message.fact)
             case _:
                 return self.unexpected(message)
 
@@ -130,17 +151,27 @@ class Supervisor(AsyncioActor):
         if isinstance(fact, Hopeless):
             self.actor_ref.tell(_Escalated(error=fact.error))
         for name in LISTENERS[type(fact)]:
-            ref = self._children.get(name)
-            if ref is None:
-                continue
-            try:
-                ref.tell(fact)
-            except (Overloaded, pykka.ActorDeadError) as error:
+            self._tell(name, fact)
+
+    def _tell(self, name: str, fact: Fact) -> None:
+        ref = self._children.get(name)
+        if ref is None:
+            return
+        try:
+            ref.tell(fact)
+        except Overloaded as error:
+            if isinstance(fact, RunsAssigned):
+                again = _Again(listener=name, fact=fact)
+                self.timers.send_after(f"again-{fact.life}-{fact.total}", AGAIN_S, again)
+            else:
                 logger.debug("%s misses %s: %s", name, type(fact).__name__, error)
+        except pykka.ActorDeadError as error:
+            logger.debug("%s misses %s: %s", name, type(fact).__name__, error)
 
     async def _on_close(self, message: Close) -> None:
         await self._stop("backfiller")
         await self._stop("scheduler")
+        await self._stop("leader")  # others take over while this node drains
         if "executor" in self._children:
             try:
                 await ask(

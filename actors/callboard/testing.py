@@ -29,6 +29,7 @@ CALM: Final = BoardConfig(
     node_name="virtual",
     drain_s=0.0,
     lease_s=4 * HOUR_S,
+    firing_lease_s=4 * HOUR_S,
     poll_s=HOUR_S,
     rescue_every_s=HOUR_S,
     prune_every_s=24 * HOUR_S,
@@ -42,6 +43,7 @@ CALM: Final = BoardConfig(
 ALONE: Final = replace(
     CALM,
     lease_s=40 * DAY_S,
+    firing_lease_s=40 * DAY_S,
     poll_s=10 * DAY_S,
     rescue_every_s=10 * DAY_S,
     prune_every_s=10 * DAY_S,

@@ -46,7 +46,7 @@ class _Client:
         self._scheduler.add_job(HIT, "date", run_date=instant, args=[due])
         await asyncio.sleep(0)
 
-    async def start_many(self, count: int) -> None:
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
         raise NotOffered("there is no bulk call")
 
     async def waiting(self) -> int:
@@ -66,7 +66,7 @@ class _Client:
 
 
 class _MemoryClient(_Client):
-    async def start_many(self, count: int) -> None:
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
         now = datetime.now(UTC)
         self._scheduler.pause()
         for _ in range(count):

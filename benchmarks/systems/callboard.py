@@ -22,8 +22,9 @@ class _Client:
         due_at = datetime.fromtimestamp(due, UTC) if is_timer else None
         await self._board.start(JOB, {"due": due} if due else None, due_at=due_at)
 
-    async def start_many(self, count: int) -> None:
-        await self._board.start_runs([NewRun(job=JOB)] * count)
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
+        due_at = datetime.fromtimestamp(due, UTC) if due else None
+        await self._board.start_runs([NewRun(job=JOB, due_at=due_at) for _ in range(count)])
 
     async def waiting(self) -> int:
         return sum((await self._board.count_live_runs()).values())

@@ -57,8 +57,11 @@ class Client(Protocol):
         """
         ...
 
-    async def start_many(self, count: int) -> None:
-        """Start runs in one call; raises NotOffered where there is no such call."""
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
+        """Start runs in one call, as timers where `due`, a Unix time, is given.
+
+        Raises NotOffered where there is no such call.
+        """
         ...
 
     async def waiting(self) -> int:
@@ -124,9 +127,11 @@ class Listing:
     distributions: tuple[str, ...]
     """All must be installed; the first one's version is shown."""
     install: str
-    """Arguments of `pip install`."""
+    """How it is installed."""
     below: str | None = None
     """The first version of the first distribution that this module does not speak to."""
+    is_python: bool = True
+    """False: it is measured by a program of its own, `benchmarks/NAME/sample.mjs`."""
 
 
 SYSTEMS: Sequence[Listing] = (
@@ -134,25 +139,32 @@ SYSTEMS: Sequence[Listing] = (
         name="callboard",
         module="benchmarks.systems.callboard",
         distributions=("callboard", "asyncpg"),
-        install="callboard",
+        install="pip install callboard",
     ),
     Listing(
         name="procrastinate",
         module="benchmarks.systems.procrastinate",
         distributions=("procrastinate", "psycopg", "psycopg-pool"),
-        install="procrastinate 'psycopg[binary,pool]'",
+        install="pip install procrastinate 'psycopg[binary,pool]'",
     ),
     Listing(
         name="pgqueuer",
         module="benchmarks.systems.pgqueuer",
         distributions=("pgqueuer", "asyncpg"),
-        install="'pgqueuer[asyncpg]'",
+        install="pip install 'pgqueuer[asyncpg]'",
     ),
     Listing(
         name="apscheduler",
         module="benchmarks.systems.apscheduler",
         distributions=("apscheduler", "sqlalchemy", "psycopg"),
-        install="'apscheduler<4' sqlalchemy 'psycopg[binary]'",
+        install="pip install 'apscheduler<4' sqlalchemy 'psycopg[binary]'",
         below="4",
+    ),
+    Listing(
+        name="graphile",
+        module="",
+        distributions=(),
+        install="npm install graphile-worker, and --graphile DIRECTORY",
+        is_python=False,
     ),
 )

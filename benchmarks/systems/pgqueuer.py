@@ -42,8 +42,9 @@ class _Client:
             after = datetime.fromtimestamp(due, UTC) - datetime.now(UTC)
         await self._queries.enqueue("hit", payload, 0, after)
 
-    async def start_many(self, count: int) -> None:
-        await self._queries.enqueue(["hit"] * count, [None] * count, [0] * count)
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
+        after = [datetime.fromtimestamp(due, UTC) - datetime.now(UTC)] * count if due else None
+        await self._queries.enqueue(["hit"] * count, [None] * count, [0] * count, after)
 
     async def waiting(self) -> int:
         return sum(row.count for row in await self._queries.queue_size())

@@ -40,8 +40,9 @@ class _Client:
             job = job.configure(schedule_at=datetime.fromtimestamp(due, UTC))
         await (job.defer_async(due=due) if due else job.defer_async())
 
-    async def start_many(self, count: int) -> None:
-        await self._task.batch_defer_async(*({} for _ in range(count)))
+    async def start_many(self, count: int, *, due: float = 0.0) -> None:
+        at = datetime.fromtimestamp(due, UTC) if due else None
+        await self._task.configure(schedule_at=at).batch_defer_async(*({} for _ in range(count)))
 
     async def waiting(self) -> int:
         return await _count(self._app, LIVE)

@@ -71,7 +71,12 @@ _Plain = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _handler(service: Service, route: Route[Any]) -> _Plain:
+    # How the service is has to be told under load, too.
+    is_of_board = route.path.startswith("/v1/")
+
     async def handle(request: web.Request) -> web.StreamResponse:
+        if is_of_board:
+            service.board.check_room()
         query = query_of(request, route.query)
         data = await read_body(request) if request.can_read_body else b""
 

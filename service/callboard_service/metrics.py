@@ -11,8 +11,11 @@
 | callboard_mailbox_depth{actor} | gauge | messages that wait for an actor of this node |
 | callboard_store_up | gauge | 1 while the database answers |
 | callboard_ready | gauge | 1 while the node schedules and runs |
+| callboard_shards | gauge | shards of triggers of which this node decides the slots |
+| callboard_shards_taken_over_total | counter | shards that it took over from dead nodes |
 | callboard_clock_skew_seconds | gauge | how far its clock is ahead of the database's |
 | callboard_clock_jumps_total{source} | counter | steps of the clock of `node` or `store` |
+| callboard_loop_blocked_seconds{job} | summary | blocks of the event loop, and by whose handler |
 | callboard_http_requests_total{method,route,status} | counter | answered requests |
 | callboard_http_request_duration_seconds{method,route} | histogram | until answered; no streams |
 | callboard_stream_clients | gauge | open streams |
@@ -30,7 +33,7 @@ from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
@@ -47,16 +50,34 @@ _SLOW: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600
 
 
 class BoardCounts(Collector):
-    """What the board counts itself, as a metric with one label."""
+    """What the board counts itself, as a metric with one label, or none."""
 
-    def __init__(self, name: str, what: str, label: str) -> None:
-        self._name, self._what, self._label = name, what, label
+    def __init__(self, name: str, what: str, label: str | None = None) -> None:
+        self._name, self._what = name, what
+        self._labels = [] if label is None else [label]
         self.counts: Mapping[str, int] = {}
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        family = CounterMetricFamily(self._name, self._what, labels=[self._label])
+        family = CounterMetricFamily(self._name, self._what, labels=self._labels)
         for value, count in self.counts.items():
-            family.add_metric([value], count)
+            family.add_metric([value][: len(self._labels)], count)
+        yield family
+
+
+class LoopBlocks(Collector):
+    """How often handlers of each job blocked the event loop, and for how long; job "": none did."""
+
+    def __init__(self) -> None:
+        self.blocks: Mapping[str, tuple[int, float]] = {}
+
+    def collect(self) -> Iterator[SummaryMetricFamily]:
+        family = SummaryMetricFamily(
+            "callboard_loop_blocked_seconds",
+            "Blocks of the event loop, by the job whose handler was at work",
+            labels=["job"],
+        )
+        for job, (count, seconds) in self.blocks.items():
+            family.add_metric([job], count_value=count, sum_value=seconds)
         yield family
 
 
@@ -95,6 +116,8 @@ class Metrics:
         )
         registry.register(self.slots)
         registry.register(self.clock_jumps)
+        self.loop_blocks = LoopBlocks()
+        registry.register(self.loop_blocks)
         self.live_runs = Gauge(
             "callboard_live_runs", "Live runs on the whole database", ["state"], registry=registry
         )
@@ -103,6 +126,15 @@ class Metrics:
         )
         self.store_up = Gauge("callboard_store_up", "The database answers", registry=registry)
         self.ready = Gauge("callboard_ready", "The node schedules and runs", registry=registry)
+        self.shards = Gauge(
+            "callboard_shards",
+            "Shards of triggers of which this node decides the slots",
+            registry=registry,
+        )
+        self.taken_over = BoardCounts(
+            "callboard_shards_taken_over", "Shards that this node took over from dead nodes"
+        )
+        registry.register(self.taken_over)
         self.clock_skew = Gauge(
             "callboard_clock_skew_seconds",
             "How far this node's clock is ahead of the database's",
@@ -159,8 +191,11 @@ class Metrics:
         health = board.health()
         self.slots.counts = health.slots
         self.clock_jumps.counts = health.clock_jumps
+        self.loop_blocks.blocks = health.loop_blocks
         self.store_up.set(health.is_store_up)
         self.ready.set(health.is_ready)
+        self.shards.set(health.shards)
+        self.taken_over.counts = {"": health.shards_taken_over}
         self.clock_skew.set(health.clock_skew_s or 0.0)
         self.stream_clients.set(streams)
         for actor, depth in health.mailboxes.items():

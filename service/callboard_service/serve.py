@@ -16,7 +16,6 @@ from aiohttp import web
 
 from callboard.board import Callboard
 from callboard.clock import SystemClock
-from callboard.config import BoardConfig
 from callboard.errors import CallboardError, UsageError
 from callboard_service.app import SERVICE, build_app
 from callboard_service.logs import set_up_logs
@@ -81,13 +80,7 @@ def loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def board_of(settings: Settings) -> Callboard:
     """The board that the settings describe, not open yet."""
-    config = BoardConfig(
-        node_name=settings.node_id,
-        capacity=settings.capacity,
-        drain_s=settings.drain_s,
-        modules=settings.handlers or None,
-    )
-    return Callboard(settings.dsn, config=config)
+    return Callboard(settings.dsn, config=settings.board_config())
 
 
 def _import_handlers(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from callboard.config import DAY_S, BoardConfig, Scheduling
 from callboard.domain.names import name_problem
 from callboard.errors import FieldProblem, InvalidInput
 
@@ -23,6 +24,8 @@ GOOD_TOKEN: Final = 16
 LOG_FORMATS: Final = ("auto", "json", "text")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOOPS: Final = ("auto", "asyncio", "uvloop")
+FOR_EVER: Final = "none"
+"""How a limit is given that is not to be."""
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-_:\[\]]+|\*")
 
@@ -52,6 +55,32 @@ class Settings:
     """Runs on this node at once."""
     drain_s: float = 30.0
     """Seconds that runs and requests have to end when the service stops."""
+    scheduling: str = "shared"
+    """shared: the nodes share the triggers; leader: one node decides all slots, the others wait."""
+    fires: bool = True
+    """Whether this node takes part in deciding slots."""
+    executes: bool = True
+    """Whether this node executes runs."""
+    lease_s: float = 15.0
+    """Seconds without a sign of life after which others take a node's runs away."""
+    firing_lease_s: float = 6.0
+    """The same for the slots that it has to decide."""
+    crash_budget: int = 3
+    """Nodes that may die under a run before it is parked."""
+    claim_ahead_s: float = 0.1
+    """Runs are claimed as far ahead as this node begins them within so many seconds."""
+    loop_block_warn_s: float = 1.0
+    """Seconds that a handler may block the event loop before it is named."""
+    clock_skew_limit_s: float = 5.0
+    """The node is degraded when its clock is further away from the database's."""
+    keep_runs_s: float | None = 30 * DAY_S
+    """Seconds for which ended runs and their logs are kept; None: for ever."""
+    keep_runs_per_job: int | None = None
+    """How many ended runs of a job are kept at the most; None: any number."""
+    keep_ledger_s: float | None = 90 * DAY_S
+    """Seconds for which the ledger is kept; None: for ever."""
+    keep_events_s: float | None = DAY_S
+    """Seconds by which a stream can be resumed; None: from the first event on."""
     heartbeat_s: float = 15.0
     """Seconds between heartbeats of a stream."""
     stream_buffer: int = 1000
@@ -88,10 +117,20 @@ class Settings:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
+    def board_config(self) -> BoardConfig:
+        """What the board is told of it. Raises InvalidInput, its fields named as here."""
+        return BoardConfig(
+            node_name=self.node_id,
+            modules=self.handlers or None,
+            scheduling=Scheduling(self.scheduling),
+            **{name: getattr(self, name) for name in _OF_BOARD},
+        )
+
     def _problems(self) -> Iterator[FieldProblem]:
         yield from self._binding_problems()
         if self.node_id is not None and (problem := name_problem(self.node_id, "node_id")):
             yield problem
+        yield from self._board_problems()
         for module in self.handlers:
             if _MODULE.fullmatch(module) is None:
                 yield FieldProblem("handlers", f"{module!r} is not a module", "e.g. shop.jobs")
@@ -108,6 +147,7 @@ class Settings:
             ("log_format", LOG_FORMATS),
             ("log_level", LOG_LEVELS),
             ("loop", LOOPS),
+            ("scheduling", tuple(Scheduling)),
         ):
             if getattr(self, name) not in allowed:
                 reason = f"{getattr(self, name)!r} is unknown"
@@ -134,12 +174,16 @@ class Settings:
                 "e.g. the output of: openssl rand -hex 32",
             )
 
+    def _board_problems(self) -> Iterator[FieldProblem]:
+        try:
+            BoardConfig(**{name: getattr(self, name) for name in _OF_BOARD})
+        except InvalidInput as error:
+            yield from error.problems
+
     def _number_problems(self) -> Iterator[FieldProblem]:
         for name, low, high in (
-            ("capacity", 1, 100_000),
             ("stream_buffer", 1, 1_000_000),
             ("max_streams", 1, 1_000_000),
-            ("drain_s", 0, 86_400),
             ("heartbeat_s", 0.01, 3600),
             ("send_timeout_s", 0.01, 3600),
         ):
@@ -169,8 +213,9 @@ def load_settings(
             continue
         try:
             given[each.name] = _READ.get(each.name, str)(value)
-        except ValueError:
-            problems.append(FieldProblem(each.name, f"{value!r} is not a number"))
+        except ValueError as error:
+            reason = str(error) if each.name in _SWITCHES else f"{value!r} is not a number"
+            problems.append(FieldProblem(each.name, reason))
     try:
         settings = Settings(**given)
     except InvalidInput as error:
@@ -203,6 +248,19 @@ def _many(value: object) -> list[object]:
     raise ValueError
 
 
+def _number_or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if str(value).lower() == FOR_EVER else read(value)
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in known:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return known[str(value).lower()]
+
+
 def _is_origin(text: str) -> bool:
     try:
         parts = urlsplit(text)
@@ -216,6 +274,24 @@ def _is_token(token: str) -> bool:
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
+_SWITCHES: Final = ("fires", "executes")
+_OF_BOARD: Final = (
+    "capacity",
+    "drain_s",
+    *_SWITCHES,
+    "lease_s",
+    "firing_lease_s",
+    "crash_budget",
+    "claim_ahead_s",
+    "loop_block_warn_s",
+    "clock_skew_limit_s",
+    "keep_runs_s",
+    "keep_runs_per_job",
+    "keep_ledger_s",
+    "keep_events_s",
+)
+"""Settings that a board has under the same name, and checks."""
+
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
     {
         "port": int,
@@ -223,6 +299,18 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "stream_buffer": int,
         "max_streams": int,
         "drain_s": float,
+        "fires": _switch,
+        "executes": _switch,
+        "lease_s": float,
+        "firing_lease_s": float,
+        "crash_budget": int,
+        "claim_ahead_s": float,
+        "loop_block_warn_s": float,
+        "clock_skew_limit_s": float,
+        "keep_runs_s": _number_or_none(float),
+        "keep_runs_per_job": _number_or_none(int),
+        "keep_ledger_s": _number_or_none(float),
+        "keep_events_s": _number_or_none(float),
         "heartbeat_s": float,
         "send_timeout_s": float,
         "handlers": _words,

@@ -4,6 +4,63 @@
 
 CREATE SCHEMA callboard;
 
+CREATE FUNCTION callboard.add_run_partition(from_id bigint, until_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+    declare
+        partition text := 'ended_run_' || from_id;
+    begin
+        perform set_config('lock_timeout', '200ms', true);
+        lock table callboard.ended_run in share update exclusive mode;
+        if to_regclass('callboard.' || partition) is not null then
+            return false;
+        end if;
+        execute format(
+            'create table callboard.%I (like callboard.ended_run including constraints)', partition
+        );
+        execute format(
+            'alter table callboard.ended_run attach partition callboard.%I for values from (%s) to (%s)',
+            partition, from_id, until_id
+        );
+        return true;
+    end
+    $$;
+
+COMMENT ON FUNCTION callboard.add_run_partition(from_id bigint, until_id bigint) IS 'Makes room for the history of the runs from_id to until_id - 1; whether it was not there already. Waits for locks a moment only.';
+
+CREATE FUNCTION callboard.drop_run_partition(partition text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+    begin
+        perform set_config('lock_timeout', '200ms', true);
+        lock table callboard.ended_run in share update exclusive mode;
+        if partition !~ '^ended_run_[0-9]+$' or to_regclass('callboard.' || partition) is null then
+            return false;
+        end if;
+        execute format('drop table callboard.%I', partition);
+        return true;
+    end
+    $_$;
+
+COMMENT ON FUNCTION callboard.drop_run_partition(partition text) IS 'Removes a part of the history; whether it was there. Waits for locks a moment only.';
+
+CREATE FUNCTION callboard.is_run_partition_over(partition text, ended_before timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+    declare
+        is_over boolean;
+    begin
+        -- With the instant in its text the plan is made for it: a few young runs are found by the
+        -- index on ended_at.
+        execute format(
+            'select not exists (select from callboard.%I where ended_at >= %L)', partition, ended_before
+        ) into is_over;
+        return is_over;
+    end
+    $$;
+
+COMMENT ON FUNCTION callboard.is_run_partition_over(partition text, ended_before timestamp with time zone) IS 'Whether all runs of a part of the history ended before an instant.';
+
 CREATE TABLE callboard.calendar (
     id bigint NOT NULL,
     group_name text NOT NULL COLLATE pg_catalog."C",
@@ -235,6 +292,10 @@ CREATE TABLE callboard.event_batch (
     started_crashes integer[],
     CONSTRAINT event_batch_seq_check CHECK ((last_seq >= first_seq))
 );
+ALTER TABLE ONLY callboard.event_batch ALTER COLUMN ended SET STORAGE EXTERNAL;
+ALTER TABLE ONLY callboard.event_batch ALTER COLUMN queued SET STORAGE EXTERNAL;
+ALTER TABLE ONLY callboard.event_batch ALTER COLUMN started SET STORAGE EXTERNAL;
+ALTER TABLE ONLY callboard.event_batch ALTER COLUMN started_crashes SET STORAGE EXTERNAL;
 
 COMMENT ON COLUMN callboard.event_batch.records IS 'Array of [type, run id, patch]: the events behind those of ended, queued and started.';
 
@@ -354,16 +415,13 @@ CREATE TABLE callboard.live_run (
     requeued boolean DEFAULT false NOT NULL,
     CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
-    CONSTRAINT live_run_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
     CONSTRAINT live_run_held_check CHECK (((state <> ALL (ARRAY['running'::text, 'stopping'::text, 'lost'::text])) OR ((epoch IS NOT NULL) AND (node IS NOT NULL) AND (started_at IS NOT NULL)))),
     CONSTRAINT live_run_id_check CHECK (((id >= 1) AND (id <= '9007199254740991'::bigint))),
-    CONSTRAINT live_run_job_check CHECK (((char_length(job) >= 1) AND (char_length(job) <= 255))),
     CONSTRAINT live_run_queued_check CHECK (((state <> 'queued'::text) OR (epoch IS NULL))),
     CONSTRAINT live_run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'stopping'::text, 'lost'::text, 'parked'::text]))),
     CONSTRAINT live_run_stop_grace_s_check CHECK ((stop_grace_s >= (0)::double precision)),
     CONSTRAINT live_run_stop_mode_check CHECK ((stop_mode = ANY (ARRAY['cooperative'::text, 'kill'::text]))),
     CONSTRAINT live_run_trace_id_check CHECK ((char_length(trace_id) <= 64)),
-    CONSTRAINT live_run_trigger_check CHECK (((char_length(trigger) >= 1) AND (char_length(trigger) <= 255))),
     CONSTRAINT live_run_unique_key_check CHECK ((octet_length(unique_key) <= 2000))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
@@ -391,7 +449,7 @@ CREATE TABLE callboard.node (
     lease_until timestamp with time zone NOT NULL,
     fires boolean DEFAULT true NOT NULL,
     executes boolean DEFAULT true NOT NULL,
-    firing_until timestamp with time zone,
+    expired boolean DEFAULT false NOT NULL,
     vitals jsonb,
     CONSTRAINT node_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT node_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255)))
@@ -402,7 +460,7 @@ COMMENT ON COLUMN callboard.node.epoch IS 'Unique for each start of a node. Whil
 
 COMMENT ON COLUMN callboard.node.fires IS 'Whether it takes part in deciding slots.';
 
-COMMENT ON COLUMN callboard.node.firing_until IS 'End of the lease of its shards: shorter than that of its runs, for slots are promised for an instant.';
+COMMENT ON COLUMN callboard.node.expired IS 'Its lease was over, and somebody took it away: it cannot be renewed, its name is free. The row stays until all of its runs are decided.';
 
 COMMENT ON COLUMN callboard.node.vitals IS 'What it was doing when it last renewed its lease: memory, and the stacks of the handlers that run.';
 
@@ -494,6 +552,31 @@ CREATE TABLE callboard.run_log (
 
 COMMENT ON COLUMN callboard.run_log.lines IS 'Array of [microseconds since 1970, stream, level, text]; the i-th line has the number first_seq + i.';
 
+CREATE VIEW callboard.run_partition AS
+ SELECT (part.relname)::text AS name,
+    ("substring"(bound.text, 'FROM \(''([0-9]+)''\)'::text))::bigint AS from_id,
+    ("substring"(bound.text, 'TO \(''([0-9]+)''\)'::text))::bigint AS until_id
+   FROM ((pg_inherits tree
+     JOIN pg_class part ON ((part.oid = tree.inhrelid)))
+     CROSS JOIN LATERAL pg_get_expr(part.relpartbound, part.oid) bound(text))
+  WHERE ((tree.inhparent = ('callboard.ended_run'::regclass)::oid) AND (bound.text <> 'DEFAULT'::text));
+
+COMMENT ON VIEW callboard.run_partition IS 'The parts of the history that have a range of ids: from_id to until_id - 1; null: from the first id on.';
+
+CREATE TABLE callboard.scheduler_lease (
+    epoch bigint NOT NULL,
+    firing_until timestamp with time zone NOT NULL,
+    scheduling text NOT NULL,
+    CONSTRAINT scheduler_lease_scheduling_check CHECK ((scheduling = ANY (ARRAY['shared'::text, 'leader'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE callboard.scheduler_lease IS 'Nodes that decide slots, or stand by. Apart from the lease of their runs: each is renewed by the part of the node that needs it, and neither waits for the other.';
+
+COMMENT ON COLUMN callboard.scheduler_lease.firing_until IS 'Behind this instant others may take its shards.';
+
+COMMENT ON COLUMN callboard.scheduler_lease.scheduling IS 'How it was told to share the role; what the oldest of them was told holds for all.';
+
 CREATE TABLE callboard.scheduler_shard (
     id integer NOT NULL,
     epoch bigint,
@@ -505,7 +588,7 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE callboard.scheduler_shard IS 'Who decides the slots of which triggers: a trigger belongs to the shard id % 64.';
 
-COMMENT ON COLUMN callboard.scheduler_shard.epoch IS 'Of the node that has the shard, while that node is alive and its firing_until has not come; null: nobody.';
+COMMENT ON COLUMN callboard.scheduler_shard.epoch IS 'Of the node that has the shard, while its lease in scheduler_lease runs; null: nobody.';
 
 COMMENT ON COLUMN callboard.scheduler_shard.fence IS 'Counts the owners.';
 
@@ -608,7 +691,7 @@ CREATE TABLE callboard.trigger_job (
 
 COMMENT ON TABLE callboard.trigger_job IS 'Which triggers have an action on which job: an index over trigger.actions that an advancing trigger need not touch.';
 
-ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_0 FOR VALUES FROM (MINVALUE) TO ('1000001');
+ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_0 FOR VALUES FROM (MINVALUE) TO ('10000001');
 
 ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_rest DEFAULT;
 
@@ -659,13 +742,13 @@ ALTER TABLE ONLY callboard.live_run
     ADD CONSTRAINT live_run_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY callboard.node
-    ADD CONSTRAINT node_name_key UNIQUE (name);
-
-ALTER TABLE ONLY callboard.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (epoch);
 
 ALTER TABLE ONLY callboard.run_log
     ADD CONSTRAINT run_log_pkey PRIMARY KEY (run_id, first_seq);
+
+ALTER TABLE ONLY callboard.scheduler_lease
+    ADD CONSTRAINT scheduler_lease_pkey PRIMARY KEY (epoch);
 
 ALTER TABLE ONLY callboard.scheduler_shard
     ADD CONSTRAINT scheduler_shard_pkey PRIMARY KEY (id);
@@ -700,9 +783,9 @@ CREATE INDEX ended_run_chain_idx ON ONLY callboard.ended_run USING btree (chain_
 
 CREATE INDEX ended_run_0_chain_id_id_idx ON callboard.ended_run_0 USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
-CREATE INDEX ended_run_ended_idx ON ONLY callboard.ended_run USING brin (ended_at) WITH (pages_per_range='32');
+CREATE INDEX ended_run_ended_idx ON ONLY callboard.ended_run USING brin (ended_at) WITH (pages_per_range='32', autosummarize='on');
 
-CREATE INDEX ended_run_0_ended_at_idx ON callboard.ended_run_0 USING brin (ended_at) WITH (pages_per_range='32');
+CREATE INDEX ended_run_0_ended_at_idx ON callboard.ended_run_0 USING brin (ended_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX ended_run_group_idx ON ONLY callboard.ended_run USING btree (group_name, id);
 
@@ -722,7 +805,7 @@ CREATE INDEX ended_run_0_trigger_id_idx ON callboard.ended_run_0 USING btree (tr
 
 CREATE INDEX ended_run_rest_chain_id_id_idx ON callboard.ended_run_rest USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
-CREATE INDEX ended_run_rest_ended_at_idx ON callboard.ended_run_rest USING brin (ended_at) WITH (pages_per_range='32');
+CREATE INDEX ended_run_rest_ended_at_idx ON callboard.ended_run_rest USING brin (ended_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX ended_run_rest_group_name_id_idx ON callboard.ended_run_rest USING btree (group_name, id);
 
@@ -748,11 +831,13 @@ COMMENT ON INDEX callboard.live_run_firing_idx IS 'The live firings of a trigger
 
 CREATE INDEX live_run_free_idx ON callboard.live_run USING btree (due_at, id) WHERE ((state = 'queued'::text) AND (NOT limited));
 
-CREATE INDEX live_run_group_idx ON callboard.live_run USING btree (group_name, id) WHERE (state = 'queued'::text);
+CREATE INDEX live_run_job_idx ON callboard.live_run USING btree (job_id, id) WHERE ((state = 'queued'::text) AND (id > 0));
 
-CREATE INDEX live_run_job_idx ON callboard.live_run USING btree (job_id, id) WHERE (state = 'queued'::text);
+COMMENT ON INDEX callboard.live_run_job_idx IS 'Queued runs of a job, for lists of them. A statement has to say "id > 0" to use it.';
 
-CREATE INDEX live_run_limited_due_idx ON callboard.live_run USING btree (due_at) WHERE ((state = 'queued'::text) AND limited);
+CREATE INDEX live_run_limited_due_idx ON callboard.live_run USING btree (due_at) WHERE ((state = 'queued'::text) AND limited AND (id > 0));
+
+COMMENT ON INDEX callboard.live_run_limited_due_idx IS 'Whether runs of jobs with a limit are due. A statement has to say "id > 0" to use it.';
 
 CREATE INDEX live_run_limited_idx ON callboard.live_run USING btree (job_id, due_at, id) WHERE ((state = 'queued'::text) AND limited);
 
@@ -765,6 +850,8 @@ CREATE INDEX live_run_stopping_idx ON callboard.live_run USING btree (epoch, id)
 CREATE INDEX live_run_trigger_idx ON callboard.live_run USING btree (trigger, id) WHERE ((state = 'queued'::text) AND (trigger IS NOT NULL));
 
 CREATE UNIQUE INDEX live_run_unique_idx ON callboard.live_run USING btree (job_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE UNIQUE INDEX node_name_key ON callboard.node USING btree (name) WHERE (NOT expired);
 
 CREATE INDEX trigger_calendar_trigger_idx ON callboard.trigger_calendar USING btree (trigger_id);
 

@@ -43,7 +43,7 @@ async def is_away(board: Callboard) -> bool:
 
 async def drain(board: Callboard) -> None:
     """No trigger is active, and every run has ended."""
-    for trigger in await board.list_triggers(TriggerFilter(limit=100)):
+    for trigger in await board.list_triggers(TriggerFilter(limit=1000)):
         await board.deactivate_trigger(trigger.group, trigger.name)
 
     left: list[Run] = []

@@ -8,6 +8,7 @@ Requests are lines of JSON on stdin, answers are lines of JSON on stdout, in any
 
 The first line is `{"id": 0, "answer": EPOCH}`, when the node is ready. An answer to a start is
 given after the start is committed. SIGTERM, or the end of stdin, closes the node in order.
+`--skew-s` sets its wall clock ahead, `--deaf 1` has it neither give nor hear hints.
 """
 
 from __future__ import annotations
@@ -19,20 +20,34 @@ import logging
 import os
 import signal
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from acceptance import workload
+from acceptance.deaf import DeafStore
 from callboard import BoardConfig, Callboard, NewRun
 from callboard.clock import SystemClock
+from callboard.config import Scheduling
+from callboard.domain.run import StopMode
 from callboard.domain.states import LIVE
 from callboard.errors import CallboardError
-from callboard.store.contract import RunFilter, TriggerFilter
+from callboard.store.contract import RunFilter, Store, TriggerFilter
 from callboard.store.dsn import open_store
 
 LINE_LIMIT = 1 << 20
+
+
+class AheadClock(SystemClock):
+    """The machine's clocks, the one on the wall ahead by so much."""
+
+    def __init__(self, ahead_s: float) -> None:
+        self._ahead = timedelta(seconds=ahead_s)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
 
 
 def main() -> None:
@@ -50,8 +65,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--name")
     parser.add_argument("--deadline-s", type=float, default=10.0)
     parser.add_argument("--log", default="ERROR")
+    parser.add_argument("--skew-s", type=float, default=0.0)
+    parser.add_argument("--deaf", type=is_one, default=False)
+    parser.add_argument("--scheduling", type=Scheduling, default=argparse.SUPPRESS)
     for name, kind in (
         ("lease-s", float),
+        ("firing-lease-s", float),
+        ("loop-block-warn-s", float),
+        ("loop-block-limit-s", float),
         ("poll-s", float),
         ("rescue-every-s", float),
         ("drain-s", float),
@@ -60,16 +81,21 @@ def parse() -> argparse.Namespace:
     ):
         parser.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
     for name in ("executes", "fires"):
-        parser.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS)
+        parser.add_argument(f"--{name}", type=is_one, default=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def is_one(text: str) -> bool:
+    return text == "1"
 
 
 def make_board(options: argparse.Namespace) -> Callboard:
     values = vars(options)
     fields = {key: value for key, value in values.items() if key in BoardConfig.__slots__}
-    clock = SystemClock()
+    clock = AheadClock(options.skew_s)
+    store = open_store(options.dsn, clock=clock, deadline_s=options.deadline_s)
     return Callboard(
-        store=open_store(options.dsn, clock=clock, deadline_s=options.deadline_s),
+        store=cast(Store, DeafStore(store)) if options.deaf else store,
         clock=clock,
         config=BoardConfig(node_name=options.name, **fields),
     )
@@ -80,7 +106,7 @@ async def serve(options: argparse.Namespace, answers: int) -> None:
     requests = asyncio.StreamReader(limit=LINE_LIMIT)
     protocol = asyncio.StreamReaderProtocol(requests)
     transport, _ = await loop.connect_read_pipe(lambda: protocol, sys.stdin)
-    loop.add_signal_handler(signal.SIGTERM, requests.feed_eof)
+    loop.add_signal_handler(signal.SIGTERM, transport.close)  # which ends the requests
     try:
         async with make_board(options) as board, asyncio.TaskGroup() as group:
             tell(answers, {"id": 0, "answer": board.health().epoch})
@@ -116,6 +142,18 @@ async def start(
     return run.id
 
 
+async def start_many(
+    board: Callboard, job: str, arguments: list[dict[str, Any]], key: str | None = None
+) -> list[int]:
+    """A run for each of the arguments, in one call."""
+    new = [NewRun(job=job, arguments=each) for each in arguments]
+    return [run.id for run in await board.start_runs(new, idempotency_key=key)]
+
+
+async def stop(board: Callboard, run_id: int, mode: str) -> str:
+    return (await board.stop_run(run_id, mode=StopMode(mode), grace_s=1.0)).state.value
+
+
 async def wait(board: Callboard, run_id: int, timeout_s: float) -> dict[str, Any]:
     run = await board.wait_run(run_id, timeout_s=timeout_s)
     return {
@@ -143,12 +181,21 @@ async def live(board: Callboard) -> list[str]:
 
 async def health(board: Callboard) -> dict[str, Any]:
     health = board.health()
-    return {"is_ready": health.is_ready, "epoch": health.epoch, "reasons": health.reasons}
+    return {
+        "is_ready": health.is_ready,
+        "epoch": health.epoch,
+        "reasons": health.reasons,
+        "role": health.role,
+        "shards": health.shards,
+        "slots": dict(health.slots),
+    }
 
 
 VERBS = {
     "define": define,
     "start": start,
+    "start_many": start_many,
+    "stop": stop,
     "wait": wait,
     "deactivate": deactivate,
     "live": live,

@@ -20,6 +20,7 @@ LINE_LIMIT: Final = 1 << 20
 
 QUICK: Final[Mapping[str, float]] = {
     "lease_s": 2.0,
+    "firing_lease_s": 2.0,
     "poll_s": 0.5,
     "rescue_every_s": 0.5,
     "deadline_s": 3.0,
@@ -66,12 +67,13 @@ class NodeProcess:
             epoch: int = await self._waiting[0]
         return epoch
 
-    async def ask(self, do: str, **fields: Any) -> Any:
+    async def ask(self, do: str, *, within_s: float = PATIENCE_S, **fields: Any) -> Any:
         """The node's answer.
 
         Raises:
             NodeRefused: it answered with an error.
             NodeGone: it died first; whether it did what it was asked to is not known.
+            TimeoutError: it did not answer in time; it may still do it.
         """
         number = next(self._numbers)
         if self._reading.done():
@@ -80,7 +82,7 @@ class NodeProcess:
         request = json.dumps({"id": number, "do": do, **fields})
         assert self.process.stdin is not None
         self.process.stdin.write(request.encode() + b"\n")
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             return await reply
 
     async def kill(self) -> None:
@@ -136,7 +138,7 @@ class NodeProcess:
 
     def _hear(self, said: dict[str, Any]) -> None:
         reply = self._waiting[said["id"]] if said["id"] == 0 else self._waiting.pop(said["id"])
-        if reply.done():  # its asker was cancelled
+        if reply.done():  # its asker gave up
             return
         if "error" in said:
             reply.set_exception(NodeRefused(said["error"], said["message"]))
@@ -153,18 +155,18 @@ def _future() -> asyncio.Future[Any]:
 class Company:
     """The nodes of one test, all on one database."""
 
-    def __init__(self, dsn: str, options: Mapping[str, float]) -> None:
+    def __init__(self, dsn: str, options: Mapping[str, float | str]) -> None:
         self._dsn = dsn
         self._options = options
         self.members: list[NodeProcess] = []
 
-    async def engage(self, name: str, **options: float) -> NodeProcess:
+    async def engage(self, name: str, **options: float | str) -> NodeProcess:
         """A new node, ready."""
         node = await self.spawn(name, **options)
         await node.ready()
         return node
 
-    async def spawn(self, name: str, **options: float) -> NodeProcess:
+    async def spawn(self, name: str, **options: float | str) -> NodeProcess:
         """A new node, which may not be ready yet."""
         words = [sys.executable, str(PROGRAM), "--dsn", self._dsn, "--name", name]
         for option, value in {**self._options, **options}.items():
@@ -178,7 +180,7 @@ class Company:
 
 
 @asynccontextmanager
-async def company(dsn: str, **options: float) -> AsyncIterator[Company]:
+async def company(dsn: str, **options: float | str) -> AsyncIterator[Company]:
     """A company whose members are gone when the block ends, however it ends."""
     company = Company(dsn, {**QUICK, **options})
     try:

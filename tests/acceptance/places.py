@@ -21,10 +21,14 @@ class Place:
     dsn: str
     """For nodes."""
     trace: Path
+    direct_dsn: str | None = None
+    """Of the database itself, where `dsn` is a way to it that is not for everybody."""
 
     @property
     def sql_dsn(self) -> str:
         """For plain SQL; of an embedded directory only while a server runs."""
+        if self.direct_dsn is not None:
+            return self.direct_dsn
         form, _, rest = self.dsn.partition(":")
         if form != "embedded":
             return self.dsn

@@ -5,6 +5,9 @@ cut       connections are ended, new ones are ended at once
 frozen    connections stay and nothing gets through; thawed, they go on where they were
 dropped   as frozen, but what is sent is lost: after that the old connections are dead for good,
           without anybody being told (T11); new ones work again once the line passes
+dropped-up, dropped-down
+          the same in one direction: questions do not arrive, or answers do not
+slow      bytes go both ways, each piece late
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SOCKET: Final = ".s.PGSQL.5432"
 CHUNK: Final = 1 << 16
+SLOW_S: Final = 0.15
+"""By how much a slow line delays what it carries."""
 
 
 class Line(Enum):
@@ -28,6 +33,19 @@ class Line(Enum):
     CUT = "cut"
     FROZEN = "frozen"
     DROPPED = "dropped"
+    DROPPED_UP = "dropped-up"
+    DROPPED_DOWN = "dropped-down"
+    SLOW = "slow"
+
+
+LOSSES: Final = {
+    Line.DROPPED: frozenset({"up", "down"}),
+    Line.DROPPED_UP: frozenset({"up"}),
+    Line.DROPPED_DOWN: frozenset({"down"}),
+}
+"""In which directions what is sent is lost."""
+STOPPED: Final = frozenset({Line.CUT, Line.FROZEN, Line.DROPPED})
+"""Nothing gets through."""
 
 
 class Proxy:
@@ -39,6 +57,8 @@ class Proxy:
         self._line = Line.PASSING
         self._passing = asyncio.Event()
         self._passing.set()
+        self._whole = asyncio.Event()
+        self._whole.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.connections = 0
@@ -62,7 +82,8 @@ class Proxy:
 
     def set(self, line: Line) -> None:
         self._line = line
-        (self._passing.set if line is Line.PASSING else self._passing.clear)()
+        (self._passing.clear if line in STOPPED else self._passing.set)()
+        (self._whole.set if line is Line.PASSING else self._whole.clear)()
         if line is Line.CUT:
             for task in self._tasks:
                 task.cancel()
@@ -84,23 +105,34 @@ class Proxy:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._line is Line.CUT:
             return
-        if self._line is Line.DROPPED:
+        if self._line in LOSSES:
             await asyncio.Event().wait()
         await self._passing.wait()
         host = dict(parse_qsl(urlsplit(self._upstream).query))["host"]
         theirs, ours = await asyncio.open_unix_connection(f"{host}/{SOCKET}")
         try:
-            await _first_end(self._pump(reader, ours), self._pump(theirs, writer))
+            await _first_end(self._pump("up", reader, ours), self._pump("down", theirs, writer))
         finally:
             ours.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, drain: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, way: str, source: asyncio.StreamReader, drain: asyncio.StreamWriter
+    ) -> None:
         while data := await source.read(CHUNK):
-            if self._line is Line.DROPPED:
-                await asyncio.Event().wait()
+            if way in LOSSES.get(self._line, ()):
+                await self._lose(source)
+                return
+            if self._line is Line.SLOW:
+                await asyncio.sleep(SLOW_S)
             await self._passing.wait()
             drain.write(data)
             await drain.drain()
+
+    async def _lose(self, source: asyncio.StreamReader) -> None:
+        """All that this end still says; that it closed is known when the line passes again."""
+        while await source.read(CHUNK):
+            pass
+        await self._whole.wait()
 
 
 async def _first_end(*pumps: Coroutine[Any, Any, None]) -> None:

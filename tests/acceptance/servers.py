@@ -7,9 +7,10 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from callboard.store.embedded import EmbeddedServer
 from callboard.store.embedded.residue import is_server, live_postmaster
@@ -40,22 +41,44 @@ class FragileServer:
     async def start(self) -> None:
         await self._server.ensure_running()
 
+    def save(self, copy: Path) -> None:
+        """Copy the data of a server that was ended in order."""
+        shutil.copytree(self._data, copy)
+
+    def put_back(self, copy: Path) -> None:
+        """Have the server, which was ended, begin again where it was when it was saved."""
+        owner = self._data.stat()
+        shutil.rmtree(self._data)
+        shutil.copytree(copy, self._data)
+        for path in (self._data, *self._data.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
 
 @contextmanager
-def fragile_server() -> Iterator[FragileServer]:
-    """A server of the newest version found, for several tests in turn."""
+def fragile_server(
+    directory: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[FragileServer]:
+    """A server of the newest version found, for several tests in turn.
+
+    Args:
+        directory: stays when the block ends; None: one for the length of the block.
+        settings: on top of `SETTINGS`.
+    """
     found = found_binaries()
     binaries = found[max(found, key=int)]
-    directory = Path(tempfile.mkdtemp(prefix="callboard-fragile-"))
+    place = directory or Path(tempfile.mkdtemp(prefix="callboard-fragile-"))
     loop = asyncio.new_event_loop()
     try:
         server = loop.run_until_complete(
-            EmbeddedServer.open(directory, binaries=binaries.directory, settings=SETTINGS)
+            EmbeddedServer.open(
+                place, binaries=binaries.directory, settings={**SETTINGS, **settings}
+            )
         )
         try:
-            yield FragileServer(directory, server)
+            yield FragileServer(place, server)
         finally:
             loop.run_until_complete(server.close())
     finally:
         loop.close()
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory is None:
+            shutil.rmtree(place, ignore_errors=True)

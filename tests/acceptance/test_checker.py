@@ -197,4 +197,4 @@ def test_a_planted_fault_is_found(what: str) -> None:
 def test_an_execution_too_many_is_found() -> None:
     history, asked = sound()
     found = faults_of(history, asked, executions={WISH: 2, FIRED: 1, RETRIED: 1, RETRY: 1})
-    assert found == ["run 101 was executed 2 times and lost 0 times"]
+    assert found == ["run 101 was executed 2 times and claimed 1 times"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any, cast
 
 import pytest
 
 from acceptance.boards import CLOCK, drain, real_board
+from acceptance.deaf import DeafStore, hear_nothing
 from acceptance.nodes import until
 from acceptance.places import Place
 from acceptance.workload import define_all
@@ -22,10 +22,6 @@ from callboard.testing import VirtualClock
 from support.history import Asked
 
 
-async def hear_nothing() -> None:
-    await asyncio.Event().wait()
-
-
 async def lose_the_line() -> None:
     raise StoreUnavailable("the connection that listens is lost")
 
@@ -33,20 +29,6 @@ async def lose_the_line() -> None:
 async def be_refused() -> None:
     """What a pooler says that does not know LISTEN."""
     raise StoreError("the database refused: LISTEN is not supported here")
-
-
-class DeafStore:
-    """A store that gets no hints from other nodes."""
-
-    def __init__(self, store: Store, listen: Callable[[], Any]) -> None:
-        self._store = store
-        self._listen = listen
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def listen(self, on_hint: Callable[[str], None]) -> None:
-        await self._listen()
 
 
 @pytest.mark.parametrize(
@@ -94,8 +76,10 @@ class SlowStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
-        read = await self._store.due_triggers(until, limit)
+    async def due_triggers(
+        self, until: datetime, limit: int, shards: Collection[int] | None = None
+    ) -> list[Trigger]:
+        read = await self._store.due_triggers(until, limit, shards)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()

@@ -152,7 +152,7 @@ PLANTED: dict[str, tuple[Callable[[History], History], str]] = {
         "were live",
     ),
     "two firings ran at one time": (
-        lambda h: with_run(h, run(HELD, 4, 4.9, 6)),
+        lambda h: with_run(h, run(HELD, 4, 3.9, 6)),
         "run 101 ended at",
     ),
 }

@@ -16,6 +16,7 @@ from callboard.changes.work import Work
 from callboard.commands import Change, ClaimRuns, EndedRun, EndRuns, HandBack
 from callboard.domain.run import Run
 from callboard.store.contract import LogChunk, LogLine, RunEnd, Store, Transaction
+from callboard.store.cycle import Cycle, Cycled
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.boards import meanwhile
@@ -72,6 +73,7 @@ async def test_the_log_of_an_end_that_comes_too_late_is_dropped_with_it(store: S
     await applied(store, ClaimRuns(epoch=holder, limit=10))
     line = LogLine(seq=1, at=NOW, stream="stdout", level=None, text="too late")
     late = EndedRun(
+        run=run,
         end=RunEnd(run_id=run.id, epoch=zombie, state=RunState.SUCCEEDED, ended_at=NOW),
         log=(LogChunk(run_id=run.id, lines=(line,)),),
     )
@@ -80,7 +82,7 @@ async def test_the_log_of_an_end_that_comes_too_late_is_dropped_with_it(store: S
 
 
 class HeldStore:
-    """A store in memory whose transactions can be held up."""
+    """A store in memory whose commits can be held up."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -97,6 +99,11 @@ class HeldStore:
         await self.free.wait()
         async with self._store.begin() as tx:
             yield tx
+
+    async def cycle(self, cycle: Cycle) -> Cycled:
+        self.is_held = not self.free.is_set()
+        await self.free.wait()
+        return await self._store.cycle(cycle)
 
 
 async def test_an_end_that_a_crashed_job_store_did_not_answer_is_sent_again() -> None:

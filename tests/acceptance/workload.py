@@ -1,7 +1,9 @@
 """Work for nodes that are to be hurt: handlers of all sorts, jobs and triggers made of them.
 
-Every handler first appends `run attempt pid` to the file that its argument `trace` names, so that
-executions can be counted from outside, whatever the database says. `ask` is whose wish a run is.
+Every handler leaves word of its execution in the file that its argument `trace` names, when it
+begins and when it ends (`support.executions`), so that executions are known from outside, whatever
+the database says. `ask` is whose wish a run is. What a handler returns or raises names the
+execution, so that it can be told whose end was recorded.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +22,11 @@ from callboard import Callboard, MisfirePolicy, RetryPolicy, RunContext, cron, e
 from callboard.domain.job import Job, OnCrash
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Action, Coalesce, MisfirePolicyName, Trigger
+from support.executions import BEGUN, ENDED, read_executions, token_of
 
 RETRY_FAST: Final = RetryPolicy(max_attempts=3, initial_s=0.1, max_s=0.3)
 NEVER_S: Final = 3600.0
-COMMAND: Final = 'echo "$CALLBOARD_RUN_ID $CALLBOARD_ATTEMPT $$" >> "$CALLBOARD_ARG_TRACE"'
+COMMAND: Final = 'echo "+ $CALLBOARD_RUN_ID $$ $(date +%s%N)" >> "$CALLBOARD_ARG_TRACE"'
 
 PLAIN: Final = (
     "quick",
@@ -51,62 +56,79 @@ ENDS: Final[Mapping[str, frozenset[RunState]]] = {
 """How runs of each job may end."""
 
 
-def note(ctx: RunContext, trace: str) -> None:
-    """Leave word of this execution; one short write to the file's end is whole or not there."""
+def note(ctx: RunContext, trace: str) -> str:
+    """Leave word that this execution begins; its token."""
+    begun_ns = time.time_ns()
+    _write(trace, BEGUN, ctx.run_id, begun_ns)
+    return token_of(os.getpid(), begun_ns)
+
+
+@contextmanager
+def execution(ctx: RunContext, trace: str) -> Iterator[str]:
+    """Leave word of the beginning and of the end, however it ends."""
+    token = note(ctx, trace)
+    try:
+        yield token
+    finally:
+        _write(trace, ENDED, ctx.run_id, time.time_ns())
+
+
+def _write(trace: str, mark: str, run_id: int, at_ns: int) -> None:
+    """One short write to the file's end is whole or not there."""
     with open(trace, "ab", buffering=0) as file:
-        file.write(f"{ctx.run_id} {ctx.attempt} {os.getpid()}\n".encode())
+        file.write(f"{mark} {run_id} {os.getpid()} {at_ns}\n".encode())
 
 
-async def quick(ctx: RunContext, trace: str, ask: int = 0) -> int:
-    note(ctx, trace)
-    return ask
+async def quick(ctx: RunContext, trace: str, ask: int = 0) -> str:
+    with execution(ctx, trace) as token:
+        return token
 
 
-def threaded(ctx: RunContext, trace: str, ask: int = 0) -> int:
-    note(ctx, trace)
-    time.sleep(0.02)
-    print("done in a thread")
-    return ask
+def threaded(ctx: RunContext, trace: str, ask: int = 0) -> str:
+    with execution(ctx, trace) as token:
+        time.sleep(0.02)
+        print("done in a thread")
+        return token
 
 
-async def slow(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.7) -> int:
-    note(ctx, trace)
-    await asyncio.sleep(seconds)
-    return ask
+async def slow(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.7) -> str:
+    with execution(ctx, trace) as token:
+        await asyncio.sleep(seconds)
+        return token
 
 
-async def flaky(ctx: RunContext, trace: str, ask: int = 0) -> int:
-    note(ctx, trace)
-    if ctx.attempt < 3:
-        raise RuntimeError(f"attempt {ctx.attempt} was to fail")
-    return ask
+async def flaky(ctx: RunContext, trace: str, ask: int = 0) -> str:
+    with execution(ctx, trace) as token:
+        if ctx.attempt < 3:
+            raise RuntimeError(f"attempt {ctx.attempt} was to fail: {token}")
+        return token
 
 
 async def failing(ctx: RunContext, trace: str, ask: int = 0) -> None:
-    note(ctx, trace)
-    raise ValueError("always")
+    with execution(ctx, trace) as token:
+        raise ValueError(f"always: {token}")
 
 
-async def blocking_once(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> int:
+async def blocking_once(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> str:
     """Blocks the loop the first time that the run is executed."""
-    note(ctx, trace)
-    if executions(Path(trace))[ctx.run_id] == 1:
-        time.sleep(seconds)  # noqa: ASYNC251
-    return ask
+    with execution(ctx, trace) as token:
+        if executions(Path(trace))[ctx.run_id] == 1:
+            time.sleep(seconds)  # noqa: ASYNC251
+        return token
 
 
-async def blocking(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> int:
+async def blocking(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> str:
     """Blocks the loop, which is not what coroutines are for."""
-    note(ctx, trace)
-    time.sleep(seconds)  # noqa: ASYNC251
-    return ask
+    with execution(ctx, trace) as token:
+        time.sleep(seconds)  # noqa: ASYNC251
+        return token
 
 
-def patient(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> int:
+def patient(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> str:
     """Keeps a thread busy that nothing can end."""
-    note(ctx, trace)
-    time.sleep(seconds)
-    return ask
+    with execution(ctx, trace) as token:
+        time.sleep(seconds)
+        return token
 
 
 async def not_json(ctx: RunContext, trace: str, ask: int = 0) -> object:
@@ -202,8 +224,4 @@ async def define_all(board: Callboard, trace: Path, *, with_triggers: bool = Tru
 
 def executions(trace: Path) -> dict[int, int]:
     """By run: how often a handler began to work for it."""
-    counts: dict[int, int] = {}
-    for line in trace.read_text().splitlines() if trace.exists() else ():
-        run_id = int(line.split()[0])
-        counts[run_id] = counts.get(run_id, 0) + 1
-    return counts
+    return dict(Counter(each.run_id for each in read_executions(trace)))

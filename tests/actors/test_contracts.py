@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import typing
+
 import pytest
 
 from callboard import (
     backfiller,
+    events,
     executor,
     job_store,
+    leader,
     pruner,
     registrar,
     rescuer,
@@ -21,6 +25,7 @@ ACTORS = [
     backfiller,
     executor,
     job_store,
+    leader,
     pruner,
     registrar,
     rescuer,
@@ -39,3 +44,7 @@ def test_the_receives_block_is_the_inbox(module):
 def test_every_part_of_the_contract_is_there(module):
     for part in ("Receives", "Sends", "Owns", "States", "Fails"):
         assert f"\n{part}\n" in (module.__doc__ or "")
+
+
+def test_the_supervisor_knows_who_listens_to_each_fact():
+    assert set(supervisor.LISTENERS) == set(typing.get_args(events.Fact))

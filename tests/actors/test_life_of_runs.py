@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -101,8 +102,33 @@ async def test_h05_an_end_from_a_fenced_node_changes_nothing(
     await die(one, clock)
     await clock.advance(15)
     end = RunEnd(run_id=run.id, epoch=held.epoch, state=RunState.SUCCEEDED, ended_at=clock.now())
-    assert await two._ask(EndRuns(ended=(EndedRun(end=end),))) == frozenset()
+    assert await two._ask(EndRuns(ended=(EndedRun(run=held, end=end),))) == frozenset()
     assert (await two.get_run(run.id)).state is RunState.RUNNING
+
+
+async def test_r06_a_run_that_fails_while_a_stop_is_on_its_way_is_not_tried_again(
+    open_board, clock: VirtualClock
+):
+    """Its node does not know of the stop when it says that there is to be another attempt."""
+    may_end = asyncio.Event()
+
+    async def reluctant() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await may_end.wait()
+
+    board = await open_board(**SHORT)
+    await board.define(reluctant, name="reluctant")
+    run = await board.start("reluctant")
+    await clock.settle()
+    held = await board.get_run(run.id)
+    await board.stop_run(run.id)
+    end = RunEnd(run_id=run.id, epoch=held.epoch, state=RunState.FAILED, ended_at=clock.now())
+    ended = EndedRun(run=held, end=end, retry_after_s=1.0)
+    assert await board._ask(EndRuns(ended=(ended,))) == {run.id}
+    may_end.set()
+    await clock.advance(10)
+    assert [each.state for each in await all_runs(board)] == [RunState.FAILED]
 
 
 async def test_h07_a_node_cut_off_from_its_store_stops_its_handlers_before_the_lease_ends(

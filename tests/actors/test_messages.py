@@ -13,7 +13,19 @@ from typing import Any
 import orjson
 import pytest
 
-from callboard import backfiller, commands, executor, registrar, rescuer, scheduler, stream
+from callboard import (
+    backfiller,
+    commands,
+    events,
+    executor,
+    heart,
+    leader,
+    pulse,
+    registrar,
+    rescuer,
+    scheduler,
+    stream,
+)
 from callboard.domain.backfill import NewBackfill
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
@@ -40,12 +52,17 @@ MESSAGES = [
     backfiller._Beat,
     executor.Drain,
     executor._Look,
+    executor._Go,
     executor._Flush,
+    leader._Beat,
     registrar._Beat,
     rescuer._Beat,
     scheduler._Tick,
     stream.Subscribe,
 ]
+FACTS = [events.Committed, events.RunsAssigned, events.AssignmentUnsure, events.Hinted]
+TOLD = [*FACTS, heart.Stopped, pulse.Failing, pulse.GivenUp, pulse.Renewed]
+"""What is told of commits, and what the heart tells; nobody answers it."""
 
 
 def sample(kind: Any) -> Any:
@@ -75,6 +92,9 @@ def sample_dataclass(kind: Any) -> Any:
         return kind(name="t", schedule=Cron(expression="0 2 * * *"), actions=(Action(job="j"),))
     if kind is NewBackfill:
         return kind(trigger="t", from_at=NOW, until_at=NOW + timedelta(days=1))
+    if hasattr(kind, "_fields"):
+        hints = typing.get_type_hints(kind, localns=JSON_NAMES)
+        return kind(*(sample(hints[name]) for name in kind._fields))
     if not dataclasses.is_dataclass(kind):
         raise KeyError(kind)
     hints = typing.get_type_hints(kind, localns=JSON_NAMES)
@@ -94,12 +114,14 @@ def to_plain(value: Any) -> Any:
             return value.hex()
         case frozenset():
             return sorted(value)
+        case tuple():
+            return list(value)
         case Mapping():
             return dict(value)
     raise TypeError(type(value))
 
 
-@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("kind", [*MESSAGES, *TOLD], ids=lambda kind: kind.__qualname__)
 def test_a_message_is_a_frozen_value_that_can_be_serialised(kind: Any):
     assert dataclasses.is_dataclass(kind)
     message = sample_dataclass(kind)

@@ -20,9 +20,10 @@ from callboard import (
     every,
     job,
 )
-from callboard.commands import FireSlots, ReleaseHeld
+from callboard.commands import FireSlots, ReleaseHeld, ShareShards
 from callboard.domain.misfire import plan_slots
 from callboard.domain.run import HELD
+from callboard.domain.shards import Scheduling
 from callboard.domain.trigger import MisfirePolicyName, OverlapPolicyName
 from callboard.errors import Conflict
 from callboard.store.memory import MemoryStore
@@ -395,7 +396,10 @@ async def fired_late(board: Callboard, clock: VirtualClock, slots: int) -> None:
     trigger = await board.get_trigger("default", "t")
     plan = plan_slots(trigger, clock.now())
     assert len(plan.entries) == slots
-    assert await board._ask(FireSlots(plans=(plan,))) == (True,)
+    epoch = board.health().epoch or 0
+    lease, scheduling = timedelta(minutes=1), Scheduling.SHARED
+    await board._ask(ShareShards(epoch=epoch, lease=lease, scheduling=scheduling))
+    assert await board._ask(FireSlots(epoch=epoch, plans=(plan,))) == (True,)
 
 
 ALL = MisfirePolicy(policy=MisfirePolicyName.FIRE_ALL)

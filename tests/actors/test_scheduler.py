@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -232,7 +232,8 @@ async def test_a_plan_from_an_outdated_trigger_is_refused(board: Callboard, cloc
     before = await board.schedule("t", every(hours=1), tick)
     await clock.advance(3600)
     plan = plan_slots(before, clock.now())
-    assert await board._ask(FireSlots(plans=(plan,))) == (False,)
+    epoch = board.health().epoch or 0
+    assert await board._ask(FireSlots(epoch=epoch, plans=(plan,))) == (False,)
     assert len(await all_runs(board)) == 1
 
 
@@ -252,8 +253,10 @@ class WatchedStore(MemoryStore):
         self.read_s = 0.0
         self.rows: list[int] = []
 
-    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
-        triggers = await super().due_triggers(until, limit)
+    async def due_triggers(
+        self, until: datetime, limit: int, shards: Collection[int] | None = None
+    ) -> list[Trigger]:
+        triggers = await super().due_triggers(until, limit, shards)
         self.rows.append(len(triggers))
         await self._its_clock.sleep_until(self._its_clock.monotonic() + self.read_s)
         return triggers

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from callboard import Callboard, Event, EventFilter, RunState, every, job
+from callboard.committed_events import CommittedEvents
 from callboard.store.contract import Snapshot
 from callboard.subscription import EventsGone, SubscriberTooSlow
 from callboard.testing import VirtualClock
@@ -101,6 +102,43 @@ async def test_commits_of_another_node_are_in_the_stream_in_order(open_board, cl
         events = await taken(subscription, 6)
     assert [event.seq for event in events] == list(range(events[0].seq, events[0].seq + 6))
     assert [event.run.id for event in events] == [run.id] * 3 + [mine.id] * 3
+
+
+async def test_commits_of_two_nodes_that_interleave_are_in_order_for_both(
+    open_board, clock: VirtualClock
+):
+    boards = [await open_board(poll_s=1.0), await open_board(poll_s=1.0)]
+    await boards[0].define(nap)
+    await clock.advance(2)
+    async with (
+        boards[0].subscribe(snapshot=False) as one,
+        boards[1].subscribe(snapshot=False) as two,
+    ):
+        await clock.settle()
+        for _ in range(10):
+            await asyncio.gather(*[board.start(nap) for board in boards for _ in range(3)])
+        await clock.advance(3)
+        seen, other = _drained(one), _drained(two)
+    numbers = [event.seq for event in seen]
+    assert numbers == list(range(numbers[0], numbers[0] + 180))
+    assert seen == other
+
+
+async def test_nothing_is_made_of_a_commit_when_nobody_listens(
+    board: Callboard, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(self: CommittedEvents) -> None:
+        raise AssertionError("somebody looked")
+
+    await board.define(nap)
+    with monkeypatch.context() as patched:
+        patched.setattr(CommittedEvents, "_make", refuse)
+        handle = await board.start(nap)
+        await clock.settle()
+    assert (await board.get_run(handle.id)).has_ended
+    async with board.subscribe(snapshot=False) as subscription:
+        await board.start(nap)
+        assert types(await taken(subscription, 3)) == ["run.queued", "run.started", "run.ended"]
 
 
 @pytest.mark.parametrize(

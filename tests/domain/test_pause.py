@@ -221,3 +221,24 @@ def test_c19_a_start_at_the_same_instant_is_another_slot():
     fired = plan_slots(trigger(schedule=cron("@reboot")), START).after
     assert restarted(fired, START).next_slot == START + timedelta(microseconds=1)
     assert restarted(fired, START - DAY).next_slot == START + timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize("missed", [None, *Missed])
+def test_what_was_decided_while_a_pause_waited_for_its_lock_is_not_decided_again(
+    missed: Missed | None,
+) -> None:
+    """The pause begins, and may end, before slots that fired until it could be written."""
+    fired = plan_slots(trigger(), START + 2 * HOUR).after
+    late = paused(fired, START + 0.8 * HOUR, START + 1.5 * HOUR)
+    now = START + 1.6 * HOUR
+    plan = plan_slots(late, now) if missed is None else resumed(late, now, missed)
+    assert rows(plan) == []
+    assert plan.after.next_slot == START + 3 * HOUR
+
+
+def test_a_pause_that_ended_before_slots_that_fired_meanwhile_goes_on_behind_them() -> None:
+    fired = plan_slots(trigger(), START + 2 * HOUR).after
+    late = paused(fired, START + 0.8 * HOUR, START + 1.5 * HOUR)
+    plan = plan_slots(late, START + 3 * HOUR)
+    assert rows(plan) == [("fired", 3, 1)]
+    assert plan.after.next_slot == START + 4 * HOUR

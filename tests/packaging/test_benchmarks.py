@@ -1,4 +1,5 @@
-"""The benchmarks run, at a tiny size: one table, each sample as JSON, the truth on what lacks."""
+"""The benchmarks run, at a tiny size: a table, a chart, each sample as JSON, the truth on what
+lacks."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
-QUICK = ("W1", "W1b", "W2", "W3", "W5")
+QUICK = ("W1", "W1b", "W2", "W3", "W4d", "W5")
 """The workloads that do not wait for an instant; the others take ten seconds at any size."""
 
 
@@ -19,14 +21,19 @@ def benchmarks(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_quick_workload_gets_a_figure(root: Path, tmp_path: Path) -> None:
-    samples = tmp_path / "samples.json"
-    chosen = ("--systems", "callboard", "--only", ",".join(QUICK))
-    done = benchmarks(root, *chosen, "--json", str(samples))
+    samples, picture = tmp_path / "samples.json", tmp_path / "chart.svg"
+    chosen = ("--systems", "callboard,graphile", "--only", ",".join(QUICK))
+    done = benchmarks(root, *chosen, "--json", str(samples), "--chart", str(picture))
     assert done.returncode == 0, done.stderr
-    outcomes = json.loads(samples.read_text())["outcomes"]
+    every = json.loads(samples.read_text())["outcomes"]
+    outcomes = [outcome for outcome in every if outcome["system"] == "callboard"]
     assert [outcome["workload"] for outcome in outcomes] == list(QUICK)
     assert all(outcome["median"] > 0 for outcome in outcomes)
     assert all(f"\n{name}  " in done.stdout for name in QUICK)
+    assert done.stdout.count("not installed: npm install graphile-worker") == len(QUICK)
+    drawn = ET.fromstring(picture.read_text())
+    bars = [each for each in drawn.iter() if each.get("class") == "us"]
+    assert len(bars) == len(QUICK)
 
 
 def test_an_unknown_workload_is_refused_by_the_known_names(root: Path) -> None:

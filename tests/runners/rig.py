@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from callboard.clock import Clock, SystemClock
@@ -14,12 +15,14 @@ from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
-from callboard.runners.attempt import execute_attempt
+from callboard.runners.attempt import Attempt as BareAttempt
+from callboard.runners.attempt import Stage
 from callboard.runners.contract import Outcome, Runners
 from callboard.runners.control import RunControl
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.log import RunLog
 from callboard.runners.standard import standard_runners
+from callboard.runtime import begin_task
 from callboard.store.contract import LogChunk, LogLine
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -59,17 +62,36 @@ def _spec(**fields: Json) -> dict[str, Json]:
 class Attempt:
     """One run on its way: its log so far, its control, its outcome."""
 
-    def __init__(self, clock: Clock, run: Run) -> None:
-        self.chunks: list[LogChunk] = []
-        self.control = RunControl(clock)
-        self.log = RunLog(run.id, clock=clock, emit=self.chunks.append)
-        self.task: asyncio.Task[Outcome]
+    def __init__(self, attempt: BareAttempt, end: asyncio.Future[Outcome]) -> None:
+        self.bare = attempt
+        self._end = end
+        self._chunks: list[LogChunk] = []
 
     async def outcome(self) -> Outcome:
         """The end, with the log closed."""
-        outcome = await self.task
-        self.log.close()
-        return outcome
+        return await self._end
+
+    async def abandon(self) -> None:
+        """Cut it off; its end must not be told."""
+        await self.bare.abandon()
+        assert not self._end.done()
+
+    @property
+    def is_over(self) -> bool:
+        return self._end.done()
+
+    @property
+    def control(self) -> RunControl:
+        return self.bare.control
+
+    @property
+    def log(self) -> RunLog:
+        return self.bare.log
+
+    @property
+    def chunks(self) -> list[LogChunk]:
+        self._chunks += self.bare.take_chunks()
+        return self._chunks
 
     @property
     def lines(self) -> list[LogLine]:
@@ -91,20 +113,31 @@ class Attempt:
 class Rig:
     """The standard runners, and a registry whose handler `the-handler` is the one under test."""
 
-    def __init__(self, runners: Runners, registry: HandlerRegistry, clock: Clock) -> None:
+    def __init__(
+        self, runners: Runners, registry: HandlerRegistry, clock: Clock, *, eager: bool = True
+    ) -> None:
+        """`eager`: as far as the interpreter can."""
         self.runners = runners
         self.registry = registry
         self.clock = clock
+        self._ends: dict[BareAttempt, asyncio.Future[Outcome]] = {}
+        self._stage = Stage(
+            runners=runners,
+            clock=clock,
+            begin=partial(begin_task, eager=eager),
+            on_end=lambda attempt, outcome: self._ends.pop(attempt).set_result(outcome),
+            on_fault=self._on_fault,
+        )
+
+    def _on_fault(self, error: BaseException) -> None:
+        raise AssertionError("the end could not be told") from error
 
     def begin(self, job: Job, run: Run | None = None) -> Attempt:
-        """Start executing; the attempt's task has not made its first step yet."""
-        run = run or make_run()
-        attempt = Attempt(self.clock, run)
-        work = execute_attempt(
-            self.runners, job, run, log=attempt.log, control=attempt.control, clock=self.clock
-        )
-        attempt.task = asyncio.create_task(work)
-        return attempt
+        """Start executing; unless tasks are eager, the handler has not made its first step yet."""
+        bare = BareAttempt(self._stage, run or make_run(), job)
+        end = self._ends[bare] = asyncio.get_running_loop().create_future()
+        bare.start()
+        return Attempt(bare, end)
 
     async def execute(
         self, job: Job, arguments: Mapping[str, Json] | None = None
@@ -134,14 +167,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(clock: Clock | None = None, *, capacity: int = 4) -> AsyncIterator[Rig]:
-    clock = clock or SystemClock()
+async def open_rig(
+    clock: Clock | None = None, *, capacity: int = 4, eager: bool = True
+) -> AsyncIterator[Rig]:
     registry = HandlerRegistry()
-    runners = standard_runners(
-        registry, spawn=asyncio.create_task, clock=clock, capacity=capacity, environ=os.environ
-    )
+    runners = standard_runners(registry, capacity=capacity, environ=os.environ)
     try:
-        yield Rig(runners, registry, clock)
+        yield Rig(runners, registry, clock or SystemClock(), eager=eager)
     finally:
         runners.close()
 

@@ -332,7 +332,7 @@ async def test_a_live_tail_sees_lines_while_the_handler_runs(rig: Rig) -> None:
 
     attempt = rig.begin_call(load)
     await attempt.printed("begun")
-    assert not attempt.task.done()
+    assert not attempt.is_over
     go_on.set()
     await attempt.outcome()
-    await eventually(attempt.task.done)
+    await eventually(lambda: attempt.is_over)

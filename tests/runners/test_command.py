@@ -102,8 +102,8 @@ async def test_a_program_killed_by_a_signal_says_which(rig: Rig) -> None:
 async def test_what_cannot_be_started_fails_with_the_reason(
     rig: Rig, spec: dict[str, Any], words: str
 ) -> None:
-    argv = spec.pop("argv")
-    error = failure((await rig.execute(command_job(*argv, **spec)))[0])
+    rest = {name: value for name, value in spec.items() if name != "argv"}
+    error = failure((await rig.execute(command_job(*spec["argv"], **rest)))[0])
     assert error.type == "CommandNotStarted"
     assert words in error.message
 
@@ -271,13 +271,11 @@ async def test_a_timeout_ends_it(rig: Rig) -> None:
     assert (outcome.error.type, outcome.error.exit_code) == ("TimedOut", 128 + signal.SIGTERM)
 
 
-async def test_a_cancelled_attempt_kills_the_group(rig: Rig) -> None:
+async def test_an_abandoned_attempt_kills_the_group(rig: Rig) -> None:
     attempt = rig.begin(command_job(shell="trap '' TERM; sleep 1000 & echo $$ $!; wait"))
     await attempt.printed("")
     pids = [int(pid) for pid in attempt.texts()[0].split()]
-    attempt.task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await attempt.task
+    await attempt.abandon()
     await eventually(lambda: not any(map(is_alive, pids)))
 
 
@@ -333,7 +331,7 @@ async def main():
         attempt = rig.begin(command_job(shell={shell!r}))
         await attempt.printed(" ")
         print(*attempt.texts(), flush=True)
-        await attempt.task
+        await attempt.outcome()
 
 asyncio.run(main())
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from typing import Never
 
@@ -12,7 +13,7 @@ from callboard.domain.run import StopMode
 from callboard.domain.states import RunState
 from callboard.runners.context import RunContext, current_run
 from callboard.testing import VirtualClock
-from runners.rig import TRACE_ID, Rig, make_run, python_job
+from runners.rig import TRACE_ID, BareAttempt, Rig, make_run, open_rig, python_job
 
 
 async def forever() -> Never:
@@ -120,16 +121,34 @@ async def test_a_stop_cancels_it(timeless: Rig) -> None:
     assert (outcome.state, outcome.error) == (RunState.STOPPED, None)
 
 
-async def test_a_stop_before_the_first_step_calls_no_handler(timeless: Rig) -> None:
+async def test_a_stop_before_the_first_step_calls_no_handler(virtual: VirtualClock) -> None:
     calls: list[str] = []
 
     async def load() -> None:
         calls.append("called")
 
-    attempt = timeless.begin_call(load)
-    attempt.control.request_stop(StopMode.COOPERATIVE, 30)
-    assert (await attempt.outcome()).state is RunState.STOPPED
+    async with open_rig(virtual, eager=False) as timeless:
+        attempt = timeless.begin_call(load)
+        attempt.control.request_stop(StopMode.COOPERATIVE, 30)
+        assert (await attempt.outcome()).state is RunState.STOPPED
     assert calls == []
+
+
+async def test_nothing_is_left_of_an_ended_run_for_the_collector(rig: Rig) -> None:
+    async def load() -> None: ...
+
+    await rig.call(load)  # what is kept of the first one: the handler, its job
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            rig.begin_call(load)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        left = [one for one in gc.get_objects() if isinstance(one, RunContext | BareAttempt)]
+        assert left == []
+    finally:
+        gc.enable()
 
 
 async def test_stopping_is_set_when_the_cancellation_comes(rig: Rig) -> None:
@@ -233,7 +252,7 @@ async def test_kill_needs_no_grace(timeless: Rig, virtual: VirtualClock) -> None
 async def test_a_timeout_cancels_it(timeless: Rig, virtual: VirtualClock) -> None:
     attempt = timeless.begin_call(forever, timeout_s=5)
     await virtual.advance(4.9)
-    assert not attempt.task.done()
+    assert not attempt.is_over
     await virtual.advance(0.1)
     outcome = await attempt.outcome()
     assert outcome.state is RunState.TIMED_OUT
@@ -280,7 +299,7 @@ async def test_one_that_blocked_the_loop_past_its_timeout_timed_out(
     assert outcome.state is RunState.TIMED_OUT
 
 
-async def test_a_cancelled_attempt_cancels_the_handler_and_waits_for_it(rig: Rig) -> None:
+async def test_an_abandoned_attempt_cancels_the_handler_and_waits_for_it(rig: Rig) -> None:
     begun, cleaned = asyncio.Event(), asyncio.Event()
 
     async def load() -> None:
@@ -293,21 +312,20 @@ async def test_a_cancelled_attempt_cancels_the_handler_and_waits_for_it(rig: Rig
 
     attempt = rig.begin_call(load)
     await begun.wait()
-    attempt.task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await attempt.task
+    await attempt.abandon()
     assert cleaned.is_set()
 
 
-async def test_a_cancelled_attempt_leaves_a_stubborn_handler_behind(
+async def test_an_abandoned_attempt_leaves_a_stubborn_handler_behind(
     timeless: Rig, virtual: VirtualClock
 ) -> None:
     handler = Stubborn()
     attempt = timeless.begin_call(handler)
     await virtual.settle()
-    attempt.task.cancel()
+    leaving = asyncio.create_task(attempt.abandon())
     await virtual.advance(1)
-    assert attempt.task.cancelled()
+    await leaving
+    assert timeless.runners.stuck == 1
     handler.let_go.set()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pykka
 import pytest
 
 from callboard.runtime import AsyncioActor, Reply, ask, stop
-from runtime.samples import Add, Do, Worker, breaths, failing
+from runtime.samples import Add, Do, Worker, breaths, failing, in_thread
 
 
 async def test_the_actor_goes_on_while_a_later_reply_is_made() -> None:
@@ -151,4 +152,46 @@ async def test_a_reply_may_be_given_before_the_handler_returns() -> None:
         return reply
 
     assert await ask(ref, Do(call=answer_at_once)) == 7
+    await stop(ref)
+
+
+async def test_an_error_for_an_asker_who_left_is_not_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ref, replies = Worker.start(), []
+
+    def keep(actor: Worker) -> Reply[int]:
+        replies.append(actor.reply_later())
+        return replies[0]
+
+    asking = asyncio.ensure_future(ask(ref, Do(call=keep)))
+    await breaths()
+    replies[0].set_exception(ValueError("nobody hears this"))
+    asking.cancel()
+    assert isinstance(await failing(asking), asyncio.CancelledError)
+    del asking, replies[0]
+    gc.collect()
+    await stop(ref)
+    assert "never retrieved" not in caplog.text
+
+
+async def test_a_reply_may_be_given_by_another_thread() -> None:
+    ref, replies = Worker.start(), []
+
+    def keep(actor: Worker) -> Reply[int]:
+        replies.append(actor.reply_later())
+        return replies[0]
+
+    asking = asyncio.ensure_future(ask(ref, Do(call=keep)))
+    await breaths()
+    await in_thread(lambda: replies[0].set(7))
+    assert await asking == 7
+    await stop(ref)
+
+
+async def test_an_answer_may_be_any_value_even_an_error_or_a_future() -> None:
+    ref = Worker.start()
+    error, future = ValueError("a value"), asyncio.get_running_loop().create_future()
+    assert await ask(ref, Do(call=lambda _: error)) is error
+    assert await ask(ref, Do(call=lambda _: future)) is future
     await stop(ref)

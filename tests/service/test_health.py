@@ -109,6 +109,20 @@ async def test_nodes_are_listed(client: Client, board: Callboard) -> None:
     (node,) = (await call(client, "GET", "/v1/nodes"))["items"]
     assert node["name"] == board.health().node
     assert node["is_live"] is True
+    assert (node["role"], node["shards"]) == ("active", 64)
+    assert (node["fires"], node["executes"]) == (True, True)
+
+
+async def test_a_passive_node_is_ready_and_says_that_it_is(
+    client: Client, board: Callboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passive = replace(board.health(), shards=0, shards_taken_over=3)
+    monkeypatch.setattr(board, "health", lambda: passive)
+    ready = await call(client, "GET", "/readyz")
+    assert (ready["status"], ready["role"], ready["shards"]) == ("ready", "passive", 0)
+    found = await scraped(client)
+    assert found[key("callboard_shards")] == 0
+    assert found[key("callboard_shards_taken_over_total")] == 3
 
 
 async def test_metrics_count_what_ended_and_what_lives(client: Client, jobs: list[str]) -> None:
@@ -146,6 +160,19 @@ async def test_metrics_measure_how_late_slots_are(client: Client, jobs: list[str
         pass
     while (await scraped(client)).get(key("callboard_slots_total", decision="fired")) != 1:
         pass
+
+
+async def test_metrics_name_the_jobs_that_blocked_the_loop(
+    client: Client, board: Callboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T06."""
+    blocked = replace(board.health(), loop_blocks={"report": (2, 61.5), "": (1, 1.25)})
+    monkeypatch.setattr(board, "health", lambda: blocked)
+    found = await scraped(client)
+    name = "callboard_loop_blocked_seconds"
+    assert found[key(f"{name}_count", job="report")] == 2
+    assert found[key(f"{name}_sum", job="report")] == 61.5
+    assert found[key(f"{name}_sum", job="")] == 1.25
 
 
 async def test_two_services_in_one_process_count_apart(serve, jobs) -> None:  # type: ignore[no-untyped-def]

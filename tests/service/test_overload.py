@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pykka
 import pytest
 
-from callboard import Callboard
+from callboard import BoardConfig, Callboard, HandlerRegistry
 from callboard.errors import CallboardError, Overloaded, StoreUnavailable
 from callboard.runtime import AskTimeout
-from support.service_calls import Client
+from support.service_calls import Client, call, refused
+
+Serve = Callable[..., Awaitable[Client]]
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,37 @@ def test_every_refusal_has_an_answer_of_its_own() -> None:
             assert answer_to(samples[name]).status != 500, name
     assert issubclass(errors.BugError, CallboardError)
     assert answer_to(errors.BugError("x")).status == 500
+
+
+async def test_a14_a_flood_of_requests_is_refused_early_and_told_when_to_come_again(
+    serve: Serve, handlers: HandlerRegistry
+) -> None:
+    config = BoardConfig(drain_s=0, executes=False, calls_limit=3)
+    async with Callboard("memory:", config=config, handlers=handlers) as board:
+        client = await serve(on=board)
+        job = {"name": "add", "kind": "python", "spec": {"handler": "add"}}
+        await call(client, "POST", "/v1/jobs", 201, json=job)
+        answers = await asyncio.gather(*(_start(client) for _ in range(200)))
+        started = [body for status, _, body in answers if status == 201]
+        others = [(status, after, body["code"]) for status, after, body in answers if status > 201]
+        assert set(others) <= {(503, "1", "overloaded")}
+        listed = await call(client, "GET", "/v1/runs?limit=1000")
+        assert {run["id"] for run in listed["items"]} == {run["id"] for run in started}
+
+
+async def test_a14_a_full_board_still_tells_how_it_is(client: Client, board: Callboard) -> None:
+    turnstile = board._turnstile
+    assert turnstile.enters(board.config.calls_limit)
+    try:
+        await refused(client, "GET", "/v1/jobs", "overloaded")
+        for path in ("/healthz", "/readyz", "/openapi.json", "/"):
+            async with client.get(path) as response:
+                assert response.status == 200, path
+    finally:
+        turnstile.leave(board.config.calls_limit)
+    await call(client, "GET", "/v1/jobs")
+
+
+async def _start(client: Client) -> tuple[int, str | None, Any]:
+    async with client.post("/v1/jobs/add/runs", json={}) as response:
+        return response.status, response.headers.get("Retry-After"), await response.json()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callboard.config import BoardConfig, Scheduling
 from callboard.errors import InvalidInput
 from callboard_service.settings import Settings, load_settings
 
@@ -56,6 +57,15 @@ def test_empty_variable_is_not_set() -> None:
         ("log_format", "xml"),
         ("log_level", "loud"),
         ("loop", "trio"),
+        ("scheduling", "both"),
+        ("fires", "maybe"),
+        ("executes", "2"),
+        ("lease_s", "0"),
+        ("firing_lease_s", "soon"),
+        ("crash_budget", "-1"),
+        ("claim_ahead_s", "61"),
+        ("keep_runs_s", "-1"),
+        ("keep_runs_per_job", "many"),
     ],
 )
 def test_wrong_value_is_named(field: str, value: str) -> None:
@@ -91,3 +101,21 @@ def test_settings_are_frozen() -> None:
     settings: Any = Settings()
     with pytest.raises(AttributeError):
         settings.port = 1
+
+
+def test_the_board_is_told_of_its_part_in_the_cluster_and_of_what_is_kept() -> None:
+    environ = {
+        "CALLBOARD_SCHEDULING": "leader",
+        "CALLBOARD_FIRES": "no",
+        "CALLBOARD_LEASE_S": "20",
+        "CALLBOARD_KEEP_RUNS_S": "none",
+        "CALLBOARD_KEEP_RUNS_PER_JOB": "1000",
+    }
+    config = load_settings(environ).board_config()
+    assert config.scheduling is Scheduling.LEADER
+    assert (config.fires, config.executes, config.lease_s) == (False, True, 20.0)
+    assert (config.keep_runs_s, config.keep_runs_per_job) == (None, 1000)
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    assert load_settings({}).board_config() == BoardConfig()

@@ -347,3 +347,74 @@ async def test_deleted_trigger_is_gone_and_its_runs_stay(client: Client) -> None
     for suffix in ("", "/slots"):
         await refused(client, "GET", f"/v1/triggers/nightly{suffix}", "not_found")
     assert (await call(client, "GET", f"/v1/runs/{run['id']}"))["trigger"] == "nightly"
+
+
+def listed(*names: str, **changes: Any) -> dict[str, Any]:
+    """A request for triggers of these names."""
+    return {"triggers": [{**NIGHTLY, "name": name, **changes} for name in names]}
+
+
+async def test_many_triggers_are_created_in_order_by_one_request(client: Client) -> None:
+    body = listed("b", "a")
+    body["triggers"][1]["start_on_create"] = False
+    answer = await call(client, "POST", "/v1/triggers/bulk?group=default", 201, json=body)
+    assert [(each["name"], each["state"]) for each in answer["items"]] == [
+        ("b", "active"),
+        ("a", "inactive"),
+    ]
+    assert await call(client, "GET", "/v1/triggers/b") == answer["items"][0]
+
+
+async def test_wrong_fields_of_many_triggers_are_named_by_place(client: Client) -> None:
+    body = listed("a", "b", "c")
+    body["triggers"][0]["jitter_s"] = -1
+    body["triggers"][1] = 5
+    body["triggers"][2]["schedule"] = {"kind": "cron", "expression": "61 * * * *"}
+    problem = await refused(client, "POST", "/v1/triggers/bulk", "invalid_input", json=body)
+    assert set(reasons(problem)) == {
+        "triggers[0].jitter_s",
+        "triggers[1]",
+        "triggers[2].schedule.expression",
+    }
+    assert (await call(client, "GET", "/v1/triggers"))["items"] == []
+
+
+async def test_what_the_store_finds_wrong_in_many_triggers_is_named_by_place_too(
+    client: Client,
+) -> None:
+    body = listed("a", "b", "a")
+    body["triggers"][1]["actions"] = [{"job": "add"}, {"job": "nope"}]
+    problem = await refused(client, "POST", "/v1/triggers/bulk", "invalid_input", json=body)
+    assert set(reasons(problem)) == {"triggers[1].actions[1].job", "triggers[2].name"}
+
+
+async def test_a_taken_name_among_many_creates_none(client: Client) -> None:
+    await call(client, "POST", "/v1/triggers", 201, json=NIGHTLY)
+    body = listed("a", "nightly")
+    problem = await refused(client, "POST", "/v1/triggers/bulk", "already_exists", json=body)
+    assert "'nightly'" in problem["detail"]
+    assert len((await call(client, "GET", "/v1/triggers"))["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"triggers": []}, {"triggers": {}}, {"triggers": None}, [], {"trigger": [NIGHTLY]}],
+)
+async def test_a_list_of_triggers_has_to_be_one(client: Client, body: Any) -> None:
+    await refused(client, "POST", "/v1/triggers/bulk", "invalid_input", json=body)
+
+
+async def test_a_thousand_triggers_are_one_request_and_more_are_refused(client: Client) -> None:
+    small = {"schedule": {"kind": "interval", "every_s": 3600}, "misfire": {"grace_s": 5}}
+    most = listed(*(f"t{number}" for number in range(1000)), **small)
+    answer = await call(client, "POST", "/v1/triggers/bulk", 201, json=most)
+    assert len(answer["items"]) == 1000
+    most["triggers"].append({**NIGHTLY, "name": "one-more"})
+    problem = await refused(client, "POST", "/v1/triggers/bulk", "invalid_input", json=most)
+    assert set(reasons(problem)) == {"triggers"}
+
+
+async def test_a_trigger_may_be_named_as_the_path_of_many(client: Client) -> None:
+    await call(client, "POST", "/v1/triggers", 201, json={**NIGHTLY, "name": "bulk"})
+    assert (await call(client, "GET", "/v1/triggers/bulk"))["name"] == "bulk"
+    await call(client, "DELETE", "/v1/triggers/bulk", 204)

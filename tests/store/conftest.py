@@ -31,11 +31,13 @@ declare emptied text;
 begin
     for emptied in
         select tablename from pg_tables
-        where schemaname = 'callboard' and tablename not in ('schema_migration', 'stream_head')
+        where schemaname = 'callboard'
+            and tablename not in ('schema_migration', 'stream_head', 'scheduler_shard')
     loop
         execute format('delete from callboard.%I', emptied);
     end loop;
     update callboard.stream_head set seq = 0;
+    update callboard.scheduler_shard set epoch = null;
 end $$
 """
 

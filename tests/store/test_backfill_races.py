@@ -15,6 +15,7 @@ from callboard.changes.backfills import (
     pause_backfill,
     resume_backfill,
 )
+from callboard.changes.shards import hold_shards
 from callboard.changes.slots import fire_slots
 from callboard.changes.work import Work
 from callboard.commands import (
@@ -36,7 +37,7 @@ from callboard.domain.trigger import (
 from callboard.store.contract import RunFilter, Store, Transaction
 from callboard.testing import VirtualClock
 from support.backends import on_databases
-from support.factories import NOW, make_trigger, stored_job
+from support.factories import NOW, make_trigger, stored_job, stored_scheduler
 from support.rollback import rolled_back
 
 HOUR = timedelta(hours=1)
@@ -53,7 +54,8 @@ def new_trace_id() -> NewTraceId:
 async def stored_hourly(store: Store, **changes: object) -> Trigger:
     await stored_job(store)
     async with store.begin() as tx:
-        trigger = await tx.insert_trigger(make_trigger(schedule=cron("0 * * * *"), **changes))
+        wanted = make_trigger(schedule=cron("0 * * * *"), **changes)
+        [trigger] = await tx.insert_triggers([wanted])
     assert trigger is not None
     return trigger
 
@@ -146,10 +148,13 @@ async def test_the_scheduler_and_a_backfill_never_fire_the_same_slot(
         async with peer.begin() as tx:
             await advance(tx, new_trace_id, one)
 
+    scheduler = await stored_scheduler(store)
     async with store.begin() as tx:
         plan = plan_slots(trigger, clock.now() - timedelta(microseconds=1))
         work = Work(tx=tx, new_trace_id=new_trace_id)
-        assert await fire_slots(work, [FireSlots(plans=(plan,))]) == [(True,)]
+        command = FireSlots(epoch=scheduler.epoch, plans=(plan,))
+        await hold_shards(work, [command])
+        assert await fire_slots(work, [command]) == [(True,)]
         waiting = asyncio.ensure_future(backfill())
         done, _ = await asyncio.wait([waiting], timeout=0.1)
         assert not done

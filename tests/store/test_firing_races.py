@@ -33,6 +33,7 @@ from support.factories import (
     stored_job,
     stored_node,
     stored_run,
+    stored_scheduler,
     stored_trigger,
     the_run,
 )
@@ -64,7 +65,7 @@ async def begun(task: Awaitable[Any]) -> asyncio.Task[Any]:
 
 
 def end(run: Run) -> c.EndRuns:
-    return c.EndRuns(ended=(c.EndedRun(end=make_end(run)),))
+    return c.EndRuns(ended=(c.EndedRun(run=run, end=make_end(run)),))
 
 
 async def due_trigger(store: Store, policy: P, **changes: Any) -> Trigger:
@@ -87,8 +88,14 @@ async def fired(store: Store, trigger: Trigger, job: Any, **changes: Any) -> Run
     return await stored_run(store, job, **values)
 
 
-def slot_of(trigger: Trigger) -> c.FireSlots:
-    return c.FireSlots(plans=(plan_slots(trigger, NOW),))
+@pytest.fixture
+async def epoch(store: Store) -> int:
+    """Of the node that decides slots."""
+    return (await stored_scheduler(store)).epoch
+
+
+def slot_of(trigger: Trigger, epoch: int) -> c.FireSlots:
+    return c.FireSlots(epoch=epoch, plans=(plan_slots(trigger, NOW),))
 
 
 async def the_new_run(store: Store, trigger: Trigger) -> Run:
@@ -104,13 +111,13 @@ async def stalled(store: Store) -> list[int]:
 
 @pytest.mark.parametrize("policy", SEQUENCED)
 async def test_a_slot_behind_the_end_of_the_last_run_is_not_held(
-    store: Store, peer: Store, policy: P
+    store: Store, peer: Store, epoch: int, policy: P
 ) -> None:
     trigger = await due_trigger(store, policy)
     (run,) = await running_firings(store, trigger)
     async with store.begin() as tx:
         await apply_all(work_in(tx), [end(run)])
-        firing = await begun(committed(peer, slot_of(trigger)))
+        firing = await begun(committed(peer, slot_of(trigger, epoch)))
         assert not firing.done()
     assert await firing == [(True,)]
     assert not (await the_new_run(store, trigger)).is_held
@@ -119,12 +126,12 @@ async def test_a_slot_behind_the_end_of_the_last_run_is_not_held(
 
 @pytest.mark.parametrize("policy", SEQUENCED)
 async def test_a_slot_before_the_end_of_the_last_run_is_released_by_it(
-    store: Store, peer: Store, policy: P
+    store: Store, peer: Store, epoch: int, policy: P
 ) -> None:
     trigger = await due_trigger(store, policy)
     (run,) = await running_firings(store, trigger)
     async with store.begin() as tx:
-        await apply_all(work_in(tx), [slot_of(trigger)])
+        await apply_all(work_in(tx), [slot_of(trigger, epoch)])
         ending = await begun(committed(peer, end(run)))
         assert not ending.done()
     assert await ending == [frozenset({run.id})]
@@ -134,7 +141,7 @@ async def test_a_slot_before_the_end_of_the_last_run_is_released_by_it(
 
 @pytest.mark.parametrize("policy", SEQUENCED)
 async def test_a_slot_in_the_middle_of_the_end_of_the_last_run_is_not_forgotten(
-    store: Store, peer: Store, policy: P
+    store: Store, peer: Store, epoch: int, policy: P
 ) -> None:
     """Between the end of the run and the look at the trigger: nobody waits for ever."""
     trigger = await due_trigger(store, policy)
@@ -142,7 +149,7 @@ async def test_a_slot_in_the_middle_of_the_end_of_the_last_run_is_not_forgotten(
     async with store.begin() as tx:
         work = work_in(tx)
         await ends.end_runs(work, [end(run)])
-        firing = await begun(committed(peer, slot_of(trigger)))
+        firing = await begun(committed(peer, slot_of(trigger, epoch)))
         # Who stops old runs waits for the run; the others do not, and hold theirs.
         assert firing.done() == (policy in (P.BUFFER_ONE, P.BUFFER))
         await sequence.follow_up(work)
@@ -152,11 +159,11 @@ async def test_a_slot_in_the_middle_of_the_end_of_the_last_run_is_not_forgotten(
 
 
 async def test_of_two_that_end_the_last_two_runs_the_second_releases(
-    store: Store, peer: Store
+    store: Store, peer: Store, epoch: int
 ) -> None:
     trigger = await due_trigger(store, P.BUFFER)
     one, two = await running_firings(store, trigger, 2)
-    await committed(store, slot_of(trigger))
+    await committed(store, slot_of(trigger, epoch))
 
     async def end_the_other(may_go_on: asyncio.Event) -> None:
         async with peer.begin() as tx:
@@ -251,7 +258,7 @@ async def test_ends_behind_such_an_edit_release(store: Store, peer: Store) -> No
 
 @pytest.mark.parametrize("policy", SEQUENCED)
 async def test_slots_and_ends_that_meet_in_two_transactions_do_not_deadlock(
-    store: Store, peer: Store, policy: P
+    store: Store, peer: Store, epoch: int, policy: P
 ) -> None:
     """Each ends a run of the one trigger and decides a slot of the other."""
     job, node = await stored_job(store), await stored_node(store)
@@ -265,8 +272,8 @@ async def test_slots_and_ends_that_meet_in_two_transactions_do_not_deadlock(
     await fired(store, two, job)
     first, second = await claimed_runs(store, node)
     async with store.begin() as tx:
-        await apply_all(work_in(tx), [end(first), slot_of(two)])
-        other = await begun(committed(peer, slot_of(one), end(second)))
+        await apply_all(work_in(tx), [end(first), slot_of(two, epoch)])
+        other = await begun(committed(peer, slot_of(one, epoch), end(second)))
         assert not other.done()
     assert await other == [(True,), frozenset({second.id})]
     assert await stalled(store) == []

@@ -51,3 +51,30 @@ def test_it_gives_the_keys_above_one(steps: list[tuple[bool, int]], key: int) ->
 def test_it_gives_the_keys_below_one_downwards(steps: list[tuple[bool, int]], key: int) -> None:
     keys, model = changed(steps)
     assert list(keys.below(key)) == [item for item in model if item < key][::-1]
+
+
+batches = st.lists(st.lists(numbers, unique=True, max_size=12).map(sorted), max_size=8)
+
+
+@given(batches)
+def test_batches_are_added_as_their_keys_are(batches: list[list[int]]) -> None:
+    keys, model = SortedKeys[int](), set[int]()
+    for batch in batches:
+        new = [key for key in batch if key not in model]
+        keys.add_all(new)
+        model.update(new)
+        assert list(keys) == sorted(model)
+        assert len(keys) == len(model)
+        assert list(keys.above(-1)) == sorted(model)
+
+
+@given(changes, st.integers(0, 99), st.none() | numbers)
+def test_the_first_keys_are_taken_out(
+    steps: list[tuple[bool, int]], count: int, below: int | None
+) -> None:
+    keys, model = changed(steps)
+    wanted = [key for key in model if below is None or key < below][:count]
+    assert keys.take_first(count, below=below) == wanted
+    assert list(keys) == [key for key in model if key not in wanted]
+    assert len(keys) == len(model) - len(wanted)
+    assert keys.first == next((key for key in model if key not in wanted), None)

@@ -34,6 +34,7 @@ CATALOG = {
         select c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid)
         from pg_constraint c
         where c.connamespace = 'callboard'::regnamespace
+            and c.contype <> 'n' -- said by the columns; named by the way a table came about
     """,
     "indexes": """
         select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), i.indisunique

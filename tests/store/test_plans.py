@@ -117,6 +117,16 @@ FILL = """
     from generate_series(1, 2000) as n;
 """
 
+SKEW = """
+    insert into callboard.live_run (
+        id, job_id, job, group_name, state, attempt, chain_id, arguments, node, epoch, crashes,
+        trace_id, limited, created_at, due_at, started_at
+    )
+    select n, 1, 'job', 'g', '{state}', 1, n, '{{}}', 'node',
+        case when '{state}' = 'running' then 1 end, 0, '', false, now(), now(), now()
+    from generate_series(1, 20000) as n
+"""
+
 INDEX = re.compile(r"\b\w+_(?:idx|pkey|key)\b")
 
 ON_CONFLICT = {
@@ -128,16 +138,23 @@ ON_CONFLICT = {
     "insert_job",
     "insert_ledger",
     "insert_node",
-    "insert_trigger",
+    "insert_triggers",
 }
 """Their index is what an insert runs into; a plan has only the arbiter, or nothing."""
 
-FEW_ROWS = {"stream_head", "node"}
+FEW_ROWS = {"stream_head", "node", "ended_run_rest", "run_id_block", "scheduler_lease"}
+
+WHOLE = {"prune_runs_of_jobs": {"job"}}
+"""Tables that a statement is there to go through from end to end."""
+
+ALIKE = {"job_limited_key": "job_pkey"}
+"""As good for the same condition: PostgreSQL 18 skips over the two values of "limited"."""
 
 HOT = (
     "advance_triggers",
     "claim_limited_runs",
     "claim_runs",
+    "cycle_runs",
     "end_runs",
     "find_live_runs",
     "insert_log",
@@ -151,6 +168,7 @@ HOT = (
     "lock_node_runs",
     "lock_old_runs",
     "lock_triggers_by_id",
+    "start_runs",
     "update_live_runs",
 )
 
@@ -204,13 +222,34 @@ async def _filled(server_dsn: str) -> str:
     return dsn
 
 
+@pytest.fixture(scope="module")
+def skewed_databases(postgres_servers: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """Databases, by state, in which 20,000 runs are all in that state."""
+    if "18" not in postgres_servers:
+        pytest.skip("PostgreSQL 18 is not installed")
+    states = ("queued", "running")
+    dsns = {state: asyncio.run(_skewed(postgres_servers["18"], state)) for state in states}
+    yield dsns
+    for dsn in dsns.values():
+        asyncio.run(drop_database(dsn))
+
+
+async def _skewed(server_dsn: str, state: str) -> str:
+    dsn = await fresh_database(server_dsn)
+    async with opened(dsn), connected(dsn) as connection:
+        await connection.execute(SKEW.format(state=state))
+        await connection.execute("vacuum analyze")
+    return dsn
+
+
 @pytest.mark.parametrize("name", PLANNED)
 async def test_a_statement_uses_the_indexes_that_it_names(full_database: str, name: str) -> None:
     async with connected(full_database) as connection:
         await _set(connection, _settings(name))
         plan = await _plan(connection, name)
     assert EXPECTED[name] <= _used(plan)
-    assert [node["Relation Name"] for node in _nodes(plan) if _reads_all(node)] == []
+    read = {node["Relation Name"] for node in _nodes(plan) if _reads_all(node)}
+    assert read <= WHOLE.get(name, set())
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -230,6 +269,19 @@ async def test_a_hot_statement_uses_them_on_tables_that_were_empty_when_analyzed
     assert set(unbounded) <= SMALL
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+@pytest.mark.parametrize("name", HOT)
+async def test_a_hot_statement_uses_no_other_where_all_runs_were_in_one_state(
+    skewed_databases: Mapping[str, str], name: str, state: str
+) -> None:
+    """An index that was empty when analyzed looks cheap to walk, and is full a second later."""
+    async with connected(skewed_databases[state]) as connection:
+        await _set(connection, _settings(name))
+        plan = await _plan(connection, name)
+    assert EXPECTED[name] <= _used(plan)
+    assert {index for index in _used(plan) if index.startswith("live_run")} <= EXPECTED[name]
+
+
 def _settings(name: str) -> dict[str, str]:
     return {"plan_cache_mode": "force_generic_plan"} if name.startswith(READ) else PINNED_PLANS
 
@@ -239,13 +291,27 @@ async def _set(connection: asyncpg.Connection[Any], settings: Mapping[str, str])
         await connection.execute(f"set {setting} = {value}")
 
 
+PARENTS = """
+    select part.relname, whole.relname
+    from pg_inherits as tree
+    join pg_class as part on part.oid = tree.inhrelid and part.relkind = 'i'
+    join pg_class as whole on whole.oid = tree.inhparent
+"""
+
+
 async def _plan(connection: asyncpg.Connection[Any], name: str) -> dict[str, Any]:
+    """The plan, in which the indexes of partitions have the names of those of the whole table."""
     statement = load(name)
     await connection.execute(f"prepare planned as {statement}")
     count = len((await connection.prepare(statement)).get_parameters())
     values = f"({', '.join(['null'] * count)})" if count else ""
     text = await connection.fetchval(f"explain (format json) execute planned{values}")
     plan: dict[str, Any] = json.loads(text)[0]["Plan"]
+    parents = dict(await connection.fetch(PARENTS))
+    for node in _nodes(plan):
+        if "Index Name" in node:
+            index = node["Index Name"]
+            node["Index Name"] = parents.get(index, ALIKE.get(index, index))
     return plan
 
 

@@ -19,6 +19,7 @@ from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.run import Run
 from callboard.domain.schedule import every
+from callboard.domain.shards import SHARDS, Scheduling
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Action, Trigger
 from callboard.events import EventRecord
@@ -160,7 +161,7 @@ async def stored_job(store: Store, name: str = "report", **changes: Any) -> Job:
 async def stored_trigger(store: Store, name: str = "hourly", **changes: Any) -> Trigger:
     """A trigger that the store has; its job need not exist."""
     async with store.begin() as tx:
-        trigger = await tx.insert_trigger(make_trigger(name, **changes))
+        [trigger] = await tx.insert_triggers([make_trigger(name, **changes)])
     assert trigger is not None, f"the trigger {name} is there already"
     return trigger
 
@@ -178,6 +179,15 @@ async def stored_node(store: Store, name: str = "node-a", lease: timedelta = LEA
     async with store.begin() as tx:
         node = await tx.insert_node(make_node(name), lease)
     assert node is not None, f"a node {name} lives already"
+    return node
+
+
+async def stored_scheduler(store: Store, name: str = "scheduler") -> Node:
+    """A node that may decide all slots."""
+    node = await stored_node(store, name, LEASE)
+    async with store.begin() as tx:
+        await tx.renew_firing(node.epoch, LEASE, Scheduling.SHARED)
+        await tx.take_shards(node.epoch, range(SHARDS))
     return node
 
 

@@ -66,6 +66,10 @@ class RunFact:
     """Its type."""
     trace_id: str = ""
     started_at: datetime | None = None
+    result: str | None = None
+    """JSON with sorted keys."""
+    message: str | None = None
+    """Of the error."""
 
     @property
     def ask(self) -> int | None:
@@ -138,8 +142,8 @@ async def read_history(board: Callboard, dsn: str) -> History:
     """
     connection: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
     try:
-        head = await connection.fetchval("select seq from callboard.stream_head")
-        by_api = await _read_by_api(board, head)
+        head = await connection.fetchval("select max(last_seq) from callboard.event_batch")
+        by_api = await _read_by_api(board, head or 0)
         runs, slots, events = await _read_by_sql(connection)
     finally:
         await connection.close()
@@ -163,7 +167,7 @@ def faults_of(
         executions: how often a handler began to work for each run, counted by the handlers.
     """
     return [
-        *_faults_of_starts(history, asked),
+        *_faults_of_answers(history, asked),
         *_faults_of_origins(history, asked),
         *_faults_of_ledger(history),
         *faults_of_runs(history, has_drained=has_drained, executions=executions),
@@ -187,7 +191,19 @@ def faults_of_runs(
 # the promises
 
 
-def _faults_of_starts(history: History, asked: Asked) -> Iterator[str]:
+def faults_of_starts(history: History, asked: Asked) -> Iterator[str]:
+    """The part of `faults_of` about what clients asked for."""
+    yield from _faults_of_answers(history, asked)
+    done: Counter[int | None] = Counter()
+    for run in history.runs.values():
+        if run.trigger_id is None and run.previous_run_id is None:
+            done[run.ask] += 1
+            if run.ask is None or asked.jobs.get(run.ask) != run.job:
+                yield f"nobody asked for {run}"
+    yield from (f"start {ask} was done {times} times" for ask, times in done.items() if times > 1)
+
+
+def _faults_of_answers(history: History, asked: Asked) -> Iterator[str]:
     for number, run_id in asked.acknowledged.items():
         run = history.runs.get(run_id)
         if run is None:
@@ -314,14 +330,16 @@ def _faults_of_numbers(history: History) -> Iterator[str]:
 
 def _faults_of_chains(history: History) -> Iterator[str]:
     followers = Counter(run.previous_run_id for run in history.runs.values())
+    stopped = {event.run_id for event in history.events if event.state is RunState.STOPPING}
     for run in history.runs.values():
         if run.previous_run_id is not None:
             yield from _faults_of_retry(run, history.runs.get(run.previous_run_id))
         elif run.attempt != 1 or run.chain_id != run.id:
             yield f"run {run.id} is first of its chain, but {run}"
         attempts = history.jobs[run.job].retry.max_attempts
-        # A run whose node died is decided by the crash policy, not by the retry policy.
-        is_failed = run.state in RETRIED and run.error != "NodeLost"
+        # A run whose node died is decided by the crash policy, not by the retry policy, and what
+        # was asked to stop is not tried again.
+        is_failed = run.state in RETRIED and run.error != "NodeLost" and run.id not in stopped
         expected = 1 if is_failed and run.attempt < attempts else 0
         if followers[run.id] != expected:
             yield f"run {run.id} ({run.state}) is followed by {followers[run.id]} retries"
@@ -339,13 +357,14 @@ def _faults_of_retry(run: RunFact, previous: RunFact | None) -> Iterator[str]:
 
 
 def _faults_of_executions(history: History, executions: Mapping[int, int]) -> Iterator[str]:
-    """A run is executed once, and once more for each death of a node under it at the most."""
+    """A run is executed at most once for each time that a node claimed it."""
     for run_id in executions.keys() - history.runs.keys():
         yield f"run {run_id} was executed and is not there"
+    claims = Counter(e.run_id for e in history.events if e.state is RunState.RUNNING)
     for run in history.runs.values():
         times = executions.get(run.id, 0)
-        if times > run.crashes + 1:
-            yield f"run {run.id} was executed {times} times and lost {run.crashes} times"
+        if times > claims[run.id]:
+            yield f"run {run.id} was executed {times} times and claimed {claims[run.id]} times"
         if times == 0 and run.state is RunState.SUCCEEDED:
             yield f"run {run.id} succeeded and was never executed"
 
@@ -388,6 +407,8 @@ async def _runs_by_api(board: Callboard) -> list[RunFact]:
                 error=run.error.type if run.error else None,
                 trace_id=run.trace_id,
                 started_at=run.started_at,
+                result=None if run.result is None else json.dumps(run.result, sort_keys=True),
+                message=run.error.message if run.error else None,
             )
             for run in page
         ]
@@ -446,44 +467,77 @@ async def _read_by_sql(
     # `union all` of two tables: a run that is in both would be there twice.
     runs = await connection.fetch(
         "select id, job, state, attempt, previous_run_id, chain_id, trigger_id, slot, arguments,"
-        " crashes, node, ended_at, error->>'type' as error, trace_id, started_at"
+        " crashes, node, ended_at, error->>'type' as error, trace_id, started_at, result,"
+        " error->>'message' as message"
         " from callboard.run order by id"
     )
     slots = await connection.fetch(
         'select trigger_id, slot, until, slot_count as "count", decision, reason, run_ids'
         " from callboard.ledger order by trigger_id, slot"
     )
-    batches = await connection.fetch(
-        "select first_seq, last_seq, at, records from callboard.event_batch order by first_seq"
-    )
+    facts = [_run_from_row(row) for row in runs]
     return (
-        [_run_from_row(row) for row in runs],
+        facts,
         [SlotFact(**{**row, "run_ids": tuple(row["run_ids"])}) for row in slots],
-        [event for row in batches for event in _events_from_row(row)],
+        await _events_by_sql(connection, {run.id: run.node for run in facts}),
     )
 
 
 def _run_from_row(row: Any) -> RunFact:
-    arguments = json.dumps(json.loads(row["arguments"]), sort_keys=True)
-    return RunFact(**{**row, "state": RunState(row["state"]), "arguments": arguments})
+    values = {**row, "state": RunState(row["state"])}
+    for name in ("arguments", "result"):
+        if row[name] is not None:
+            values[name] = json.dumps(json.loads(row[name]), sort_keys=True)
+    return RunFact(**values)
 
 
-def _events_from_row(row: Any) -> Iterator[EventFact]:
-    records = json.loads(row["records"])
-    assert len(records) == row["last_seq"] - row["first_seq"] + 1
-    for seq, (type, run_id, patch) in enumerate(records, start=row["first_seq"]):
-        state = RunState(patch["state"]) if run_id is not None else None
-        node = patch["node"] if run_id is not None else None
-        is_held = state is RunState.QUEUED and datetime.fromisoformat(patch["due_at"]) == HELD
-        yield EventFact(
-            seq=seq,
-            type=type,
-            run_id=run_id,
-            state=state,
-            node=node,
-            at=row["at"],
-            is_held=is_held,
-        )
+async def _events_by_sql(
+    connection: asyncpg.Connection[Any], nodes: Mapping[int, str | None]
+) -> list[EventFact]:
+    """
+    Args:
+        nodes: by run: who executed it last.
+    """
+    batches = await connection.fetch(
+        "select first_seq, last_seq, at, records, node, ended, ended_states, queued, started"
+        " from callboard.event_batch order by first_seq"
+    )
+    facts: list[EventFact] = []
+    for row in batches:
+        told = [*_told_of_runs(row, nodes), *(_told(*record) for record in _records(row))]
+        assert len(told) == row["last_seq"] - row["first_seq"] + 1
+        for seq, fields in enumerate(told, start=row["first_seq"]):
+            facts.append(EventFact(seq=seq, at=row["at"], **fields))
+    return facts
+
+
+def _told_of_runs(row: Any, nodes: Mapping[int, str | None]) -> Iterator[dict[str, Any]]:
+    """What a batch tells of runs in few words, in the order of its numbers."""
+    states = row["ended_states"] or ["succeeded"] * len(row["ended"])
+    for run_id, state in zip(row["ended"], states, strict=True):
+        yield _of_run("run.ended", run_id, RunState(state), nodes.get(run_id))
+    for run_id in row["queued"]:
+        yield _of_run("run.queued", run_id, RunState.QUEUED, None)
+    for run_id in row["started"]:
+        yield _of_run("run.started", run_id, RunState.RUNNING, row["node"])
+
+
+def _of_run(type: str, run_id: int, state: RunState, node: str | None) -> dict[str, Any]:
+    return {"type": type, "run_id": run_id, "state": state, "node": node}
+
+
+def _records(row: Any) -> list[Any]:
+    records: list[Any] = json.loads(row["records"])
+    return records
+
+
+def _told(type: str, run_id: int | None, patch: Any) -> dict[str, Any]:
+    """What a record of a batch tells in full."""
+    if run_id is None:
+        return {"type": type, "run_id": None, "state": None, "node": None}
+    state = RunState(patch["state"])
+    is_held = state is RunState.QUEUED and datetime.fromisoformat(patch["due_at"]) == HELD
+    return {**_of_run(type, run_id, state, patch["node"]), "is_held": is_held}
 
 
 def _compare(what: str, by_api: Sequence[object], by_sql: Sequence[object]) -> None:

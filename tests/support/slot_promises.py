@@ -28,6 +28,9 @@ from callboard.domain.trigger import OverlapPolicyName, Trigger
 from support.history import History, RunFact, SlotFact
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+WAIT: Final = timedelta(seconds=1)
+"""A run starts, by its row, when the transaction began that claimed it; that one may have waited
+for so long for the transaction in which the run before ended."""
 ONE_AT_A_TIME: Final = frozenset(OverlapPolicyName) - {OverlapPolicyName.ALLOW}
 
 
@@ -157,7 +160,7 @@ def _faults_of_times(trigger: Trigger, runs: Iterable[RunFact]) -> Iterator[str]
     )
     last: tuple[datetime, int, str] | None = None
     for start, end, run_id, trace_id in started:
-        if last is not None and trace_id != last[2] and start < last[0]:
+        if last is not None and trace_id != last[2] and start < last[0] - WAIT:
             yield f"{trigger.name}: run {run_id} began at {start}, run {last[1]} ended at {last[0]}"
         if last is None or end > last[0]:
             last = (end, run_id, trace_id)

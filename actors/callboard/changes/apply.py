@@ -9,6 +9,7 @@ from callboard import commands as c
 from callboard.changes import (
     backfills,
     calendars,
+    creations,
     ends,
     jobs,
     nodes,
@@ -16,6 +17,7 @@ from callboard.changes import (
     requests,
     runs,
     sequence,
+    shards,
     slots,
     triggers,
 )
@@ -26,7 +28,6 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.CreateJob: jobs.create_job,
     c.ReplaceJob: jobs.replace_job,
     c.DeleteJob: jobs.delete_job,
-    c.CreateTrigger: triggers.create_trigger,
     c.ReplaceTrigger: triggers.replace_trigger,
     c.DeleteTrigger: triggers.delete_trigger,
     c.ActivateTrigger: triggers.activate_trigger,
@@ -55,6 +56,8 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.DeregisterNode: nodes.deregister_node,
     c.RecordClockJump: nodes.record_clock_jump,
     c.RescueRuns: ends.rescue_runs,
+    c.ShareShards: shards.share_shards,
+    c.EndFiring: shards.end_firing,
     c.ReleaseHeld: sequence.release_held,
     c.BeginRequest: requests.begin_request,
     c.FinishRequest: requests.finish_request,
@@ -68,8 +71,16 @@ BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] =
     c.FireSlots: slots.fire_slots,
     c.StartRuns: runs.start_all,
     c.AppendLog: nodes.append_log,
+    c.CreateTrigger: creations.create_each,
+    c.CreateTriggers: creations.create_all,
 }
 """All commands of the kind in one call, answered in order."""
+
+CREATIONS: Final = (c.CreateTrigger, c.CreateTriggers)
+"""Behind the single changes, which may make the jobs and calendars that new triggers name."""
+
+SHARDS: Final = frozenset({c.ShareShards, c.EndFiring})
+"""Shards are locked before everything else, and slots are stored under those locks."""
 
 FIRST: Final = frozenset({c.StopRun, c.ParkRun})
 """They lock runs, as ends do, and runs are locked before triggers."""
@@ -87,15 +98,20 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     nothing may be committed.
     """
     answers: dict[int, object] = {}
+    await _apply_each(work, changes, _places(changes, SHARDS), answers)
+    firing = [change for change in changes if isinstance(change, c.FireSlots)]
+    await shards.hold_shards(work, firing)
     await _lock_ahead(work, changes)
     await _apply_bulk(work, c.EndRuns, changes, answers)
     await _apply_each(work, changes, _places(changes, FIRST), answers)
     for kind in (c.FireSlots, c.StartRuns, c.AppendLog):
         await _apply_bulk(work, kind, changes, answers)
     late = _places(changes, LAST)
-    known = answers.keys() | set(late)
+    known = answers.keys() | {*late, *_places(changes, CREATIONS)}
     early = [index for index in range(len(changes)) if index not in known]
     await _apply_each(work, changes, early, answers)
+    for creation in CREATIONS:
+        await _apply_bulk(work, creation, changes, answers)
     await sequence.follow_up(work)
     await _apply_each(work, changes, late, answers)
     await sequence.follow_up(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -80,7 +81,17 @@ async def obeying(work: Work, trigger: Trigger) -> Trigger:
     """
     names = sorted({(trigger.group, rule.calendar) for rule in trigger.calendars})
     known = await work.tx.lock_calendars(names) if names else {}
-    problems = [
+    problems = calendar_problems(trigger, known)
+    if problems:
+        raise InvalidInput(*problems)
+    return with_calendars(trigger, known)
+
+
+def calendar_problems(
+    trigger: Trigger, known: Mapping[tuple[str, str], Calendar]
+) -> list[FieldProblem]:
+    """The trigger's rules on calendars that are not among those."""
+    return [
         FieldProblem(
             f"calendars[{index}].calendar",
             f"there is no calendar {rule.calendar!r} in the group {trigger.group!r}",
@@ -89,9 +100,6 @@ async def obeying(work: Work, trigger: Trigger) -> Trigger:
         for index, rule in enumerate(trigger.calendars)
         if (trigger.group, rule.calendar) not in known
     ]
-    if problems:
-        raise InvalidInput(*problems)
-    return with_calendars(trigger, known)
 
 
 async def _reschedule_users(work: Work, edited: Calendar) -> None:
@@ -114,6 +122,8 @@ def _rescheduled(trigger: Trigger, edited: Calendar, now: datetime) -> Trigger:
     What it counts from (its anchor, its firings) stays. The new generation makes plans void that
     another node made by the old definition.
     """
+    # Slots behind `now` may be decided already: this transaction may have waited for theirs.
+    now = max(now, trigger.cursor)
     rules = tuple(
         replace(rule, definition=as_obeyed(edited)) if rule.calendar == edited.name else rule
         for rule in trigger.calendars

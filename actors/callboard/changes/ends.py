@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from callboard.changes.runs import NextAttempt, create_attempts
@@ -10,8 +10,11 @@ from callboard.changes.stops import request_stops, stop_unheld
 from callboard.changes.work import Work
 from callboard.commands import AbandonRun, EndedRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
 from callboard.domain.job import Job, OnCrash
+from callboard.domain.node import Node
+from callboard.domain.recovery import recovers_at
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import ON_NODE, RunEvent, RunState, advance
+from callboard.domain.vitals import node_lost
 from callboard.errors import NotFound
 from callboard.store.contract import RunEnd
 
@@ -23,9 +26,12 @@ async def end_runs(work: Work, commands: Sequence[EndRuns]) -> list[frozenset[in
     work.runs_changed(list(done.values()))
     await _append_logs(work, [ended for ended in every if ended.end.run_id in done])
     again = [
-        NextAttempt(run=done[ended.end.run_id], after_s=ended.retry_after_s)
+        NextAttempt(run=run, after_s=ended.retry_after_s)
         for ended in every
-        if ended.retry_after_s is not None and ended.end.run_id in done
+        if ended.retry_after_s is not None
+        and (run := done.get(ended.end.run_id)) is not None
+        # R06: what somebody wanted stopped is not tried again, however it ended.
+        and run.stop_mode is None
     ]
     await create_attempts(work, again)
     return [
@@ -89,26 +95,35 @@ async def abandon_run(work: Work, command: AbandonRun) -> Run:
 
 
 async def rescue_runs(work: Work, command: RescueRuns) -> int:
-    if command.own_epoch is not None:
-        await work.tx.renew_node(command.own_epoch, command.lease)
-    await work.tx.delete_expired_nodes()
-    runs = await work.tx.lock_runs_of_lost_nodes(command.limit)
-    if not runs:
-        return 0
+    expired = await work.tx.expire_nodes(but=command.own_epoch)
+    runs = await work.tx.lock_runs_of_lost_nodes(command.limit, but=command.own_epoch)
+    if runs:
+        await _decide_lost(work, runs, {node.epoch: node for node in expired}, command)
+    if expired:
+        await work.tx.delete_expired_nodes()
+    return len(runs)
+
+
+async def _decide_lost(
+    work: Work, runs: Sequence[Run], nodes: Mapping[int, Node], command: RescueRuns
+) -> None:
     lost = [run if run.state is RunState.LOST else _lost(run) for run in runs]
     await _write(work, lost)
     jobs = await work.tx.lock_jobs(sorted({(run.group, run.job) for run in runs}))
     for run, was in zip(lost, runs, strict=True):
-        await _rescue(work, run, was.state, jobs.get((run.group, run.job)), command.crash_budget)
-    return len(runs)
+        node = nodes.get(run.epoch or 0)
+        error = node_lost(run, None if node is None else node.vitals)
+        job = jobs.get((run.group, run.job))
+        await _rescue(work, run, was.state, job, error, command.crash_budget)
 
 
 def _lost(run: Run) -> Run:
     return replace(run, state=advance(run.state, RunEvent.LOSE), crashes=run.crashes + 1)
 
 
-async def _rescue(work: Work, run: Run, was: RunState, job: Job | None, budget: int) -> None:
-    error = RunError(type="NodeLost", message=f"the lease of node {run.node} ended under the run")
+async def _rescue(
+    work: Work, run: Run, was: RunState, job: Job | None, error: RunError, budget: int
+) -> None:
     policy = job.on_crash if job is not None else OnCrash.FAIL
     if was is RunState.STOPPING:
         await stop_unheld(work, [run], error.message)
@@ -117,7 +132,9 @@ async def _rescue(work: Work, run: Run, was: RunState, job: Job | None, budget: 
     elif policy is OnCrash.PARK or run.crashes > budget:
         await _write(work, [_parked(run, error)])
     else:
-        await _write(work, [_unheld(run, advance(run.state, RunEvent.REQUEUE))])
+        queued = _unheld(run, advance(run.state, RunEvent.REQUEUE))
+        due_at = recovers_at(run.id, run.crashes, run.due_at, work.now)
+        await _write(work, [replace(queued, due_at=due_at)])
 
 
 async def _end_lost(work: Work, run: Run, error: RunError) -> None:

@@ -36,7 +36,7 @@ async def register_node(work: Work, command: RegisterNode) -> Node:
 
 
 async def renew_lease(work: Work, command: RenewLease) -> Renewal | None:
-    return await work.tx.renew_node(command.epoch, command.lease)
+    return await work.tx.renew_node(command.epoch, command.lease, command.vitals)
 
 
 async def deregister_node(work: Work, command: DeregisterNode) -> None:

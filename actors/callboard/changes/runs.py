@@ -9,8 +9,9 @@ from datetime import timedelta
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.work import Work
 from callboard.commands import RetryRun, StartRuns
+from callboard.domain.amend import amended
 from callboard.domain.job import Job
-from callboard.domain.run import HELD, NewRun, Run, merge_arguments
+from callboard.domain.run import HELD, NewRun, Run, make_run, merge_arguments
 from callboard.domain.states import RunEvent, RunState, advance
 from callboard.errors import (
     Conflict,
@@ -38,6 +39,7 @@ async def start_all(
     """The answers of many starts that share one commit, each all or none, in their order."""
     names = sorted({(new.group, new.job) for command in commands for new in command.runs})
     jobs = await work.tx.lock_jobs(names)
+    work.jobs.update({job.id: job for job in jobs.values()})
     answers: list[tuple[Run, ...] | RefusedError | UsageError] = []
     wanted: list[tuple[NewRun, Job]] = []
     spans: list[tuple[int, int]] = []
@@ -117,22 +119,33 @@ def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
 
 def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
     now = work.now
-    return Run(
-        id=id,
-        job=job.name,
-        group=job.group,
-        job_id=job.id,
-        trigger=new.trigger,
-        trigger_id=new.trigger_id,
-        slot=new.slot,
-        attempt=new.attempt,
-        previous_run_id=new.previous_run_id,
-        chain_id=new.chain_id or id,
-        arguments=merge_arguments(job.arguments, new.arguments),
-        unique_key=new.unique_key,
-        trace_id=new.trace_id or work.new_trace_id(),
-        created_at=now,
-        due_at=new.due_at or now,
+    return make_run(
+        id,
+        job.name,
+        job.group,
+        job.id,
+        new.trigger,
+        new.trigger_id,
+        new.slot,
+        RunState.QUEUED,
+        new.attempt,
+        new.previous_run_id,
+        new.chain_id or id,
+        merge_arguments(job.arguments, new.arguments),
+        None,  # result
+        None,  # error
+        None,  # progress
+        None,  # node
+        None,  # epoch
+        0,  # crashes
+        new.unique_key,
+        None,  # stop_mode
+        None,  # stop_grace_s
+        new.trace_id or work.new_trace_id(),
+        now,
+        new.due_at or now,
+        None,  # started_at
+        None,  # ended_at
     )
 
 
@@ -152,7 +165,7 @@ async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run
         return []
     ids = await work.tx.allocate_run_ids(len(wanted))
     runs = [
-        replace(
+        amended(
             next.run,
             id=id,
             state=RunState.QUEUED,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.runs import create_runs
+from callboard.changes.shards import is_held
 from callboard.changes.work import Work
 from callboard.commands import FireSlots
 from callboard.domain.amend import amended
@@ -37,9 +39,14 @@ class Settled:
 
 async def fire_slots(work: Work, commands: Sequence[FireSlots]) -> list[tuple[bool, ...]]:
     """For each command, for each of its plans, whether it was stored."""
-    stored = await store_plans(work, [plan for command in commands for plan in command.plans])
-    answers = iter(stored)
-    return [tuple(next(answers) is not None for _ in command.plans) for command in commands]
+    proved = [[is_held(work, command, plan) for plan in command.plans] for command in commands]
+    pairs = zip(commands, proved, strict=True)
+    stored = iter(
+        await store_plans(
+            work, [plan for command, held in pairs for plan in compress(command.plans, held)]
+        )
+    )
+    return [tuple(held and next(stored) is not None for held in each) for each in proved]
 
 
 async def store_plans(work: Work, plans: Sequence[SlotPlan]) -> list[Trigger | None]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from callboard.changes.calendars import obeying
+from callboard.changes.creations import create_trigger, job_problems
 from callboard.changes.overlap import open_gate
 from callboard.changes.runs import start_runs
 from callboard.changes.sequence import policy_edited, trigger_deleted
@@ -25,18 +26,7 @@ from callboard.commands import (
 from callboard.domain.pause import paused
 from callboard.domain.run import NewRun, Run, merge_arguments
 from callboard.domain.trigger import Trigger, TriggerState, activated
-from callboard.errors import AlreadyExists, FieldProblem, InvalidInput, NotFound
-
-
-async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
-    wanted = await obeying(work, command.trigger)
-    await _check_jobs(work, wanted)
-    idle = replace(wanted, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
-    trigger = await work.tx.insert_trigger(activated(idle, work.now) if command.activate else idle)
-    if trigger is None:
-        raise AlreadyExists("trigger", command.trigger.name)
-    work.trigger_changed(trigger)
-    return trigger
+from callboard.errors import InvalidInput, NotFound
 
 
 async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger, bool]:
@@ -185,15 +175,6 @@ async def _store(work: Work, trigger: Trigger) -> Trigger:
 
 async def _check_jobs(work: Work, trigger: Trigger) -> None:
     names = sorted({(trigger.group, action.job) for action in trigger.actions})
-    known = await work.tx.lock_jobs(names)
-    problems = [
-        FieldProblem(
-            f"actions[{index}].job",
-            f"there is no job {action.job!r} in the group {trigger.group!r}",
-            "create it first",
-        )
-        for index, action in enumerate(trigger.actions)
-        if (trigger.group, action.job) not in known
-    ]
+    problems = job_problems(trigger, await work.tx.lock_jobs(names))
     if problems:
         raise InvalidInput(*problems)

@@ -33,6 +33,15 @@ class Work:
     logged_run_ids: set[int] = field(default_factory=set)
     freed: dict[int, datetime] = field(default_factory=dict)
     """Triggers of which a run ended, was parked, or was not started at all: when, by id."""
+    freed_by_runs: set[int] = field(default_factory=set)
+    """Those of which a run ended or was parked."""
+    held: set[tuple[int, int]] = field(default_factory=set)
+    """(epoch, shard): shards that their nodes have proved to have, until the commit."""
+    hints: set[str] = field(default_factory=set)
+    """Topics for other nodes, of what no event tells."""
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """Jobs as they were read under a lock, or written, by id."""
+    gone_job_ids: set[int] = field(default_factory=set)
     slots: Counter[str] = field(default_factory=Counter)
     """Decided slots by `fired` or the reason of the skip."""
 
@@ -44,6 +53,7 @@ class Work:
         self.records.append(run_record(run))
         self.runs.append(run)
         if run.trigger_id is not None and (run.has_ended or run.state is RunState.PARKED):
+            self.freed_by_runs.add(run.trigger_id)
             self.trigger_freed(run.trigger_id, run.ended_at or self.now)
 
     def runs_changed(self, runs: Sequence[Run]) -> None:
@@ -69,9 +79,11 @@ class Work:
         self._subject("trigger.deleted", trigger, {})
 
     def job_changed(self, job: Job) -> None:
+        self.jobs[job.id] = job
         self._subject("job.changed", job, {"version": job.version})
 
     def job_deleted(self, job: Job) -> None:
+        self.gone_job_ids.add(job.id)
         self._subject("job.deleted", job, {})
 
     def calendar_changed(self, calendar: Calendar) -> None:

@@ -49,6 +49,7 @@ from callboard.commands.reads import (
     ListNodes,
     ListRuns,
     ListTriggers,
+    MakeRoom,
     NextDueAt,
     NextSlotAfter,
     OpenBackfills,
@@ -78,6 +79,11 @@ from callboard.commands.runs import (
     StartRuns,
     StopRun,
 )
+from callboard.commands.shards import (
+    EndFiring,
+    Share,
+    ShareShards,
+)
 from callboard.commands.slots import (
     FireSlots,
     ReleaseHeld,
@@ -86,6 +92,7 @@ from callboard.commands.triggers import (
     ActivateTrigger,
     BulkStep,
     CreateTrigger,
+    CreateTriggers,
     DeactivateTrigger,
     DeleteTrigger,
     FireTrigger,
@@ -116,12 +123,14 @@ __all__ = [
     "CreateCalendar",
     "CreateJob",
     "CreateTrigger",
+    "CreateTriggers",
     "DeactivateTrigger",
     "DeleteCalendar",
     "DeleteJob",
     "DeleteTrigger",
     "DeregisterNode",
     "DueTriggers",
+    "EndFiring",
     "EndRuns",
     "EndedRun",
     "EventRange",
@@ -142,6 +151,7 @@ __all__ = [
     "ListNodes",
     "ListRuns",
     "ListTriggers",
+    "MakeRoom",
     "NextDueAt",
     "NextSlotAfter",
     "OpenBackfills",
@@ -170,6 +180,8 @@ __all__ = [
     "ResumeTriggers",
     "Resumed",
     "RetryRun",
+    "Share",
+    "ShareShards",
     "StartRuns",
     "StopRun",
     "TakeSnapshot",
@@ -180,6 +192,7 @@ Change: TypeAlias = (
     | ReplaceJob
     | DeleteJob
     | CreateTrigger
+    | CreateTriggers
     | ReplaceTrigger
     | DeleteTrigger
     | ActivateTrigger
@@ -213,6 +226,8 @@ Change: TypeAlias = (
     | DeregisterNode
     | RecordClockJump
     | RescueRuns
+    | ShareShards
+    | EndFiring
     | ReleaseHeld
     | BeginRequest
     | FinishRequest
@@ -226,6 +241,7 @@ Read: TypeAlias = (
     | ListJobs
     | GetTrigger
     | ListTriggers
+    | MakeRoom
     | CountTriggers
     | GetCalendar
     | ListCalendars

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from callboard.domain.json import JsonObject
 from callboard.events import ClockSource
 from callboard.runtime import Command
 from callboard.store.contract import Node, Renewal
@@ -26,6 +27,8 @@ class RenewLease(Command[Renewal | None]):
 
     epoch: int
     lease: timedelta
+    vitals: JsonObject | None = None
+    """What the node does, for those who will find it dead; None: nothing new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,7 @@ class RescueRuns(Command[int]):
     """Decide the runs of nodes whose lease is over by their crash policies. How many."""
 
     own_epoch: int | None
-    """Its lease is renewed first: a node does not rescue from itself."""
-    lease: timedelta
+    """It is left alone: a node does not rescue from itself."""
     crash_budget: int
     """A run is parked when more nodes than this have died under it."""
     limit: int = 1000

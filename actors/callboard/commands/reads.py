@@ -35,6 +35,14 @@ class Prune(Command[dict[str, int]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeRoom(Command[int]):
+    """Prepare the store for the history to come; how many parts were made."""
+
+    keep_s: float | None
+    """Seconds for which ended runs are kept; None: for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadClock(Command[datetime]):
     """The store's present."""
 
@@ -88,6 +96,8 @@ class ListCalendars(Command[list[Calendar]]):
 class DueTriggers(Command[list[Trigger]]):
     until: datetime
     limit: int
+    shards: frozenset[int] | None = None
+    """Only triggers of these; None: of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

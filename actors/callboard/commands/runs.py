@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callboard.domain.job import Job
+from callboard.domain.claimed import ClaimedRun as ClaimedRun
 from callboard.domain.run import NewRun, Run, RunError, StopMode
 from callboard.runtime import Command
 from callboard.store.contract import LogChunk, RunEnd
@@ -24,28 +24,29 @@ class StartRuns(Command[tuple[Run, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedRun:
-    """A run that the node has to execute now, with its job's present definition."""
-
-    run: Run
-    job: Job | None
-    """None: the job was deleted."""
-    log_seq: int = 0
-    """Number of the last line that an earlier holder of the run logged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRuns(Command[tuple[ClaimedRun, ...]]):
-    """Give up to `limit` due runs to the node of this epoch; they are running from now on."""
+    """Give up to `limit` due runs to the node of this epoch; they are running from now on.
+
+    With `standing`, what is left of `limit` becomes an offer, until the node's next claim: runs
+    that start here later may be created running, and come by the fact RunsAssigned.
+    """
 
     epoch: int
     limit: int
+    standing: bool = False
+    seen: int = 0
+    """RunsAssigned.total of the last one that the asker has got in this life: others are on their
+    way to it, and `limit` is less by so many."""
+    life: int = 0
+    """A number that each life of the asker has to itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedRun:
     """The end of a held run, with what belongs to it."""
 
+    run: Run
+    """As it was claimed."""
     end: RunEnd
     retry_after_s: float | None = None
     """Seconds until the next attempt; None: there is none."""
@@ -74,11 +75,15 @@ class HandBack(Command[int]):
     """Queue again the runs that the node holds, but for those it knows of. How many.
 
     For a node that closes, or that did not learn what became of a claim of its own. No attempt is
-    burnt; a run that was to be stopped is stopped.
+    burnt; a run that was to be stopped is stopped. It ends the offer of the node's last claim; what
+    is on its way by RunsAssigned to this life of the asker is kept, too.
     """
 
     epoch: int
     keep: frozenset[int] = frozenset()
+    seen: int = 0
+    life: int = 0
+    """As in ClaimRuns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

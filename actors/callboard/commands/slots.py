@@ -13,9 +13,11 @@ class FireSlots(Command[tuple[bool, ...]]):
     """Store plans, each all together (ledger rows, runs, the trigger's next slot) or not at all.
 
     Answers for each plan whether it was stored; not, when somebody else decided those slots or
-    changed the trigger.
+    changed the trigger, or when the trigger's shard is not, or not provably, the node's.
     """
 
+    epoch: int
+    """Of the node that decides."""
     plans: tuple[SlotPlan, ...]
 
 

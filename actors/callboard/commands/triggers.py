@@ -26,6 +26,17 @@ class CreateTrigger(Command[Trigger]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTriggers(Command[tuple[Trigger, ...]]):
+    """Store new triggers, all or none; active, but for those that are given as inactive.
+
+    Without `activate` all are inactive. Refused: AlreadyExists; InvalidInput at triggers[i].
+    """
+
+    triggers: tuple[Trigger, ...]
+    activate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTrigger(Command[tuple[Trigger, bool]]):
     """Create the trigger, or replace the one of its name; whether it was created.
 

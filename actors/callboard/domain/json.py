@@ -16,9 +16,47 @@ MAX_DEPTH = 64
 
 def check_json(value: object, field: str, *, depth: int = 0) -> None:
     """Raise InvalidInput where `value` is not something JSON and PostgreSQL can both keep."""
+    if _is_plain(value, depth):
+        return
     problem = _problem_of(value, field, depth)
     if problem is not None:
         raise InvalidInput(problem)
+
+
+def check_json_object(value: object, field: str) -> None:
+    """As check_json, and it must be an object."""
+    if type(value) is not dict and not isinstance(value, Mapping):
+        kind = type(value).__name__
+        raise InvalidInput(FieldProblem(field, f"is a {kind}, not an object", "send a mapping"))
+    check_json(value, field)
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether it is certain, at a glance, that the value is right: most are, at a third of the cost
+    of `_problem_of`, which names the place of every part."""
+    kind = type(value)
+    if kind is str:
+        text: str = value  # type: ignore[assignment]
+        return text.isascii() and "\x00" not in text
+    if kind is dict:
+        if depth >= MAX_DEPTH:
+            return False
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not key.isascii() or "\x00" in key:
+                return False
+            if not _is_plain(item, depth + 1):
+                return False
+        return True
+    if kind is int:
+        return -(2**63) <= value < 2**64  # type: ignore[operator]
+    if kind is float:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    if kind is list or kind is tuple:
+        return depth < MAX_DEPTH and all(
+            _is_plain(item, depth + 1)
+            for item in value  # type: ignore[attr-defined]
+        )
+    return value is None or kind is bool
 
 
 def _problem_of(value: object, field: str, depth: int) -> FieldProblem | None:

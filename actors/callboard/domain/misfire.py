@@ -55,7 +55,9 @@ def plan_slots(trigger: Trigger, now: datetime) -> SlotPlan:
         raise BugError(f"trigger {trigger.id} is not due at {now}")
     if trigger.state is TriggerState.PAUSED and trigger.resume_at is not None:
         skipped = pause_entries(trigger, trigger.resume_at - MICROSECOND)
-        return planned(trigger, chain(skipped, decisions(trigger, trigger.resume_at, now)), now)
+        # Who paused it may have waited so long that slots behind the end were decided by then.
+        low = max(trigger.resume_at, trigger.cursor + MICROSECOND)
+        return planned(trigger, chain(skipped, decisions(trigger, low, now)), now)
     return planned(trigger, decisions(trigger, trigger.cursor + MICROSECOND, now), now)
 
 
@@ -180,7 +182,8 @@ def _moved_on(
         firings=trigger.firings + fired,
         last_slot=last or trigger.last_slot,
         # Without an entry the schedule moved under the stored slot (new zone data, D04).
-        next_slot=trigger.slot_after(last or decided),
+        # What was decided stays so, also where `now` is older: its transaction had to wait.
+        next_slot=trigger.slot_after(max(last or decided, trigger.cursor)),
     )
     if entries and not fired and isinstance(trigger.schedule, Delay):
         return deferred(moved, now)

@@ -116,6 +116,10 @@ class OverlapPolicy:
             yield FieldProblem(f"{prefix}.limit", f"is outside 1 to {MAX_OVERLAP_LIMIT}")
 
 
+_USUAL_MISFIRE: Final = MisfirePolicy()
+_USUAL_OVERLAP: Final = OverlapPolicy()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """A definition, and, once stored, its identity, version and place in time."""
@@ -125,8 +129,8 @@ class Trigger:
     schedule: Schedule
     actions: tuple[Action, ...]
     description: str = ""
-    misfire: MisfirePolicy = MisfirePolicy()
-    overlap: OverlapPolicy = OverlapPolicy()
+    misfire: MisfirePolicy = _USUAL_MISFIRE
+    overlap: OverlapPolicy = _USUAL_OVERLAP
     start_at: datetime | None = None
     """No slot before this instant."""
     end_at: datetime | None = None
@@ -189,13 +193,12 @@ class Trigger:
             problem = name_problem(action.job, f"actions[{index}].job")
             if problem is not None:
                 yield problem
-        yield from self.misfire.problems("misfire")
-        yield from self.overlap.problems("overlap")
-        for where, spread_s in (
-            ("jitter_s", self.jitter_s),
-            ("flexible_window_s", self.flexible_window_s),
-        ):
-            yield from seconds_problem(spread_s, where, zero=True, maximum=MAX_SPREAD_S)
+        if self.misfire is not _USUAL_MISFIRE:
+            yield from self.misfire.problems("misfire")
+        if self.overlap is not _USUAL_OVERLAP:
+            yield from self.overlap.problems("overlap")
+        if self.jitter_s or self.flexible_window_s:
+            yield from self._spread_problems()
         yield from self._calendar_problems()
         if self.start_at and self.end_at and self.end_at <= self.start_at:
             yield FieldProblem("end_at", "is not later than start_at")
@@ -203,6 +206,13 @@ class Trigger:
             yield FieldProblem("max_firings", "is outside 1 to 2^53 - 1", "null: no limit")
         if len(self.description) > 10_000:
             yield FieldProblem("description", "is longer than 10000 characters")
+
+    def _spread_problems(self) -> Iterator[FieldProblem]:
+        for where, spread_s in (
+            ("jitter_s", self.jitter_s),
+            ("flexible_window_s", self.flexible_window_s),
+        ):
+            yield from seconds_problem(spread_s, where, zero=True, maximum=MAX_SPREAD_S)
 
     def _calendar_problems(self) -> Iterator[FieldProblem]:
         if not self.calendars:
@@ -295,7 +305,7 @@ def activated(trigger: Trigger, now: datetime) -> Trigger:
         InvalidInput: on `calendars`, when they leave none of its slots.
     """
     start = trigger.start_at
-    fresh = replace(
+    fresh = amended(
         trigger,
         state=TriggerState.ACTIVE,
         reason=None,

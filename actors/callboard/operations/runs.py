@@ -29,7 +29,7 @@ class RunOperations(StreamOperations):
         job_disabled.
         """
         command = c.StartRuns(runs=tuple(runs), idempotency_key=idempotency_key)
-        return list(await self._ask(command))
+        return list(await self._ask(command, weight=len(command.runs)))
 
     async def get_run(self, run_id: int) -> Run:
         """Raises NotFound."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
@@ -43,6 +43,17 @@ class TriggerOperations(Asking):
     async def create_trigger(self, trigger: Trigger, *, activate: bool = True) -> Trigger:
         """Raises AlreadyExists; InvalidInput at actions[i].job for a job that does not exist."""
         return await self._ask(c.CreateTrigger(trigger=trigger, activate=activate))
+
+    async def create_triggers(
+        self, triggers: Sequence[Trigger], *, activate: bool = True
+    ) -> list[Trigger]:
+        """Create triggers, all or none, in one commit.
+
+        Active, but for those given as inactive; none if not `activate`. Raises AlreadyExists;
+        InvalidInput at triggers[i], for a name that comes twice, too.
+        """
+        command = c.CreateTriggers(triggers=tuple(triggers), activate=activate)
+        return list(await self._ask(command, weight=len(command.triggers)))
 
     async def replace_trigger(
         self, trigger: Trigger, *, expected_version: int | None = None, activate: bool = True

@@ -1,7 +1,8 @@
 """One attempt to execute a run: what is common to all kinds of jobs.
 
 The timeout, the meaning of an end after a stop was asked, the check of the result, and that no
-exception but a cancellation leaves.
+exception leaves. An attempt is begun by `start` and tells its end once, by a call: there is no task
+beside the one that the handler runs in.
 
 How an end is told
     nobody asked         the runner's word: succeeded, failed, parked
@@ -13,73 +14,302 @@ How an end is told
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
-from callboard.clock import Clock
+from callboard.clock import Alarm, Clock
 from callboard.domain.job import Job
-from callboard.domain.run import Run, RunError
+from callboard.domain.log import LogChunk
+from callboard.domain.run import Run, RunError, StopMode
 from callboard.domain.states import RunState
-from callboard.runners.contract import Outcome, Runners
+from callboard.runners.context import RunContext
+from callboard.runners.contract import Begin, Outcome, Runners
 from callboard.runners.control import Phase, RunControl, StopCause
 from callboard.runners.failure import to_run_error
 from callboard.runners.handlers import UnknownHandler
-from callboard.runners.log import RunLog
+from callboard.runners.log import LIMIT_BYTES, RunLog
 from callboard.runners.result import BadResult, to_result
 
 TIMEOUT_GRACE_S: Final = 10.0
 """Seconds between a timeout's asking and its killing."""
 
 
-async def execute_attempt(
-    runners: Runners,
-    job: Job,
-    run: Run,
-    *,
-    log: RunLog,
-    control: RunControl,
-    clock: Clock,
-    timeout_grace_s: float = TIMEOUT_GRACE_S,
-) -> Outcome:
-    """How the run ended, in the words of the run's states.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all attempts of one node share; to be made on the loop's thread."""
 
-    Raises:
-        asyncio.CancelledError: only when the caller was cancelled; the work was ended by force.
-    """
-    if control.phase is not Phase.GOING:
-        return Outcome(state=RunState.STOPPED)
-    alarm, late_at = None, None
-    if job.timeout_s is not None:
-        late_at = clock.monotonic() + job.timeout_s
-        alarm = clock.call_at(late_at, partial(control.time_out, timeout_grace_s))
-    try:
-        outcome = _checked(await _executed(runners, job, run, log, control))
-    finally:
-        control.close()
-        if alarm is not None:
-            alarm.cancel()
-    if late_at is not None and control.cause is None and clock.monotonic() > late_at:
-        control.cause = StopCause.TIMEOUT  # it blocked the loop, so that the alarm could not ring
-    return _settled(outcome, control.cause, job.timeout_s)
+    runners: Runners
+    clock: Clock
+    begin: Begin
+    on_end: Callable[[Attempt, Outcome], None]
+    """Called once for each attempt that was not abandoned, in whatever task it ends."""
+    on_fault: Callable[[BaseException], None]
+    """Called when `on_end` raised."""
+    log_limit_bytes: int = LIMIT_BYTES
+    timeout_grace_s: float = TIMEOUT_GRACE_S
+    home: int = field(default_factory=threading.get_ident)
 
 
-async def _executed(
-    runners: Runners, job: Job, run: Run, log: RunLog, control: RunControl
-) -> Outcome:
-    runner = runners.of_kind(job.kind)
-    if runner is None:
-        return _parked("UnknownKind", f"no runner here executes jobs of kind {job.kind!r}")
-    try:
-        return await runner.execute(job, run, log=log, control=control)
-    except UnknownHandler as unknown:
-        return _parked("UnknownHandler", str(unknown))
-    except Exception as error:  # noqa: BLE001 - a runner may be a plug-in; the run ends failed
-        return Outcome(state=RunState.FAILED, error=to_run_error(error))
+class Place(Protocol):
+    """Where the handler of an attempt runs, when that is in the attempt's own task."""
+
+    def press(self, attempt: Attempt, phase: Phase) -> None:
+        """End the handler, or let go of it, as hard as `phase` says."""
+        ...
+
+
+class Attempt:
+    """One run on this node, from `start` to its end."""
+
+    __slots__ = (
+        "_alarms",
+        "_chunks",
+        "_control",
+        "_gone",
+        "_late_at",
+        "_log_seq",
+        "_logs",
+        "_place",
+        "_stage",
+        "began_at",
+        "context",
+        "is_over",
+        "job",
+        "run",
+        "task",
+    )
+
+    def __init__(self, stage: Stage, run: Run, job: Job, *, log_seq: int = 0) -> None:
+        """Args:
+        log_seq: number of the last line that an earlier holder of the run logged.
+        """
+        self.run = run
+        self.job = job
+        self.began_at = stage.clock.monotonic()
+        self.is_over = False
+        """Whether the end was told; the work itself may go on, left behind."""
+        self.task: asyncio.Task[None] | None = None
+        """The attempt's own, in which the handler runs or is waited for, until the end was told."""
+        self.context: RunContext | None = None
+        """Of a handler in Python, until the end was told."""
+        self._stage = stage
+        self._log_seq = log_seq
+        self._logs: list[RunLog] = []
+        self._chunks: list[LogChunk] | None = None
+        self._control: RunControl | None = None
+        self._place: Place | None = None
+        self._late_at: float | None = None
+        self._alarms: list[Alarm] | None = None
+        self._gone: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the end may be told before this returns."""
+        job = self.job
+        start = self._stage.runners.start_of(job.kind)
+        if start is None:
+            self.end(_parked("UnknownKind", f"no runner here executes jobs of kind {job.kind!r}"))
+            return
+        if job.timeout_s is not None:
+            self._watch_time(job.timeout_s)
+        try:
+            start(self)
+        except Exception as error:  # noqa: BLE001 - a runner may be a plug-in; the run ends failed
+            self.end(_broken(error))
+
+    def work(self, make: Callable[[], Coroutine[Any, Any, Outcome | None]]) -> None:
+        """Do the work of a coroutine in the attempt's own task; None: its end is told elsewhere."""
+        task = self._stage.begin(self._work(make), name=f"run-{self.run.id}")
+        if not self.is_over:
+            self.task = task
+
+    def enter(self, place: Place, call: Coroutine[Any, Any, None]) -> None:
+        """Run a handler in the attempt's own task; `call` tells the end, and lets nothing out."""
+        task = self._stage.begin(call, name=f"run-{self.run.id}")
+        if self.is_over:
+            return
+        self.task = task
+        self._place = place
+        if self._control is not None:
+            self._control.listen(self._press)
+
+    # what the executor and the attempt's own clock want of it
+
+    def request_stop(self, mode: StopMode, grace_s: float) -> None:
+        """As RunControl.request_stop."""
+        if not self.is_over:
+            self.control.request_stop(mode, grace_s)
+
+    def abandon(self) -> asyncio.Future[None]:
+        """End the work by force and tell nobody; done when it has ended or was left behind."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+            if self.is_over:
+                self._gone.set_result(None)
+            else:
+                self._cut_off()
+        return self._gone
+
+    @property
+    def control(self) -> RunControl:
+        if self._control is None:
+            self._control = RunControl(self._stage.clock)
+            if self._place is not None:
+                self._control.listen(self._press)
+        return self._control
+
+    @property
+    def phase(self) -> Phase:
+        """How hard the run is pressed to end."""
+        return Phase.GOING if self._control is None else self._control.phase
+
+    def call_in(self, seconds: float, callback: Callable[[], object]) -> None:
+        """Call it then, unless the end was told before."""
+        clock = self._stage.clock
+        if self._alarms is None:
+            self._alarms = []
+        self._alarms.append(clock.call_at(clock.monotonic() + seconds, callback))
+
+    # its log, made when somebody writes the first line
+
+    @property
+    def log(self) -> RunLog:
+        return self.open_log()
+
+    def open_log(self) -> RunLog:
+        """The log; a closed one when the end was told. From any thread."""
+        logs = self._logs
+        if not logs:
+            logs.append(self._new_log())  # of two threads at once, the first one's is everybody's
+            if self.is_over:
+                logs[0].close()
+        return logs[0]
+
+    def flush(self) -> None:
+        """As RunLog.flush; on the loop's thread."""
+        if self._logs:
+            self._logs[0].flush()
+
+    @property
+    def has_chunks(self) -> bool:
+        return self._chunks is not None
+
+    def take_chunks(self) -> tuple[LogChunk, ...]:
+        """What the log has emitted since the last call."""
+        chunks = self._chunks
+        if chunks is None:
+            return ()
+        self._chunks = None
+        return tuple(chunks)
+
+    # its end
+
+    def end(self, outcome: Outcome) -> None:
+        """Tell the end; the first one counts."""
+        if self.is_over:
+            return
+        self.is_over = True
+        # They lead back here: without this, only the garbage collector would free any of them.
+        self.context = self.task = None
+        if self._control is not None:
+            self._control.close()
+        if self._alarms is not None:
+            for alarm in self._alarms:
+                alarm.cancel()
+        if self._logs:
+            self._logs[0].close()
+        if self._gone is not None:
+            _set(self._gone)
+            return
+        try:
+            if self._control is not None or outcome.result is not None:
+                outcome = self._judged(outcome)
+            self._stage.on_end(self, outcome)
+        except BaseException as error:  # noqa: BLE001 - not to be lost in the handler's task
+            self._stage.on_fault(error)
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        if outcome.result is not None:
+            outcome = _checked(outcome)
+        if self._control is None:
+            return outcome
+        if self._control.cause is None and self._is_late():
+            # It blocked the loop, so that the alarm could not ring.
+            self._control.cause = StopCause.TIMEOUT
+        return _settled(outcome, self._control.cause, self.job.timeout_s)
+
+    def _is_late(self) -> bool:
+        return self._late_at is not None and self._stage.clock.monotonic() > self._late_at
+
+    def _watch_time(self, timeout_s: float) -> None:
+        self._late_at = self.began_at + timeout_s
+        self.call_in(timeout_s, partial(self.control.time_out, self._stage.timeout_grace_s))
+
+    async def _work(self, make: Callable[[], Coroutine[Any, Any, Outcome | None]]) -> None:
+        if self.phase is not Phase.GOING:
+            self.end(Outcome(state=RunState.STOPPED))
+            return
+        try:
+            outcome = await make()
+        except Exception as error:  # noqa: BLE001 - a runner may be a plug-in; the run ends failed
+            outcome = _broken(error)
+        except BaseException as error:
+            # Cancelled by `abandon`: that was to be. By anybody else: the runner broke its word.
+            if self._gone is None:
+                self.end(_broken(error))
+            raise
+        if outcome is not None:
+            self.end(outcome)
+
+    def _press(self, phase: Phase) -> None:
+        assert self._place is not None
+        self._place.press(self, phase)
+
+    def _cut_off(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._place is not None:
+            self._place.press(self, Phase.KILLED)
+        elif self.task is not None:
+            self.task.cancel()
+            self.task.add_done_callback(self._on_cut_off)
+
+    def _on_cut_off(self, task: asyncio.Task[None]) -> None:
+        self.end(Outcome(state=RunState.STOPPED))
+
+    def _new_log(self) -> RunLog:
+        stage = self._stage
+        return RunLog(
+            self.run.id,
+            clock=stage.clock,
+            emit=self._emit,
+            limit_bytes=stage.log_limit_bytes,
+            after=self._log_seq,
+            home=stage.home,
+        )
+
+    def _emit(self, chunk: LogChunk) -> None:
+        if self._chunks is None:
+            self._chunks = []
+        self._chunks.append(chunk)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _parked(type: str, message: str) -> Outcome:
     return Outcome(state=RunState.PARKED, error=RunError(type=type, message=message))
+
+
+def _broken(error: BaseException) -> Outcome:
+    if isinstance(error, UnknownHandler):
+        return _parked("UnknownHandler", str(error))
+    return Outcome(state=RunState.FAILED, error=to_run_error(error))
 
 
 def _checked(outcome: Outcome) -> Outcome:

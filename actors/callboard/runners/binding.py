@@ -33,15 +33,19 @@ class Handler:
         "_context",
         "_has_keywords",
         "_required",
+        "_takes_nothing",
         "function",
         "is_async",
         "name",
+        "place",
     )
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
         self.is_async = _is_async(function)
+        self.place = "loop" if self.is_async else "thread"
+        """Where it runs unless its job says otherwise."""
         parameters = _parameters_of(function)
         self._context = next((p.name for p in parameters or () if _takes_context(p)), None)
         named = [p for p in parameters or () if p.kind in _NAMED and p.name != self._context]
@@ -49,6 +53,7 @@ class Handler:
         self._required = tuple(p.name for p in named if p.default is Parameter.empty)
         kinds = {p.kind for p in parameters or ()}
         self._has_keywords = parameters is None or Parameter.VAR_KEYWORD in kinds
+        self._takes_nothing = not self._required and self._context is None
 
     def bind(self, arguments: Mapping[str, Json], context: RunContext) -> Callable[[], Any]:
         """The call, ready to be made.
@@ -56,6 +61,8 @@ class Handler:
         Raises:
             ArgumentMismatch: an argument is unknown or missing.
         """
+        if self._takes_nothing and not arguments:
+            return self.function
         for name in arguments:
             if name == self._context:
                 raise self._mismatch(f"{name!r} is the run's context, not an argument")

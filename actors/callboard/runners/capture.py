@@ -26,6 +26,8 @@ class Capture:
         """
         self._echo = echo
         self._streams: dict[str, RoutedStream] = {}
+        self._stdout: object = None  # the same by attribute: this is compared before every run
+        self._stderr: object = None
         self._logging: RunLogHandler | None = None
         self._is_open = False
 
@@ -38,7 +40,12 @@ class Capture:
 
         Nothing when it is closed, and next to nothing when all is in place.
         """
-        if not self._is_open:
+        if (
+            sys.stdout is self._stdout
+            and sys.stderr is self._stderr
+            and self._logging is not None
+            and is_installed(self._logging)
+        ) or not self._is_open:
             return
         for name in ("stdout", "stderr"):
             held = self._streams.get(name)
@@ -46,6 +53,7 @@ class Capture:
                 self._streams[name] = join_stream(name, echo=self._echo)
                 if held is not None:
                     leave_stream(held)
+        self._stdout, self._stderr = self._streams["stdout"], self._streams["stderr"]
         if self._logging is None or not is_installed(self._logging):
             self._logging = join_logging()
 
@@ -55,6 +63,7 @@ class Capture:
         for stream in self._streams.values():
             leave_stream(stream)
         self._streams.clear()
+        self._stdout = self._stderr = None
         if self._logging is not None:
             leave_logging(self._logging)
             self._logging = None

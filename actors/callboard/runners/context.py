@@ -10,11 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.run import Run
 from callboard.errors import CallboardError, UsageError
@@ -34,27 +33,39 @@ class NoRun(UsageError):
 class StopFlag:
     """Whether a run is to end; set once, from the loop, and seen by every thread."""
 
-    __slots__ = ("_event", "_wakers")
+    __slots__ = ("_event", "_is_set", "_wakers")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_set = False
+        self._event: threading.Event | None = None
         self._wakers: list[Callable[[], object]] = []
 
     def set(self) -> None:
-        self._event.set()
+        self._is_set = True
         self._wake()
 
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self._is_set
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        return self._event.wait(timeout_s)
+        if not self._is_set:
+            self._wait(timeout_s)
+        return self._is_set
 
     def call_when_set(self, waker: Callable[[], object]) -> None:
         """Call it once, from whichever thread sets the flag; at once when it is set already."""
         self._wakers.append(waker)
-        if self._event.is_set():
+        if self._is_set:
             self._wake()
+
+    def _wait(self, timeout_s: float | None) -> None:
+        event = self._event
+        if event is None:
+            # Two threads may each make one: both are woken, either may be the one that is kept.
+            event = threading.Event()
+            self.call_when_set(event.set)
+            self._event = event
+        event.wait(timeout_s)
 
     def _wake(self) -> None:
         while True:
@@ -65,24 +76,101 @@ class StopFlag:
             waker()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RunContext:
-    """The run that a handler works for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """Of a run, what its handler may know; a Run has these fields, too."""
 
-    run_id: int
+    id: int
     job: str
     group: str
-    arguments: Mapping[str, Json] = field(default_factory=dict)
-    attempt: int = 1
-    """1 for the first; each retry counts up."""
-    slot: datetime | None = None
-    """The nominal instant for which the run was started; None: not by a slot."""
-    trigger: str | None = None
-    trace_id: str = ""
-    """32 lower-case hex digits (W3C trace context)."""
-    output: RunLog = field(repr=False)
-    """The run's log: `print` and `logging` lead there already."""
-    stop: StopFlag = field(default_factory=StopFlag, repr=False)
+    attempt: int
+    slot: datetime | None
+    trigger: str | None
+    trace_id: str
+
+
+class RunContext:
+    """The run that a handler works for.
+
+    Not a dataclass: one is made for every run, and most handlers never look at it.
+    """
+
+    __slots__ = ("_facts", "_flags", "_open_log", "arguments", "thread_id")
+
+    def __init__(
+        self,
+        *,
+        run_id: int,
+        job: str,
+        group: str,
+        output: RunLog,
+        arguments: Mapping[str, Json] | None = None,
+        attempt: int = 1,
+        slot: datetime | None = None,
+        trigger: str | None = None,
+        trace_id: str = "",
+    ) -> None:
+        """For tests of handlers; `output` is where what is printed and logged leads."""
+        self._facts: RunFacts | Run = RunFacts(
+            id=run_id,
+            job=job,
+            group=group,
+            attempt=attempt,
+            slot=slot,
+            trigger=trigger,
+            trace_id=trace_id,
+        )
+        self._open_log: Callable[[], RunLog] = lambda: output
+        self._flags: list[StopFlag] = []
+        self.arguments: Mapping[str, Json] = {} if arguments is None else arguments
+        self.thread_id: int | None = None
+        """Of the thread in which the handler runs; None: on the loop, or not yet."""
+
+    def __repr__(self) -> str:
+        return f"<RunContext of run {self.run_id} of {self.group}/{self.job}>"
+
+    @property
+    def run_id(self) -> int:
+        return self._facts.id
+
+    @property
+    def job(self) -> str:
+        return self._facts.job
+
+    @property
+    def group(self) -> str:
+        return self._facts.group
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first; each retry counts up."""
+        return self._facts.attempt
+
+    @property
+    def slot(self) -> datetime | None:
+        """The nominal instant for which the run was started; None: not by a slot."""
+        return self._facts.slot
+
+    @property
+    def trigger(self) -> str | None:
+        return self._facts.trigger
+
+    @property
+    def trace_id(self) -> str:
+        """32 lower-case hex digits (W3C trace context)."""
+        return self._facts.trace_id
+
+    @property
+    def output(self) -> RunLog:
+        """The run's log: `print` and `logging` lead there already."""
+        return self._open_log()
+
+    @property
+    def stop(self) -> StopFlag:
+        flags = self._flags
+        if not flags:
+            flags.append(StopFlag())  # of two threads at once, the first one's is everybody's
+        return flags[0]
 
     @property
     def log(self) -> logging.Logger:
@@ -92,11 +180,12 @@ class RunContext:
     @property
     def stopping(self) -> bool:
         """Whether the run was asked to end: by somebody, by its timeout, by the board's close."""
-        return self.stop.is_set()
+        flags = self._flags
+        return bool(flags) and flags[0].is_set()
 
     def raise_if_stopping(self) -> None:
         """Raises RunStopped when the run was asked to end; for a handler's loops."""
-        if self.stop.is_set():
+        if self.stopping:
             raise RunStopped(f"run {self.run_id} was asked to stop")
 
     def wait_stopping(self, timeout_s: float | None = None) -> bool:
@@ -123,19 +212,26 @@ def current_run() -> RunContext:
     return context
 
 
-def context_of(job: Job, run: Run, log: RunLog, arguments: Mapping[str, Json]) -> RunContext:
-    """The context of a run that is about to be executed."""
-    return RunContext(
-        run_id=run.id,
-        job=job.name,
-        group=job.group,
-        arguments=arguments,
-        attempt=run.attempt,
-        slot=run.slot,
-        trigger=run.trigger,
-        trace_id=run.trace_id,
-        output=log,
-    )
+_new_object: Final[Callable[[type], Any]] = object.__new__
+
+
+def context_of(
+    run: Run, arguments: Mapping[str, Json], open_log: Callable[[], RunLog]
+) -> RunContext:
+    """The context of a run that is about to be executed.
+
+    Args:
+        arguments: the handler's own, which it may change.
+        open_log: gives the run's log, from any thread, always the same one.
+    """
+    context = _new_object(RunContext)
+    context._facts = run
+    context._open_log = open_log
+    context._flags = []
+    context.arguments = arguments
+    context.thread_id = None
+    made: RunContext = context
+    return made
 
 
 class _RunLogger(logging.Logger):

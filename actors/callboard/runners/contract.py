@@ -6,9 +6,10 @@ A further kind of job is one more Runner in the table; nothing else of a board c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from callboard.domain.job import Job
 from callboard.domain.json import Json
@@ -17,6 +18,9 @@ from callboard.domain.states import RunState
 from callboard.errors import AlreadyExists
 from callboard.runners.control import RunControl
 from callboard.runners.log import RunLog
+
+if TYPE_CHECKING:
+    from callboard.runners.attempt import Attempt
 
 T = TypeVar("T")
 
@@ -28,19 +32,17 @@ class Outcome:
     state: RunState
     """succeeded, failed, timed_out or stopped; parked: an operator has to decide, see `error`."""
     result: Json = None
-    """Plain JSON of at most MAX_RESULT_BYTES when it comes out of `execute_attempt`."""
+    """Plain JSON of at most MAX_RESULT_BYTES when an attempt tells it."""
     error: RunError | None = None
 
 
-class Spawn(Protocol):
-    """Starts a task that somebody owns: an actor's `spawn`; in tests `asyncio.create_task`."""
+class Begin(Protocol):
+    """Begins a task that an attempt keeps: an actor's `begin`, or `begin_task` itself."""
 
     def __call__(self, work: Coroutine[Any, Any, T], /, *, name: str) -> asyncio.Task[T]: ...
 
 
-class Runner(Protocol):
-    """Executes the runs of one kind of job."""
-
+class _AnyRunner(Protocol):
     @property
     def kind(self) -> str:
         """The kind of job, as `Job.kind` has it."""
@@ -51,11 +53,19 @@ class Runner(Protocol):
         """How many runs go on although their outcome was reported; each keeps a place busy."""
         ...
 
+    def close(self) -> None:
+        """Give back what it holds (threads); no run is executed any more."""
+        ...
+
+
+class Runner(_AnyRunner, Protocol):
+    """Executes the runs of one kind of job, each in a task of its own."""
+
     async def execute(self, job: Job, run: Run, *, log: RunLog, control: RunControl) -> Outcome:
         """Do the work of `run` and tell its end.
 
         Listens to `control`: ends the work when asked, gives it up when killed, and need not care
-        why: what a failure means then is decided by `execute_attempt`.
+        why: what a failure means then is decided by the attempt.
 
         Raises:
             UnknownHandler: there is nothing to execute; the run will be parked.
@@ -64,28 +74,46 @@ class Runner(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Give back what it holds (threads); no run is executed any more."""
+
+@runtime_checkable
+class StartingRunner(_AnyRunner, Protocol):
+    """A runner that has its own way with tasks: it needs none for some of its runs."""
+
+    def start(self, attempt: Attempt) -> None:
+        """Have the work done; whoever does it calls the attempt's `end`, at once or later.
+
+        Raises:
+            UnknownHandler: there is nothing to execute; the run will be parked.
+        """
         ...
+
+
+AnyRunner: TypeAlias = Runner | StartingRunner
+Start: TypeAlias = "Callable[[Attempt], None]"
 
 
 class Runners:
     """The table of runners by kind."""
 
-    def __init__(self, runners: Iterable[Runner] = ()) -> None:
-        self._by_kind: dict[str, Runner] = {}
+    def __init__(self, runners: Iterable[AnyRunner] = ()) -> None:
+        self._by_kind: dict[str, AnyRunner] = {}
+        self._starts: dict[str, Start] = {}
         for runner in runners:
             self.add(runner)
 
-    def add(self, runner: Runner) -> None:
+    def add(self, runner: AnyRunner) -> None:
         """Raises AlreadyExists when the kind has a runner."""
         if runner.kind in self._by_kind:
             raise AlreadyExists("runner of kind", runner.kind)
         self._by_kind[runner.kind] = runner
+        if isinstance(runner, StartingRunner):
+            self._starts[runner.kind] = runner.start
+        else:
+            self._starts[runner.kind] = partial(_start_executing, runner)
 
-    def of_kind(self, kind: str) -> Runner | None:
-        """None: nobody here executes such jobs."""
-        return self._by_kind.get(kind)
+    def start_of(self, kind: str) -> Start | None:
+        """What starts an attempt at a run of that kind; None: nobody here executes such jobs."""
+        return self._starts.get(kind)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -100,3 +128,9 @@ class Runners:
     def close(self) -> None:
         for runner in self._by_kind.values():
             runner.close()
+
+
+def _start_executing(runner: Runner, attempt: Attempt) -> None:
+    attempt.work(
+        lambda: runner.execute(attempt.job, attempt.run, log=attempt.log, control=attempt.control)
+    )

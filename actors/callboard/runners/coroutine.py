@@ -10,74 +10,61 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from types import FrameType
-from typing import Final
+from types import CoroutineType, FrameType
+from typing import Any, Final, cast
 
-from callboard.clock import Clock
+from callboard.domain.states import RunState
+from callboard.runners.attempt import Attempt
 from callboard.runners.context import RunContext, current
-from callboard.runners.contract import Spawn
-from callboard.runners.control import Phase, RunControl
-from callboard.runners.ending import Detached, Ended
+from callboard.runners.contract import Outcome
+from callboard.runners.control import Phase
+from callboard.runners.ending import Detached, Ended, to_outcome
 
 LAST_CHANCE_S: Final = 1.0
 """Seconds between the last cancellation and letting go."""
+DONE: Final = Outcome(state=RunState.SUCCEEDED)
 
 logger = logging.getLogger(__name__)
 
 
 class CoroutineRunner:
-    """Runs handlers as tasks of the loop."""
+    """Runs handlers on the loop, each in the task of its attempt."""
 
-    def __init__(self, *, spawn: Spawn, clock: Clock) -> None:
-        self._spawn = spawn
-        self._clock = clock
-        self._left: set[asyncio.Task[Ended]] = set()
+    def __init__(self) -> None:
+        self._left: set[asyncio.Task[None]] = set()
 
     @property
     def stuck(self) -> int:
         """Handlers that were detached and have not ended."""
         return len(self._left)
 
-    async def run(
-        self, call: Callable[[], object], context: RunContext, control: RunControl
-    ) -> Ended | Detached:
+    def start(self, attempt: Attempt, call: Callable[[], object], context: RunContext) -> None:
         """Call it, await what it returns if that can be awaited, and tell the end."""
-        task = self._spawn(_call_in_run(call, context), name=f"run-{context.run_id}")
-        end: asyncio.Future[Ended | Detached] = asyncio.get_running_loop().create_future()
-        task.add_done_callback(partial(_tell_end, end))
-        control.listen(partial(self._press, task, end))
-        try:
-            return await end
-        except asyncio.CancelledError:
-            context.stop.set()
-            await self._end_fast(task)
-            raise
-        finally:
-            if not task.done():
-                self._leave(task, context)
+        attempt.enter(self, _call_in_run(call, context, attempt))
 
-    def _press(
-        self, task: asyncio.Task[Ended], end: asyncio.Future[Ended | Detached], phase: Phase
-    ) -> None:
+    def press(self, attempt: Attempt, phase: Phase) -> None:
+        """As Place.press: cancel the task; a killed one is let go of a second later."""
+        task, context = attempt.task, attempt.context
+        assert task is not None
+        assert context is not None
+        context.stop.set()
         task.cancel()
-        if phase is Phase.KILLED:
-            give_up_at = self._clock.monotonic() + LAST_CHANCE_S
-            alarm = self._clock.call_at(give_up_at, partial(_give_up, task, end))
-            task.add_done_callback(lambda _: alarm.cancel())
+        if inspect.getcoroutinestate(_work_of(task)) == inspect.CORO_CREATED:
+            # Cancelled before its first step, it will not come to tell its end.
+            _tell(attempt, Ended(error=asyncio.CancelledError()))
+        elif phase is Phase.KILLED:
+            attempt.call_in(LAST_CHANCE_S, partial(self._leave, attempt))
 
-    async def _end_fast(self, task: asyncio.Task[Ended]) -> None:
-        end: asyncio.Future[Ended | Detached] = asyncio.get_running_loop().create_future()
-        task.add_done_callback(partial(_tell_end, end))
-        self._press(task, end, Phase.KILLED)
-        await end
-
-    def _leave(self, task: asyncio.Task[Ended], context: RunContext) -> None:
+    def _leave(self, attempt: Attempt) -> None:
+        task = attempt.task
+        assert task is not None
         self._left.add(task)
         task.add_done_callback(self._left.discard)
-        facts = {"event": "run.detached", "run_id": context.run_id, "job": context.job}
+        facts = {"event": "run.detached", "run_id": attempt.run.id, "job": attempt.job.name}
         logger.warning("a handler ignores its cancellation and was left behind", extra=facts)
+        _tell(attempt, Detached())
 
 
 def run_on_stack(frame: FrameType | None) -> RunContext | None:
@@ -94,28 +81,32 @@ def run_on_stack(frame: FrameType | None) -> RunContext | None:
     return None
 
 
-async def _call_in_run(call: Callable[[], object], context: RunContext) -> Ended:
+async def _call_in_run(call: Callable[[], object], context: RunContext, attempt: Attempt) -> None:
     current.set(context)
     try:
         value = call()
-        if inspect.isawaitable(value):
+        if value is not None and (type(value) is CoroutineType or inspect.isawaitable(value)):
             value = await value
-        return Ended(value=value)
     except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop
-        return Ended(error=error)
-
-
-def _tell_end(end: asyncio.Future[Ended | Detached], task: asyncio.Task[Ended]) -> None:
-    if end.done():
-        return
-    if task.cancelled():  # before its first step
-        end.set_result(Ended(error=asyncio.CancelledError()))
-    elif (error := task.exception()) is not None:
-        end.set_result(Ended(error=error))
+        if not _is_dropped(error, attempt):
+            _tell(attempt, Ended(error=error))
     else:
-        end.set_result(task.result())
+        if value is None and attempt.phase is Phase.GOING:
+            attempt.end(DONE)
+        else:
+            _tell(attempt, Ended(value=value))
 
 
-def _give_up(task: asyncio.Task[Ended], end: asyncio.Future[Ended | Detached]) -> None:
-    if not task.done() and not end.done():
-        end.set_result(Detached())
+def _work_of(task: asyncio.Task[None]) -> Coroutine[Any, Any, None]:
+    return cast("Coroutine[Any, Any, None]", task.get_coro())
+
+
+def _tell(attempt: Attempt, end: Ended | Detached) -> None:
+    attempt.end(to_outcome(end, attempt.phase))
+
+
+def _is_dropped(error: BaseException, attempt: Attempt) -> bool:
+    """Whether the coroutine was thrown away in the middle: its loop is gone, nobody is to know."""
+    if type(error) is not GeneratorExit or attempt.task is None:
+        return False
+    return asyncio._get_running_loop() is None or asyncio.current_task() is not attempt.task

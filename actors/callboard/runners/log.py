@@ -38,19 +38,19 @@ class RunLog:
         limit_bytes: int = LIMIT_BYTES,
         chunk_bytes: int = CHUNK_BYTES,
         after: int = 0,
+        home: int | None = None,
     ) -> None:
-        """To be made on the loop's thread.
-
-        Args:
-            emit: must not raise.
-            after: number of the last line that an earlier holder of the run logged.
+        """Args:
+        emit: must not raise.
+        after: number of the last line that an earlier holder of the run logged.
+        home: id of the loop's thread; None: this one.
         """
         self._run_id = run_id
         self._clock = clock
         self._emit = emit
         self._limit = limit_bytes
         self._chunk_bytes = chunk_bytes
-        self._home = threading.get_ident()
+        self._home = threading.get_ident() if home is None else home
         # Reentrant: a destructor that prints may run in the middle of a write.
         self._lock = threading.RLock()
         self._partials: dict[str, _Partial] = {}

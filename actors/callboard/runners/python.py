@@ -10,25 +10,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Final
 
-from callboard.domain.job import Job
-from callboard.domain.run import Run, RunError
+from callboard.domain.json import Json
+from callboard.domain.run import RunError
 from callboard.domain.states import RunState
-from callboard.runners.binding import ArgumentMismatch, Handler
+from callboard.runners.attempt import Attempt
+from callboard.runners.binding import ArgumentMismatch
 from callboard.runners.capture import Capture
 from callboard.runners.context import RunContext, context_of
 from callboard.runners.contract import Outcome
-from callboard.runners.control import Phase, RunControl
+from callboard.runners.control import Phase
 from callboard.runners.coroutine import CoroutineRunner
-from callboard.runners.ending import Detached, Ended, to_outcome
+from callboard.runners.ending import Ended, to_outcome
 from callboard.runners.handlers import HandlerRegistry
-from callboard.runners.log import RunLog
 from callboard.runners.result import to_plain
 from callboard.runners.thread import ThreadRunner
 
-_Isolation: TypeAlias = CoroutineRunner | ThreadRunner
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class PythonRunner:
@@ -55,44 +56,61 @@ class PythonRunner:
     def stuck(self) -> int:
         return self._coroutines.stuck + self._threads.stuck
 
-    async def execute(self, job: Job, run: Run, *, log: RunLog, control: RunControl) -> Outcome:
-        """As Runner.execute."""
+    def start(self, attempt: Attempt) -> None:
+        """As StartingRunner.start."""
         self._capture.renew()
-        arguments = {name: to_plain(value) for name, value in run.arguments.items()}
-        context = context_of(job, run, log, arguments)
-        control.listen(lambda phase: context.stop.set())
-        found = await self._find(str(job.spec["handler"]), context, control)
-        if not isinstance(found, Handler):
-            return to_outcome(found, control.phase)
+        run = attempt.run
+        arguments = _own_arguments(run.arguments) if run.arguments else {}
+        context = attempt.context = context_of(run, arguments, attempt.open_log)
+        spec = attempt.job.spec
+        handler = self._registry.known(spec["handler"])  # type: ignore[arg-type]  # a string (Job)
+        if handler is None:
+            attempt.work(partial(self._import_first, attempt, context))
+            return
         try:
-            call = found.bind(arguments, context)
+            call = handler.bind(arguments, context)
         except ArgumentMismatch as mismatch:
             error = RunError(type="ArgumentMismatch", message=str(mismatch))
-            return Outcome(state=RunState.FAILED, error=error)
-        end = await self._place(job, found).run(call, context, control)
-        return to_outcome(end, control.phase)
+            attempt.end(Outcome(state=RunState.FAILED, error=error))
+            return
+        if (spec.get("isolation") or handler.place) == "loop":
+            self._coroutines.start(attempt, call, context)
+        else:
+            attempt.work(partial(self._in_thread, attempt, call, context))
 
     def close(self) -> None:
         """Give back stdout and stderr, and the threads."""
         self._capture.close()
         self._threads.close()
 
-    async def _find(
-        self, name: str, context: RunContext, control: RunControl
-    ) -> Handler | Ended | Detached:
-        """In a thread when it has to be imported: that may take seconds, and may print."""
-        handler = self._registry.known(name)
-        if handler is not None:
-            return handler
-        end = await self._threads.run(partial(self._registry.resolve, name), context, control)
-        if isinstance(end, Ended) and end.error is None and isinstance(end.value, Handler):
-            if control.phase is Phase.GOING:
-                return end.value
-            return Ended(error=asyncio.CancelledError())
-        if isinstance(end, Ended) and isinstance(end.error, Exception):
-            raise end.error
-        return end
+    async def _in_thread(
+        self, attempt: Attempt, call: Callable[[], object], context: RunContext
+    ) -> Outcome:
+        control = attempt.control
+        control.listen(lambda phase: context.stop.set())
+        end = await self._threads.run(call, context, control)
+        return to_outcome(end, control.phase)
 
-    def _place(self, job: Job, handler: Handler) -> _Isolation:
-        isolation = job.spec.get("isolation") or ("loop" if handler.is_async else "thread")
-        return self._coroutines if isolation == "loop" else self._threads
+    async def _import_first(self, attempt: Attempt, context: RunContext) -> Outcome | None:
+        """In a thread: importing may take seconds, and may print. Then start as with any other."""
+        name, control = str(attempt.job.spec["handler"]), attempt.control
+        control.listen(lambda phase: context.stop.set())
+        end = await self._threads.run(partial(self._registry.resolve, name), context, control)
+        if not isinstance(end, Ended):
+            return to_outcome(end, control.phase)
+        if isinstance(end.error, Exception):
+            raise end.error
+        if end.error is None and control.phase is not Phase.GOING:
+            end = Ended(error=asyncio.CancelledError())
+        if end.error is not None:
+            return to_outcome(end, control.phase)
+        self.start(attempt)
+        return None
+
+
+def _own_arguments(arguments: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A copy that the handler may change."""
+    return {
+        name: value if type(value) in _SCALARS else to_plain(value)
+        for name, value in arguments.items()
+    }

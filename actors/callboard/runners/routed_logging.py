@@ -66,4 +66,4 @@ def leave_logging(handler: RunLogHandler) -> None:
 
 
 def is_installed(handler: RunLogHandler) -> bool:
-    return handler in logging.getLogger().handlers
+    return handler in logging.root.handlers

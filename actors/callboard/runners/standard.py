@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from callboard.clock import Clock, SystemClock
+from callboard.clock import SystemClock
 from callboard.runners.capture import Capture
 from callboard.runners.command import CommandRunner
-from callboard.runners.contract import Runners, Spawn
+from callboard.runners.contract import Runners
 from callboard.runners.coroutine import CoroutineRunner
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.program import find_guard
@@ -19,8 +19,6 @@ from callboard.runners.thread import ThreadRunner
 def standard_runners(
     registry: HandlerRegistry,
     *,
-    spawn: Spawn,
-    clock: Clock,
     capacity: int,
     environ: Mapping[str, str],
     echo: bool = False,
@@ -29,8 +27,6 @@ def standard_runners(
     """Runners for jobs of kind python and command; `close` them on the same thread.
 
     Args:
-        spawn: owner of the handlers' tasks.
-        clock: the board's; processes are waited for by the machine's in any case.
         capacity: threads at the most; no less than runs at once.
         environ: this process's variables, of which commands get a few.
         echo: whether handlers' output also goes to the process's own streams.
@@ -39,7 +35,7 @@ def standard_runners(
     """
     python = PythonRunner(
         registry,
-        coroutines=CoroutineRunner(spawn=spawn, clock=clock),
+        coroutines=CoroutineRunner(),
         threads=ThreadRunner(capacity, hold=hold),
         capture=Capture(echo=echo),
     )

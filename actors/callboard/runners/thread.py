@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
@@ -74,6 +75,7 @@ class ThreadRunner:
 
 def _call_in_run(call: Callable[[], object], context: RunContext) -> object:
     current.set(context)
+    context.thread_id = threading.get_ident()
     value = call()
     if asyncio.iscoroutine(value):
         return asyncio.run(_until_stopped(value, context.stop))

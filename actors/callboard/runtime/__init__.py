@@ -14,6 +14,7 @@ from callboard.runtime.future import AsyncioFuture
 from callboard.runtime.reply import Reply
 from callboard.runtime.stopping import stop
 from callboard.runtime.supervision import RestartPolicy, supervise
+from callboard.runtime.tasks import begin_task
 from callboard.runtime.timers import Timers
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "TooManyRestarts",
     "WouldDeadlock",
     "ask",
+    "begin_task",
     "stop",
     "supervise",
     "tell",

@@ -71,7 +71,7 @@ class AsyncioActor(PykkaActor):
 
     def reply_later(self) -> Reply[Any]:
         """A reply for the handler to return, and for any code of the actor to give."""
-        return Reply(type(self).__name__)
+        return Reply(self._life.name)
 
     def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
         """Run a coroutine beside the messages; an error in it is a crash of the actor.
@@ -79,6 +79,10 @@ class AsyncioActor(PykkaActor):
         It is cancelled and awaited when the actor ends, after `on_stop`.
         """
         return self._life.spawn(work, name)
+
+    def crash(self, error: BaseException) -> None:
+        """End this life of the actor by `error`, as one in a spawned task does."""
+        self._life.crash(error)
 
     def unexpected(self, message: Never) -> None:
         """For the last case of a match on messages: logs a warning, the actor goes on."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-import pykka
 from pykka._envelope import Envelope
 
 from callboard.runtime.mailbox import Mailbox
@@ -70,7 +69,7 @@ class AskEnvelope(Envelope[Any]):
 
     __slots__ = ("ask",)
 
-    def __init__(self, message: Any, reply_to: pykka.Future[Any], ask: Ask) -> None:
+    def __init__(self, message: Any, reply_to: Any, ask: Ask) -> None:
         super().__init__(message, reply_to)
         self.ask = ask
 

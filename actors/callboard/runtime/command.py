@@ -12,7 +12,9 @@ import pykka
 from pykka._envelope import Envelope
 
 from callboard.clock import Clock, SystemClock
+from callboard.runtime.answer import Failed
 from callboard.runtime.chain import Ask, AskEnvelope, current_work, find_cycle, names
+from callboard.runtime.deadlines import SILENCE
 from callboard.runtime.errors import AskCycle, AskTimeout
 from callboard.runtime.future import AsyncioFuture
 from callboard.runtime.mailbox import Mailbox
@@ -38,7 +40,11 @@ def tell(ref: pykka.ActorRef[Any], message: object) -> None:
         Overloaded: the actor's mailbox is full.
         pykka.ActorDeadError: the actor stops or has stopped.
     """
-    ref.tell(message)
+    inbox = ref.actor_inbox
+    if type(inbox) is Mailbox:
+        inbox.put(Envelope(message))
+    else:
+        ref.tell(message)
 
 
 async def ask(
@@ -95,16 +101,46 @@ async def _ask(
     timeout: float | None,
     clock: Clock,
 ) -> R_co:
-    reply: AsyncioFuture[R_co] = AsyncioFuture()
-    _send(
-        ref, Envelope(command, reply) if question is None else AskEnvelope(command, reply, question)
-    )
-    if not await arrives(reply, timeout, clock):
+    inbox = ref.actor_inbox
+    if type(inbox) is Mailbox and asyncio._get_running_loop() is inbox.loop:
+        asker: Any = inbox.loop.create_future()
+        inbox.put(_sealed(command, asker, question))
+        queue = None if timeout is None else inbox.deadlines.begin(asker, timeout, clock)
+        try:
+            outcome = await asker
+        finally:
+            if queue is not None:
+                queue.end(asker)
+    else:
+        outcome = await _answer_from_afar(ref, command, question, timeout, clock)
+    if outcome is SILENCE:
         assert timeout is not None
         asked_by = names(question.by) if question is not None else ()
         chain = (*asked_by, ref.actor_class.__name__)
         raise AskTimeout(chain, type(command).__name__, timeout)
-    return reply.get()
+    if type(outcome) is Failed:
+        outcome.give()
+    answer: R_co = outcome
+    return answer
+
+
+def _sealed(message: object, reply_to: Any, question: Ask | None) -> Envelope[Any]:
+    if question is None:
+        return Envelope(message, reply_to)
+    return AskEnvelope(message, reply_to, question)
+
+
+async def _answer_from_afar(
+    ref: pykka.ActorRef[Any],
+    command: object,
+    question: Ask | None,
+    timeout: float | None,
+    clock: Clock,
+) -> Any:
+    """What an actor of another loop, or of a thread, answers; SILENCE when time is over."""
+    reply: AsyncioFuture[Any] = AsyncioFuture()
+    _send(ref, _sealed(command, reply, question))
+    return reply.get() if await arrives(reply, timeout, clock) else SILENCE
 
 
 def _send(ref: pykka.ActorRef[Any], envelope: Envelope[Any]) -> None:

@@ -7,11 +7,11 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 
+from callboard.runtime.answer import Failed
 from callboard.runtime.errors import WouldDeadlock
 
 if TYPE_CHECKING:
@@ -31,17 +31,6 @@ class _Value:
         return self.value
 
 
-class _Failure:
-    __slots__ = ("error", "traceback")
-
-    def __init__(self, error: BaseException, traceback: TracebackType | None) -> None:
-        self.error = error
-        self.traceback = traceback
-
-    def give(self) -> Any:
-        raise self.error.with_traceback(self.traceback)
-
-
 class AsyncioFuture(pykka.Future[T]):
     """A value that is there now or later; set once, from any thread.
 
@@ -53,7 +42,7 @@ class AsyncioFuture(pykka.Future[T]):
         self._get_hook = None
         self._get_hook_result = _UNSET
         self._lock = threading.Lock()
-        self._outcome: _Value | _Failure | None = None
+        self._outcome: _Value | Failed | None = None
         self._wakers: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
@@ -91,7 +80,7 @@ class AsyncioFuture(pykka.Future[T]):
         """Give an error instead of a value: `(type, error, traceback)`, or the one at hand."""
         kind, error, traceback = exc_info if exc_info is not None else sys.exc_info()
         assert kind is not None
-        self._settle(_Failure(kind() if error is None else error, traceback))
+        self._settle(Failed(kind() if error is None else error, traceback))
 
     def set_get_hook(self, func: GetHookFunc[T]) -> None:
         """Compute the value by `func` when it is first asked for.
@@ -139,7 +128,7 @@ class AsyncioFuture(pykka.Future[T]):
             assert isinstance(source, AsyncioFuture)
             yield from source.arrival()
 
-    def _settle(self, outcome: _Value | _Failure) -> None:
+    def _settle(self, outcome: _Value | Failed) -> None:
         with self._lock:
             if self._outcome is not None or self._get_hook is not None:
                 raise queue.Full

@@ -30,6 +30,7 @@ from pykka._envelope import Envelope
 from pykka._introspection import get_attr_directly
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from callboard.runtime.answer import Failed, deliver
 from callboard.runtime.chain import Ask, AskEnvelope, Work, current_work
 from callboard.runtime.errors import HandlerCancelled
 from callboard.runtime.mailbox import Mailbox, refuse
@@ -46,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 TURN = 200
 """How many messages an actor handles before it lets the rest of the loop go on."""
+
+PROXIED = (ProxyCall, ProxyGetAttr, ProxySetAttr)
+"""Messages of pykka's proxies, which call the actor's methods and reach its attributes."""
 
 PASSING = (KeyboardInterrupt, GeneratorExit)
 """What is no concern of an actor: the user's wish to end the program, the end of a coroutine."""
@@ -170,20 +174,34 @@ class Life:
                 mailbox.put_back(envelope)
                 return
             if type(envelope) is not TimerEnvelope or self.actor.timers.claim(envelope.timer):
-                await self._handle(envelope)
+                begun = self._handle(envelope)
+                if begun is not None:
+                    await self._finish(envelope, begun)
 
-    async def _handle(self, envelope: Envelope[Any]) -> None:
+    def _handle(self, envelope: Envelope[Any]) -> Coroutine[Any, Any, Any] | None:
+        """Handle a message, up to where the handler is a coroutine that is still to be awaited."""
         self._envelope = envelope
         try:
             answer = self._dispatch(envelope.message)
-            if type(answer) is CoroutineType:
-                answer = await self._hold(answer, _question_of(envelope))
+        except BaseException as error:  # noqa: BLE001 - it is told apart there
+            self._fail(envelope, error)
+            return None
+        if isinstance(answer, CoroutineType):
+            return answer
+        self._answer(envelope, answer)
+        return None
+
+    async def _finish(self, envelope: Envelope[Any], begun: Coroutine[Any, Any, Any]) -> None:
+        try:
+            answer = await self._hold(begun, _question_of(envelope))
         except BaseException as error:  # noqa: BLE001 - it is told apart there
             self._fail(envelope, error)
         else:
             self._answer(envelope, answer)
 
     def _dispatch(self, message: Any) -> Any:
+        if not isinstance(message, PROXIED):
+            return self.actor.on_receive(message)
         match message:
             case ProxyCall():
                 return get_attr_directly(self.actor, message.attr_path)(
@@ -194,8 +212,6 @@ class Life:
             case ProxySetAttr():
                 parent = get_attr_directly(self.actor, message.attr_path[:-1])
                 return setattr(parent, message.attr_path[-1], message.value)
-            case _:
-                return self.actor.on_receive(message)
 
     async def _hold(self, started: Any, question: Ask | None) -> Any:
         """Finish what a handler or hook began, if it is a coroutine."""
@@ -210,10 +226,9 @@ class Life:
 
     def _answer(self, envelope: Envelope[Any], answer: Any) -> None:
         if isinstance(answer, Reply):
-            self._replies.add(answer)
-            answer.bind(envelope.reply_to, self._replies.discard)
+            answer.bind(envelope.reply_to, self._replies)
         elif envelope.reply_to is not None:
-            envelope.reply_to.set(answer)
+            deliver(envelope.reply_to, answer)
 
     def _fail(self, envelope: Envelope[Any], error: BaseException) -> None:
         assert self._task is not None
@@ -227,7 +242,7 @@ class Life:
         if envelope.reply_to is None:
             raise error
         logger.debug("%s answers by an exception", self.name, exc_info=error)
-        envelope.reply_to.set_exception((type(error), error, error.__traceback__))
+        deliver(envelope.reply_to, Failed(error, error.__traceback__))
 
     def _stray(self, error: asyncio.CancelledError) -> HandlerCancelled:
         # Nobody cancelled the actor: it waited for something that was cancelled.

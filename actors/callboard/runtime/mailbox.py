@@ -20,6 +20,8 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from callboard.errors import Overloaded
+from callboard.runtime.answer import Failed, deliver
+from callboard.runtime.deadlines import Deadlines
 from callboard.runtime.errors import ForkedAfterStart
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ class Mailbox:
         """The questions that hold up the owner at present."""
         self.task: asyncio.Task[Any] | None = None
         """What the owner lives in: a loop holds its tasks weakly, so whoever has the ref does."""
-        self._loop = loop
+        self.deadlines = Deadlines()
+        """The questions to the owner that may not take too long."""
+        self.loop = loop
+        """The owner's."""
         self._queue: deque[Envelope[Any]] = deque()
         self._state = _State.OPEN
         self._sleeper: asyncio.Future[None] | None = None
@@ -97,7 +102,7 @@ class Mailbox:
 
     async def arrival(self) -> None:
         """Return after the next message, or when roused."""
-        self._sleeper = self._loop.create_future()
+        self._sleeper = self.loop.create_future()
         await self._sleeper
 
     def rouse(self) -> None:
@@ -114,7 +119,7 @@ class Mailbox:
 
     def call_owner(self, callback: Callable[[], object]) -> None:
         """Call something on the owner's loop, from any thread."""
-        self._loop.call_soon_threadsafe(callback)
+        self.loop.call_soon_threadsafe(callback)
 
     def close(self) -> list[Envelope[Any]]:
         """Take no more messages; answers those who wait and returns what nobody waits for."""
@@ -123,7 +128,7 @@ class Mailbox:
 
     def _append(self, envelope: Envelope[Any]) -> None:
         self._queue.append(envelope)
-        if asyncio._get_running_loop() is not self._loop:
+        if asyncio._get_running_loop() is not self.loop:
             self._rouse_from_outside(envelope)
         elif self._sleeper is not None:
             self.rouse()
@@ -134,7 +139,7 @@ class Mailbox:
         if not self._rousing:
             self._rousing = True
             try:
-                self._loop.call_soon_threadsafe(self.rouse)
+                self.loop.call_soon_threadsafe(self.rouse)
             except RuntimeError:  # the loop is closed, so the actor cannot live either
                 self._state = _State.CLOSED
         # The actor may have ended between the check in `put` and the append.
@@ -150,7 +155,7 @@ class Mailbox:
             if envelope.reply_to is None:
                 yield envelope
             elif type(envelope.message) is _ActorStop:
-                envelope.reply_to.set(None)
+                deliver(envelope.reply_to, None)
             else:
                 refuse(envelope, f"{self.owner} stopped before handling the message")
 
@@ -164,5 +169,4 @@ class Mailbox:
 def refuse(envelope: Envelope[Any], reason: str) -> None:
     """Answer an asker, if there is one, that the actor is dead."""
     if envelope.reply_to is not None:
-        error = pykka.ActorDeadError(reason)
-        envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
+        deliver(envelope.reply_to, Failed(pykka.ActorDeadError(reason), None))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import MutableSet
+from typing import Any, Final, Generic, TypeVar
 
-import pykka
+from callboard.runtime.answer import Asker, Failed, deliver
 
 R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
+
+_NOTHING: Final = object()
 
 
 class Reply(Generic[R]):
@@ -20,47 +22,46 @@ class Reply(Generic[R]):
     when the actor ends before it did.
     """
 
+    __slots__ = ("_actor", "_asker", "_due", "_outcome")
+
     def __init__(self, actor: str) -> None:
         self._actor = actor
-        self._deliver: Callable[[pykka.Future[Any]], None] | None = None
-        self._asker: pykka.Future[Any] | None = None
-        self._is_bound = False
-        self._on_answer: Callable[[Reply[Any]], None] | None = None
+        self._outcome: object = _NOTHING
+        self._asker: Asker | None = None
+        self._due: MutableSet[Reply[Any]] | None = None
 
     @property
     def is_answered(self) -> bool:
         """Whether the answer was given."""
-        return self._deliver is not None
+        return self._outcome is not _NOTHING
 
     def set(self, value: R) -> None:
         """Answer."""
-        self._answer(lambda asker: asker.set(value))
+        self._answer(value)
 
     def set_exception(self, error: BaseException) -> None:
         """Answer by an error; logged when nobody asked."""
-        if self._is_bound and self._asker is None and not self.is_answered:
+        if self._due is not None and self._asker is None and not self.is_answered:
             logger.error("%s failed at work that nobody waits for", self._actor, exc_info=error)
-        self._answer(lambda asker: asker.set_exception((type(error), error, error.__traceback__)))
+        self._answer(Failed(error, error.__traceback__))
 
-    def bind(
-        self, asker: pykka.Future[Any] | None, on_answer: Callable[[Reply[Any]], None]
-    ) -> None:
-        """Say who asked (None: nobody), and what to call when the answer has been given."""
-        self._is_bound = True
+    def bind(self, asker: Asker | None, due: MutableSet[Reply[Any]]) -> None:
+        """Say who asked (None: nobody), and in which set it stands until the answer was given."""
         self._asker = asker
-        self._on_answer = on_answer
-        if self._deliver is not None:
-            self._hand_over(self._deliver)
+        self._due = due
+        if self._outcome is _NOTHING:
+            due.add(self)
+        else:
+            self._hand_over()
 
-    def _answer(self, deliver: Callable[[pykka.Future[Any]], None]) -> None:
-        if self._deliver is not None:
+    def _answer(self, outcome: object) -> None:
+        if self._outcome is not _NOTHING:
             return
-        self._deliver = deliver
-        if self._is_bound:
-            self._hand_over(deliver)
+        self._outcome = outcome
+        if self._due is not None:
+            self._due.discard(self)
+            self._hand_over()
 
-    def _hand_over(self, deliver: Callable[[pykka.Future[Any]], None]) -> None:
+    def _hand_over(self) -> None:
         if self._asker is not None:
-            deliver(self._asker)
-        if self._on_answer is not None:
-            self._on_answer(self)
+            deliver(self._asker, self._outcome)

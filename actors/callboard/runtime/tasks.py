@@ -1,19 +1,37 @@
-"""OwnedTasks: the tasks that belong to one actor and end with it."""
+"""OwnedTasks: the tasks that belong to one actor and end with it; `begin_task`: those of nobody."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import logging
+import sys
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from callboard.runtime.chain import Work, current_work
 
 T = TypeVar("T")
 
+EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+"""What makes a task take its first step at once."""
+
 logger = logging.getLogger(__name__)
+
+
+def begin_task(work: Coroutine[Any, Any, T], *, name: str, eager: bool = True) -> asyncio.Task[T]:
+    """A task without any book-keeping, at a fifth of what `OwnedTasks.start` costs.
+
+    Where the interpreter can (3.12 and newer) its first step is taken before this returns. Whoever
+    begins it keeps it, ends it, and lets no exception out of the work.
+    """
+    loop = asyncio.get_running_loop()
+    if loop.get_task_factory() is not None:  # the host's word on how tasks are made
+        return loop.create_task(work, name=name)
+    if EAGER and eager:
+        return asyncio.Task(work, loop=loop, name=name, **EAGER)
+    return asyncio.Task(work, loop=loop, name=name)
 
 
 class TaskCrashed(Exception):

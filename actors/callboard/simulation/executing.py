@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -13,6 +13,7 @@ from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.run import Run
 from callboard.store.contract import RunEnd
+from callboard.store.cycle import Cycle, Cycled
 from callboard.store.memory import MemoryStore
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_transaction import MemoryTransaction
@@ -25,6 +26,7 @@ EXECUTING: Final = BoardConfig(
     capacity=100_000,
     drain_s=0.0,
     lease_s=366 * DAY_S,
+    firing_lease_s=366 * DAY_S,
     poll_s=DAY_S,
     rescue_every_s=30 * DAY_S,
     prune_every_s=DAY_S,
@@ -45,6 +47,9 @@ class Notes:
     runs: dict[int, Run] = field(default_factory=dict)
     """Those that began, as they are now."""
 
+    def note(self, runs: Iterable[Run]) -> None:
+        self.runs.update({run.id: run for run in runs if run.started_at is not None})
+
 
 class NotingStore(MemoryStore):
     """The memory store, with notes of what is pruned from it later."""
@@ -55,6 +60,12 @@ class NotingStore(MemoryStore):
 
     def _transaction(self) -> MemoryTransaction:
         return _NotingTransaction(self._tables, self._clock.now(), self.notes)
+
+    async def cycle(self, cycle: Cycle) -> Cycled:
+        cycled = await super().cycle(cycle)
+        touched = [*cycled.ended, *cycled.started, *(run.id for run in cycled.claimed)]
+        self.notes.note((await self.get_runs(touched)).values())
+        return cycled
 
 
 class _NotingTransaction(MemoryTransaction):
@@ -70,20 +81,17 @@ class _NotingTransaction(MemoryTransaction):
 
     async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
         claimed = await super().claim_runs(epoch, limit)
-        self._note(claimed)
+        self._notes.note(claimed)
         return claimed
 
     async def update_runs(self, runs: Sequence[Run]) -> None:
         await super().update_runs(runs)
-        self._note(runs)
+        self._notes.note(runs)
 
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
         ended = await super().end_runs(ends)
-        self._note(ended)
+        self._notes.note(ended)
         return ended
-
-    def _note(self, runs: Sequence[Run]) -> None:
-        self._notes.runs.update({run.id: run for run in runs if run.started_at is not None})
 
 
 def pretended(job: Job, number: int) -> Job:

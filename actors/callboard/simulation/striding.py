@@ -85,9 +85,11 @@ class StridingBoard(Callboard):
     def _make_scheduler(self, supervisor: Supervisor) -> Scheduler:
         return Scheduler(
             job_store=supervisor.child("job_store"),
+            publish=supervisor.publish,
             horizon_s=self.config.horizon_s,
             tick_s=self.config.poll_s,
             clock=self.clock,
+            share=self._share(),
             plan=plan_stride,
         )
 
@@ -142,6 +144,7 @@ def striding_config(stride_s: float) -> BoardConfig:
         executes=False,
         drain_s=0.0,
         lease_s=LONGEST_LEASE_S,
+        firing_lease_s=LONGEST_LEASE_S,
         poll_s=stride_s,
         rescue_every_s=stride_s,
         prune_every_s=stride_s,

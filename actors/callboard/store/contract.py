@@ -10,7 +10,7 @@ Instants are aware UTC datetimes. Every method may raise StoreUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Protocol
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
-from callboard.domain.json import Json
+from callboard.domain.json import JsonObject
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.log import LogChunk as LogChunk
 from callboard.domain.log import LogLine as LogLine
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.node import Node as Node
 from callboard.domain.overlap import Firing
-from callboard.domain.run import Run, RunError
+from callboard.domain.run import Run
+from callboard.domain.run_end import RunEnd as RunEnd
+from callboard.domain.shards import Division, Scheduling
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch, EventRecord
@@ -101,19 +103,6 @@ class BackfillFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
-    """The end of a run."""
-
-    run_id: int
-    epoch: int | None
-    """The epoch that the run must still have; None: it must be held by nobody."""
-    state: RunState
-    result: Json = None
-    error: RunError | None = None
-    ended_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
     """The answer to a node that renews its lease."""
 
@@ -155,7 +144,9 @@ class Cutoffs:
     """Until when the pruner removes what; None keeps all of it."""
 
     ended_runs: datetime | None = None
-    """With their logs."""
+    """With their logs. A store that has history in parts may keep a part until all of it is old."""
+    runs_per_job: int | None = None
+    """How many ended runs of a job are kept at the most, the newest."""
     ledger: datetime | None = None
     """Entries of slots before it, except a trigger's last entry; backfills that ended before it."""
     events: datetime | None = None
@@ -202,8 +193,13 @@ class Transaction(Protocol):
         ...
 
     # triggers
-    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
-        """As insert_job."""
+    async def insert_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger | None]:
+        """Each as stored (id, version 1, created_at, updated_at set); None where the name is taken,
+        also by one earlier in `triggers`."""
+        ...
+
+    async def taken_trigger_names(self, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the names (group, name) that a trigger has."""
         ...
 
     async def update_trigger(self, trigger: Trigger) -> Trigger | None:
@@ -344,9 +340,9 @@ class Transaction(Protocol):
         """Ids of queued and parked runs of a job, ascending."""
         ...
 
-    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
+    async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
         """Running, stopping and lost runs whose epoch has no live node; rows locked, others' locks
-        passed over."""
+        passed over. Those of the epoch `but` are left alone."""
         ...
 
     async def lock_runs_of_node(self, epoch: int) -> list[Run]:
@@ -427,24 +423,69 @@ class Transaction(Protocol):
     # nodes
     async def insert_node(self, node: Node, lease: timedelta) -> Node | None:
         """The node with its epoch, started_at and lease_until (now + lease); None: a node of that
-        name has a live lease. A dead one of the same name is replaced (its epoch is not live)."""
+        name has a live lease. From a dead one of the same name it is taken away, as by
+        `expire_nodes`."""
         ...
 
     async def has_live_node(self) -> bool:
         """Whether the lease of a node runs."""
         ...
 
-    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
-        """Prolong the lease to now + lease, also one that ended and that nobody removed yet.
+    async def renew_node(
+        self, epoch: int, lease: timedelta, vitals: JsonObject | None = None
+    ) -> Renewal | None:
+        """Prolong the lease to now + lease, also one that ended and that nobody took away yet.
 
-        None: somebody removed the node; it must not go on under this epoch.
+        None: somebody took it away, or removed the node; it must not go on under this epoch.
+        `vitals`, when given, replace what the node said of itself before.
         """
         ...
 
     async def delete_node(self, epoch: int) -> bool: ...
 
-    async def delete_expired_nodes(self) -> list[Node]:
-        """Remove and return the nodes whose lease is over."""
+    async def expire_nodes(self, *, but: int | None = None) -> list[Node]:
+        """Take the lease away from the nodes whose lease is over, the one of epoch `but` excepted.
+
+        All nodes without a lease that are still there, with what they last said of themselves.
+        """
+        ...
+
+    async def delete_expired_nodes(self) -> int:
+        """Remove the nodes whose lease was taken away and whose runs are all decided; how many."""
+        ...
+
+    # shards; what another transaction has locked is passed over: no verb here waits for anybody
+    async def renew_firing(
+        self, epoch: int, lease: timedelta, scheduling: Scheduling
+    ) -> datetime | None:
+        """Prolong the lease of the node's shards to now + lease, or begin it; until when it runs.
+
+        None: nobody is registered under that epoch.
+        """
+        ...
+
+    async def end_firing(self, epoch: int) -> set[int]:
+        """End that lease, and release all that the node has: these."""
+        ...
+
+    async def read_division(self) -> Division:
+        """The nodes whose lease of shards runs, and what they have."""
+        ...
+
+    async def take_shards(self, epoch: int, ids: Collection[int]) -> dict[int, int | None]:
+        """Give the node those of the shards that no node with a running lease has.
+
+        Returns who had them before, by shard; None: nobody.
+        """
+        ...
+
+    async def release_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        """Let those of the shards be taken that the node has: these."""
+        ...
+
+    async def hold_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        """Those of the shards that the node has, while its lease runs; nobody else takes them
+        until the commit."""
         ...
 
     # idempotency
@@ -473,6 +514,31 @@ class Transaction(Protocol):
         ...
 
 
+class LeaseLine(Protocol):
+    """A way to the store for a thread of its own, beside whatever the board's loop does.
+
+    All verbs but `interrupt` are for that one thread, and block it.
+    """
+
+    def renew(
+        self, epoch: int, lease: timedelta, vitals: JsonObject | None, *, deadline_s: float
+    ) -> Renewal | None:
+        """As Transaction.renew_node, in a transaction of its own.
+
+        Raises StoreUnavailable, or another StoreError, also after `deadline_s` without an answer
+        (whether the lease was prolonged is not known then).
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """From any thread: a renewal that is under way is given up, and there will be no other."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; safe to call twice."""
+        ...
+
+
 class Store(Protocol):
     """A backend: transactions to write, plain reads beside them."""
 
@@ -496,6 +562,10 @@ class Store(Protocol):
         Equal to the verbs of Transaction in what becomes of runs, events and logs. Raises
         TransactionConflict when it lost a race and did nothing.
         """
+        ...
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        """As Transaction.allocate_run_ids, outside of any; in most cases without a round trip."""
         ...
 
     async def notify(self, topics: Sequence[str]) -> None:
@@ -528,8 +598,10 @@ class Store(Protocol):
     async def get_calendar(self, group: str, name: str) -> Calendar | None: ...
     async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]: ...
 
-    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
-        """Triggers whose wake_at is at or before `until`, earliest first."""
+    async def due_triggers(
+        self, until: datetime, limit: int, shards: Collection[int] | None = None
+    ) -> list[Trigger]:
+        """Triggers whose wake_at is at or before `until`, earliest first; only of these shards."""
         ...
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
@@ -599,10 +671,22 @@ class Store(Protocol):
         """Live runs, newest first, at most `limit`, and the newest event number, of one moment."""
         ...
 
+    def lease_line(self) -> LeaseLine | None:
+        """A new line; None: leases can be renewed by transactions only."""
+        ...
+
     async def list_nodes(self) -> list[Node]:
-        """By name; also those whose lease is over and that nobody removed yet."""
+        """By name; also those whose lease is over and that nobody took away yet."""
         ...
 
     async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
-        """Remove what is older; rows removed by table."""
+        """Remove what is older, but for the newest batch of events; rows removed by table."""
+        ...
+
+    async def make_room(self, keep_s: float | None) -> int:
+        """Prepare for the history to come; how many parts were made.
+
+        Args:
+            keep_s: seconds for which ended runs are kept; None: for ever.
+        """
         ...

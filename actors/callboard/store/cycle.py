@@ -53,7 +53,7 @@ class Cycle:
     """Of the node that claims; None: nothing is claimed, and nobody is born running."""
     claim: int = 0
     """Due runs to claim at the most, oldest due first, as Transaction.claim_runs does; none when
-    due runs of a job with a limit wait."""
+    due runs of a job with a limit wait. Only of those that were there before the cycle."""
     due_from: datetime | None = None
     """Claim only runs due at or after this instant; None: all."""
 
@@ -78,7 +78,7 @@ class Cycled:
     is_born: bool = False
     """Whether those to be born running were: False when the node's lease is over."""
     node: str | None = None
-    """Name of the node of `epoch`."""
+    """Name of the node of `epoch`; None: its lease is over."""
     claimed: tuple[Run, ...] = ()
     """Running from now on, oldest due first; those that were born running are not among them."""
     requeued: frozenset[int] = frozenset()

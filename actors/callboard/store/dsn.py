@@ -115,6 +115,9 @@ class _Fixed:
     async def dsn(self) -> str:
         return self._dsn
 
+    def known_dsn(self) -> str:
+        return self._dsn
+
     async def close(self) -> None:
         """Nothing: it goes on."""
 
@@ -138,6 +141,11 @@ class _Embedded:
         if self._server is None:
             raise StoreUnavailable("the embedded server is not started, or closed already")
         await self._server.ensure_running()
+        return self._server.dsn
+
+    def known_dsn(self) -> str:
+        if self._server is None:
+            raise StoreUnavailable("the embedded server is not started, or closed already")
         return self._server.dsn
 
     async def close(self) -> None:

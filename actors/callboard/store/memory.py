@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
@@ -15,6 +15,7 @@ from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.run import MAX_RUN_ID, Run
+from callboard.domain.shards import shard_of
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventBatch
@@ -30,6 +31,9 @@ from callboard.store.contract import (
     Transaction,
     TriggerFilter,
 )
+from callboard.store.cycle import Cycle, Cycled
+from callboard.store.memory_cycle import run_cycle
+from callboard.store.memory_events import as_batch
 from callboard.store.memory_journal import Journal
 from callboard.store.memory_prune import prune
 from callboard.store.memory_tables import Tables
@@ -67,6 +71,16 @@ class MemoryStore:
 
     def _transaction(self) -> MemoryTransaction:
         return MemoryTransaction(self._tables, self._clock.now())
+
+    async def cycle(self, cycle: Cycle) -> Cycled:
+        async with self._writing:
+            return run_cycle(self._tables, cycle, self._clock.now())
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        return self._tables.take_run_ids(count)
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """Nothing: there are no other nodes."""
 
     async def listen(self, on_hint: Callable[[str], None]) -> None:
         """Wait until cancelled: there is no other node to hear of."""
@@ -121,12 +135,18 @@ class MemoryStore:
             wanted = (each for each in calendars if filter.group in (None, each.group))
             return list(islice(wanted, filter.limit))
 
-    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+    async def due_triggers(
+        self, until: datetime, limit: int, shards: Collection[int] | None = None
+    ) -> list[Trigger]:
         with self._journal.hidden():
             triggers = self._tables.triggers
-            first = islice(triggers.due, limit)
-            due = [triggers.rows[trigger_id] for slot, trigger_id in first if slot <= until]
-            return list(map(self._tables.obeying, due))
+            due = (
+                trigger_id
+                for wake_at, trigger_id in takewhile(lambda key: key[0] <= until, triggers.due)
+                if shards is None or shard_of(trigger_id) in shards
+            )
+            rows = (triggers.rows[trigger_id] for trigger_id in islice(due, limit))
+            return list(map(self._tables.obeying, rows))
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
         with self._journal.hidden():
@@ -204,7 +224,8 @@ class MemoryStore:
 
     async def read_events(self, after: int, limit: int) -> list[EventBatch]:
         with self._journal.hidden():
-            return list(islice(self._tables.events.after(after), limit))
+            batches = islice(self._tables.events.after(after), limit)
+            return [as_batch(batch, self._tables.runs.rows) for batch in batches]
 
     async def event_range(self) -> tuple[int, int]:
         with self._journal.hidden():
@@ -217,15 +238,23 @@ class MemoryStore:
             runs = tuple(islice(self._tables.runs.live(), limit))
             return Snapshot(seq=self._newest_event(), runs=runs)
 
+    def lease_line(self) -> None:
+        """None: nothing here can be reached from another thread."""
+
     async def list_nodes(self) -> list[Node]:
         with self._journal.hidden():
-            return sorted(self._tables.nodes.rows.values(), key=lambda node: node.name)
+            tables = self._tables
+            nodes = (node for node in tables.nodes.rows.values() if not node.expired)
+            return sorted(map(tables.shards.shown, nodes), key=lambda node: node.name)
 
     async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
         async with self._writing:
             removed = prune(self._tables, cutoffs)
             self._journal.commit()
             return removed
+
+    async def make_room(self, keep_s: float | None) -> int:
+        return 0
 
     def _newest_event(self) -> int:
         return self._tables.newest_event.rows.get(None, 0)

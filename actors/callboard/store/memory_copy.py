@@ -1,32 +1,111 @@
-"""Copies of runs with some fields changed, at a third of what `dataclasses.replace` costs.
+"""Runs as they are after what happens to each of them: a start, a claim, an end.
 
-A run through the memory store is copied twice, and that is most of what it takes there. `replace`
-goes through the constructor; this writes the slots. A run in the store has passed every check.
+A run through the memory store is made three times, and that is most of what it takes there: so
+each field is named, which costs a third of copying all and changing some.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
-from operator import attrgetter
-from typing import Any, Final
+from datetime import datetime
 
-from callboard.domain.run import Run
-
-_NAMES: Final = tuple(field.name for field in fields(Run))
-_SET: Final = {name: getattr(Run, name).__set__ for name in _NAMES}
-_SETTERS: Final = tuple(_SET.values())
-_values_of: Final = attrgetter(*_NAMES)
+from callboard.domain.node import Node
+from callboard.domain.run import Run, make_run
+from callboard.domain.states import RunState
+from callboard.store.contract import RunEnd
+from callboard.store.cycle import FreshRun
 
 
-def changed(run: Run, **changes: Any) -> Run:
-    """The run with other values in the named fields.
+def new_run(start: FreshRun, now: datetime) -> Run:
+    """The queued run."""
+    return make_run(
+        start.id,
+        start.job,
+        start.group,
+        start.job_id,
+        None,  # trigger
+        None,
+        None,
+        RunState.QUEUED,
+        1,  # attempt
+        None,
+        start.id,
+        start.arguments,
+        None,  # result
+        None,
+        None,
+        None,  # node
+        None,
+        0,
+        None,  # unique_key
+        None,
+        None,
+        start.trace_id,
+        now,
+        start.due_at or now,
+        None,
+        None,
+    )
 
-    Raises:
-        KeyError: a run has no such field.
-    """
-    copy = object.__new__(Run)
-    for write, value in zip(_SETTERS, _values_of(run), strict=True):
-        write(copy, value)
-    for name, value in changes.items():
-        _SET[name](copy, value)
-    return copy
+
+def as_running(run: Run, node: Node, now: datetime) -> Run:
+    """The run, claimed by the node."""
+    return make_run(
+        run.id,
+        run.job,
+        run.group,
+        run.job_id,
+        run.trigger,
+        run.trigger_id,
+        run.slot,
+        RunState.RUNNING,
+        run.attempt,
+        run.previous_run_id,
+        run.chain_id,
+        run.arguments,
+        run.result,
+        run.error,
+        run.progress,
+        node.name,
+        node.epoch,
+        run.crashes,
+        run.unique_key,
+        run.stop_mode,
+        run.stop_grace_s,
+        run.trace_id,
+        run.created_at,
+        run.due_at,
+        now,
+        None,
+    )
+
+
+def with_end(run: Run, end: RunEnd) -> Run:
+    """The run, ended."""
+    return make_run(
+        run.id,
+        run.job,
+        run.group,
+        run.job_id,
+        run.trigger,
+        run.trigger_id,
+        run.slot,
+        end.state,
+        run.attempt,
+        run.previous_run_id,
+        run.chain_id,
+        run.arguments,
+        end.result,
+        end.error,
+        run.progress,
+        run.node,
+        run.epoch,
+        run.crashes,
+        run.unique_key,
+        run.stop_mode,
+        run.stop_grace_s,
+        run.trace_id,
+        run.created_at,
+        run.due_at,
+        run.started_at,
+        end.ended_at,
+    )

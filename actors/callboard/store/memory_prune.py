@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from datetime import datetime
 from itertools import chain, islice, takewhile
@@ -16,7 +17,12 @@ K = TypeVar("K", bound=Hashable)
 
 def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
     """Remove what is older than its cutoff, the oldest first; rows removed by table."""
-    runs = _ended_before(tables, cutoffs.ended_runs, cutoffs.limit)
+    old = _ended_before(tables, cutoffs.ended_runs, cutoffs.limit)
+    many = chain.from_iterable(
+        tables.runs.surplus_of(job, cutoffs.runs_per_job) for job in tables.jobs.rows.values()
+    )
+    runs = [*islice(dict.fromkeys(chain(old, many)), cutoffs.limit)]
+    runs += _surplus(tables, cutoffs.runs_per_job, set(runs), cutoffs.limit)
     logs = [key for run_id in runs for key in tables.logs.keys_of_run(run_id)]
     return {
         "runs": _remove(tables.runs, runs),
@@ -45,6 +51,20 @@ def _ended_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[i
     return [run_id for _, run_id in islice(older, limit)]
 
 
+def _surplus(tables: Tables, keep: int | None, going: set[int], limit: int) -> list[int]:
+    """Ended runs beyond the newest `keep` of their job that are not going already."""
+    if keep is None:
+        return []
+    kept: Counter[int] = Counter()
+    surplus = []
+    for run_id in sorted((run_id for _, run_id in tables.runs.ended), reverse=True):
+        job_id = tables.runs.rows[run_id].job_id
+        kept[job_id] += 1
+        if kept[job_id] > keep and run_id not in going:
+            surplus.append(run_id)
+    return sorted(surplus)[:limit]
+
+
 def _ledger_before(
     tables: Tables, cutoff: datetime | None, limit: int
 ) -> list[tuple[int, int, datetime]]:
@@ -61,10 +81,16 @@ def _prune_backfills(tables: Tables, cutoff: datetime | None, limit: int) -> dic
 
 
 def _events_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:
-    """Batches from the oldest on: what stays has no gap, even if the clock once stepped back."""
+    """Batches from the oldest on: what stays has no gap, even if the clock once stepped back.
+
+    The newest stays, as it does where the next numbers are counted from it.
+    """
     if cutoff is None:
         return []
-    older = takewhile(lambda batch: batch.at < cutoff, tables.events.after(0))
+    newest = tables.newest_event.rows.get(None, 0)
+    older = takewhile(
+        lambda batch: batch.at < cutoff and batch.last_seq < newest, tables.events.after(0)
+    )
     return [batch.first_seq for batch in islice(older, limit)]
 
 

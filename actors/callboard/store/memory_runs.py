@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Final, TypeVar
 
+from callboard.domain.job import Job
 from callboard.domain.run import Run
 from callboard.domain.states import ENDED, LIVE, ON_NODE, RunState
 from callboard.store.contract import RunFilter
 from callboard.store.memory_journal import Journal, Table
+from callboard.store.memory_lazy import LazyKeys
 from callboard.store.memory_queue import RunQueue
 from callboard.store.memory_sorted import SortedKeys
 
 HELD: Final = frozenset({RunState.RUNNING, RunState.STOPPING, RunState.LOST})
 """States of runs that a node has, or had until its lease ended."""
+
+_JOB_OF: Final = attrgetter("job_id")
+_EPOCH_OF: Final = attrgetter("epoch")
 
 K = TypeVar("K", bound=Hashable)
 
@@ -31,7 +38,7 @@ class RunTable(Table[int, Run]):
         """Runs in running and stopping, by job id."""
         self.ended = SortedKeys[tuple[datetime, int]]()
         self._ids = SortedKeys[int]()
-        self._live = SortedKeys[int]()
+        self._live = LazyKeys[int]()
         self._of_job: dict[tuple[str, str], SortedKeys[int]] = {}
         self._of_trigger: dict[tuple[str, str], SortedKeys[int]] = {}
         self._live_of_trigger: dict[int, SortedKeys[int]] = {}
@@ -74,6 +81,15 @@ class RunTable(Table[int, Run]):
         ids = reversed([*self._chain(chain_id, None)])
         return {run_id: self.rows[run_id].state for run_id in ids}
 
+    def surplus_of(self, job: Job, keep: int | None) -> list[int]:
+        """Ids of the job's ended runs but for the newest `keep`, ascending; None: it keeps all."""
+        ids = self._of_job.get((job.group, job.name))
+        if keep is None or ids is None or len(ids) <= keep:
+            return []
+        mine = (self.rows[run_id] for run_id in reversed(ids))
+        ended = [run.id for run in mine if run.has_ended and run.job_id == job.id]
+        return ended[keep:][::-1]
+
     def newest(self, wanted: RunFilter) -> Iterator[Run]:
         """The runs that the filter lets through, highest id first, without its limit."""
         for run_id in self._candidates(wanted):
@@ -85,7 +101,7 @@ class RunTable(Table[int, Run]):
         """Ids that contain those of the filter, descending: the shortest index that has them."""
         if wanted.chain_id is not None:
             return self._chain(wanted.chain_id, wanted.before_id)
-        indexes = [self._ids]
+        indexes: list[SortedKeys[int] | LazyKeys[int]] = [self._ids]
         if wanted.states and LIVE.issuperset(wanted.states):
             indexes.append(self._live)
         if wanted.group is not None and wanted.job is not None:
@@ -101,6 +117,58 @@ class RunTable(Table[int, Run]):
         if first is not None and first.chain_id == chain_id:
             ids.append(chain_id)
         return (run_id for run_id in ids if before_id is None or run_id < before_id)
+
+    # whole batches, and nothing of them in the journal
+
+    def create_all(self, queued: Sequence[Run], born: Sequence[Run]) -> None:
+        """Write new runs without trigger, key or predecessor: queued ones, and running ones."""
+        every = {run.id: run for run in chain(queued, born)}
+        ids = sorted(every)
+        self.rows.update(every)
+        self._ids.add_all(ids)
+        self._live.add_all(ids)
+        for _, group in _by_job(every.values()):
+            of_job = _index_of(self._of_job, (group[0].group, group[0].job))
+            of_job.add_all(sorted([run.id for run in group]))
+        self._wait_all(queued)
+        self._hold_all(born)
+
+    def claim_all(self, running: Sequence[Run]) -> None:
+        """Write runs that were queued; the queue has let go of them."""
+        self.rows.update({run.id: run for run in running})
+        self.live_counts[RunState.QUEUED] -= len(running)
+        for job_id, group in _by_job(running):
+            _take_out(self._waiting, job_id, group)
+        self._hold_all(running)
+
+    def end_all(self, ended: Sequence[Run]) -> None:
+        """Write runs that were running."""
+        self.rows.update({run.id: run for run in ended})
+        self.live_counts[RunState.RUNNING] -= len(ended)
+        self._live.discard_all([run.id for run in ended])
+        for job_id, group in _by_job(ended):
+            self.on_node_counts[job_id] -= len(group)
+        for epoch, group in _by_epoch(ended):
+            _take_out(self._held, epoch, group)
+        self.ended.add_all(sorted([(run.ended_at or run.created_at, run.id) for run in ended]))
+        for run in ended:
+            if run.trigger_id is not None:
+                _mark_in(self._live_of_trigger, run.trigger_id, run.id, False)
+            if run.unique_key is not None:
+                del self._by_unique_key[run.job_id, run.unique_key]
+
+    def _wait_all(self, queued: Sequence[Run]) -> None:
+        self.live_counts[RunState.QUEUED] += len(queued)
+        for job_id, group in _by_job(queued):
+            self._waiting.setdefault(job_id, set()).update([run.id for run in group])
+            self.queue.add_all(job_id, sorted([(run.due_at, run.id, job_id) for run in group]))
+
+    def _hold_all(self, running: Sequence[Run]) -> None:
+        self.live_counts[RunState.RUNNING] += len(running)
+        for job_id, group in _by_job(running):
+            self.on_node_counts[job_id] += len(group)
+        for epoch, group in _by_epoch(running):
+            self._held.setdefault(epoch, set()).update([run.id for run in group])
 
     def reindex(self, key: int, before: Run | None, after: Run | None) -> None:
         if before is None or after is None:
@@ -167,7 +235,31 @@ class RunTable(Table[int, Run]):
             self.queue.add((run.due_at, run.id, run.job_id))
 
 
-def _mark(ids: SortedKeys[int], run_id: int, is_in: bool) -> None:
+def _by_job(runs: Iterable[Run]) -> Iterator[tuple[int, list[Run]]]:
+    """Runs of the same job that stand together; a job may come more than once."""
+    return ((job_id, [*group]) for job_id, group in groupby(runs, _JOB_OF))
+
+
+def _by_epoch(runs: Iterable[Run]) -> Iterator[tuple[int | None, list[Run]]]:
+    """The same by epoch."""
+    return ((epoch, [*group]) for epoch, group in groupby(runs, _EPOCH_OF))
+
+
+def _index_of(index: dict[K, SortedKeys[int]], key: K) -> SortedKeys[int]:
+    ids = index.get(key)
+    if ids is None:
+        ids = index[key] = SortedKeys()
+    return ids
+
+
+def _take_out(index: dict[K, set[int]], key: K, runs: Sequence[Run]) -> None:
+    ids = index[key]
+    ids.difference_update([run.id for run in runs])
+    if not ids:
+        del index[key]
+
+
+def _mark(ids: SortedKeys[int] | LazyKeys[int], run_id: int, is_in: bool) -> None:
     if is_in:
         ids.add(run_id)
     else:
@@ -175,9 +267,7 @@ def _mark(ids: SortedKeys[int], run_id: int, is_in: bool) -> None:
 
 
 def _mark_in(index: dict[K, SortedKeys[int]], key: K, run_id: int, is_in: bool) -> None:
-    ids = index.get(key)
-    if ids is None:
-        ids = index[key] = SortedKeys()
+    ids = _index_of(index, key)
     _mark(ids, run_id, is_in)
     if not ids:
         del index[key]

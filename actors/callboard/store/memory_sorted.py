@@ -7,7 +7,7 @@ among the buckets and one within a bucket, however many keys there are.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 MOST_IN_BUCKET: Final = 1000
@@ -62,6 +62,38 @@ class SortedKeys(Generic[K]):
         insort(bucket, key)
         if len(bucket) > MOST_IN_BUCKET:
             self._split(index)
+
+    def add_all(self, keys: Sequence[K]) -> None:
+        """Put in keys that are not there yet, given in ascending order."""
+        if not keys:
+            return
+        if self._lasts and not self._lasts[-1] < keys[0]:
+            for key in keys:
+                self.add(key)
+            return
+        self._count += len(keys)
+        room = MOST_IN_BUCKET - len(self._buckets[-1]) if self._buckets else 0
+        if room > 0:
+            self._buckets[-1].extend(keys[:room])
+            self._lasts[-1] = self._buckets[-1][-1]
+        for start in range(max(room, 0), len(keys), MOST_IN_BUCKET):
+            self._buckets.append([*keys[start : start + MOST_IN_BUCKET]])
+            self._lasts.append(self._buckets[-1][-1])
+
+    def take_first(self, count: int, *, below: K | None = None) -> list[K]:
+        """Take out the least keys, at most `count`, those less than `below`; ascending."""
+        taken: list[K] = []
+        while self._buckets and len(taken) < count:
+            bucket = self._buckets[0]
+            end = len(bucket) if below is None else bisect_left(bucket, below)
+            end = min(end, count - len(taken))
+            taken += bucket[:end]
+            if end < len(bucket):
+                del bucket[:end]
+                break
+            del self._buckets[0], self._lasts[0]
+        self._count -= len(taken)
+        return taken
 
     def discard(self, key: K) -> None:
         """Take out the key if it is there."""

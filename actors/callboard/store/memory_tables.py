@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import count, pairwise
+from itertools import count, islice, pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
 from callboard.domain.calendar import Calendar
@@ -13,12 +13,13 @@ from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.schedule import Cron
 from callboard.domain.trigger import Trigger, TriggerState
-from callboard.events import EventBatch
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
 from callboard.store.known_calendars import with_calendars
 from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
+from callboard.store.memory_events import EventTable
 from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_runs import RunTable
+from callboard.store.memory_shards import ShardTables
 from callboard.store.memory_sorted import SortedKeys
 
 Slot: TypeAlias = "tuple[datetime, int]"
@@ -63,6 +64,22 @@ class NamedTable(Table[int, N]):
         elif after is None and before is not None:
             del self._ids[before.group, before.name]
             self._names.discard((before.group, before.name))
+
+
+class JobTable(NamedTable[Job]):
+    """Jobs, and which of them have a limit."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self.limited: set[int] = set()
+        """Ids of jobs with max_concurrent_runs."""
+
+    def reindex(self, key: int, before: Job | None, after: Job | None) -> None:
+        super().reindex(key, before, after)
+        if after is not None and after.max_concurrent_runs is not None:
+            self.limited.add(key)
+        else:
+            self.limited.discard(key)
 
 
 class TriggerTable(NamedTable[Trigger]):
@@ -227,6 +244,10 @@ class LogTable(Table[tuple[int, int], LogChunk]):
         chunk = self._chunk_at(run_id, seq)
         return chunk is not None and chunk.lines[-1].seq >= seq
 
+    def lacks(self, chunk: LogChunk) -> bool:
+        """Whether its first line is not there yet."""
+        return not self.has_line(chunk.run_id, chunk.lines[0].seq)
+
     def lines_after(self, run_id: int, seq: int) -> Iterator[LogLine]:
         """Lines with a number greater than `seq`, ascending."""
         chunk = self._chunk_at(run_id, seq)
@@ -262,31 +283,6 @@ class LogTable(Table[tuple[int, int], LogChunk]):
                 del self._firsts[run_id]
 
 
-class EventTable(Table[int, EventBatch]):
-    """Batches by the number of their first event."""
-
-    def __init__(self, journal: Journal) -> None:
-        super().__init__(journal)
-        self._firsts = SortedKeys[int]()
-
-    @property
-    def oldest(self) -> int | None:
-        """The oldest number that is stored."""
-        return self._firsts.first
-
-    def after(self, seq: int) -> Iterator[EventBatch]:
-        """Batches with a number greater than `seq`, ascending."""
-        start = next(self._firsts.below(seq + 2), seq)
-        batches = (self.rows[first] for first in self._firsts.above(start, or_equal=True))
-        return (batch for batch in batches if batch.last_seq > seq)
-
-    def reindex(self, key: int, before: EventBatch | None, after: EventBatch | None) -> None:
-        if before is None:
-            self._firsts.add(key)
-        elif after is None:
-            self._firsts.discard(key)
-
-
 class Tables:
     """All tables, and the counters that no rollback takes back."""
 
@@ -300,8 +296,19 @@ class Tables:
             trigger, {name: calendar for name, calendar in found.items() if calendar is not None}
         )
 
+    def live_node(self, epoch: int | None, now: datetime) -> Node | None:
+        """The node of the epoch, if its lease runs."""
+        node = None if epoch is None else self.nodes.rows.get(epoch)
+        if node is None or node.expired or node.lease_until <= now:
+            return None
+        return node
+
+    def take_run_ids(self, count: int) -> list[int]:
+        """New ids, ascending."""
+        return [*islice(self.run_ids, count)]
+
     def __init__(self, journal: Journal) -> None:
-        self.jobs = NamedTable[Job](journal)
+        self.jobs = JobTable(journal)
         self.triggers = TriggerTable(journal)
         self.calendars = NamedTable[Calendar](journal)
         self.runs = RunTable(journal)
@@ -310,10 +317,13 @@ class Tables:
         self.backfilled_slots = BackfilledSlotTable(journal)
         self.logs = LogTable(journal)
         self.nodes = Table[int, Node](journal)
+        self.shards = ShardTables(journal)
         self.idempotency = Table[str, IdempotencyRecord](journal)
         self.events = EventTable(journal)
         self.newest_event = Table[None, int](journal)
         """One row: the newest event number given; none before the first."""
+        self.requeued = Table[int, bool](journal)
+        """Live runs that a node held before, and that became queued again."""
         self.run_ids = count(1)
         self.job_ids = count(1)
         self.trigger_ids = count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
@@ -12,10 +12,12 @@ from callboard.domain.amend import amended
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import Firing, is_sequenced
 from callboard.domain.run import Run
+from callboard.domain.shards import Division, Scheduling
 from callboard.domain.states import LIVE, ON_NODE, RunState, may_become
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.errors import LedgerConflict, StoreError
@@ -28,8 +30,9 @@ from callboard.store.contract import (
     RunEnd,
     TriggerFilter,
 )
-from callboard.store.memory_copy import changed
+from callboard.store.memory_copy import as_running, with_end
 from callboard.store.memory_firings import firings_of, stalled_triggers
+from callboard.store.memory_shards import FiringLease
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_triggers import is_wanted
 
@@ -48,7 +51,7 @@ class MemoryTransaction:
         return self._now
 
     async def allocate_run_ids(self, count: int) -> list[int]:
-        return list(islice(self._tables.run_ids, count))
+        return self._tables.take_run_ids(count)
 
     # jobs
 
@@ -90,16 +93,22 @@ class MemoryTransaction:
 
     # triggers
 
-    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
+    async def insert_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger | None]:
+        return [self._insert_trigger(trigger) for trigger in triggers]
+
+    def _insert_trigger(self, trigger: Trigger) -> Trigger | None:
         triggers = self._tables.triggers
         if triggers.by_name(trigger.group, trigger.name) is not None:
             return None
         trigger_id = next(self._tables.trigger_ids)
-        stored = replace(
+        stored = amended(
             trigger, id=trigger_id, version=1, created_at=self._now, updated_at=self._now
         )
         triggers.write(trigger_id, stored)
         return stored
+
+    async def taken_trigger_names(self, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        return {name for name in names if self._tables.triggers.by_name(*name) is not None}
 
     async def update_trigger(self, trigger: Trigger) -> Trigger | None:
         before = self._tables.triggers.rows.get(trigger.id)
@@ -261,7 +270,7 @@ class MemoryTransaction:
         while head is not None and len(claimed) < limit:
             _, run_id, job_id = head
             if self._has_room(job_id):
-                claimed.append(runs.put(_claimed(runs.rows[run_id], node, self._now)))
+                claimed.append(runs.put(as_running(runs.rows[run_id], node, self._now)))
             head = runs.queue.first_due(behind=head)
         return claimed
 
@@ -297,9 +306,10 @@ class MemoryTransaction:
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return nsmallest(limit, self._tables.runs.waiting_ids(job_id))
 
-    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
+    async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
         runs = self._tables.runs
-        dead = (epoch for epoch in runs.holders() if self._live_node(epoch) is None)
+        holders = (epoch for epoch in runs.holders() if epoch is None or epoch != but)
+        dead = (epoch for epoch in holders if self._live_node(epoch) is None)
         return list(islice((run for epoch in dead for run in runs.held_by(epoch)), limit))
 
     async def lock_runs_of_node(self, epoch: int) -> list[Run]:
@@ -312,13 +322,17 @@ class MemoryTransaction:
             stored = table.rows.get(run.id)
             if stored is not None:
                 table.put(_with_changeable_fields(stored, run))
+                if run.state is RunState.QUEUED and stored.state is not RunState.QUEUED:
+                    self._tables.requeued.write(run.id, True)
 
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
         table, ended = self._tables.runs, list[Run]()
         for end in ends:
             run = table.rows.get(end.run_id)
             if run is not None and run.epoch == end.epoch and _may_end(run, end):
-                ended.append(table.put(_ended(run, end)))
+                ended.append(table.put(with_end(run, end)))
+                if run.id in self._tables.requeued.rows:
+                    self._tables.requeued.write(run.id, None)
         return ended
 
     async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
@@ -329,11 +343,11 @@ class MemoryTransaction:
     async def append_log(self, chunks: Sequence[LogChunk], *, epoch: int | None = None) -> None:
         logs, runs = self._tables.logs, self._tables.runs.rows
         for chunk in chunks:
-            first, run = chunk.lines[0].seq, runs.get(chunk.run_id)
+            run = runs.get(chunk.run_id)
             if epoch is not None and (run is None or run.has_ended or run.epoch != epoch):
                 continue
-            if not logs.has_line(chunk.run_id, first):
-                logs.write((chunk.run_id, first), chunk)
+            if logs.lacks(chunk):
+                logs.write((chunk.run_id, chunk.lines[0].seq), chunk)
 
     # backfills
 
@@ -405,7 +419,7 @@ class MemoryTransaction:
         if any(self._is_live(other) for other in namesakes):
             return None
         for dead in namesakes:
-            nodes.write(dead.epoch, None)
+            nodes.write(dead.epoch, _expired(dead))
         epoch = next(self._tables.epochs)
         stored = replace(node, epoch=epoch, started_at=self._now, lease_until=self._now + lease)
         nodes.write(epoch, stored)
@@ -414,11 +428,13 @@ class MemoryTransaction:
     async def has_live_node(self) -> bool:
         return any(map(self._is_live, self._tables.nodes.rows.values()))
 
-    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
+    async def renew_node(
+        self, epoch: int, lease: timedelta, vitals: JsonObject | None = None
+    ) -> Renewal | None:
         node = self._tables.nodes.rows.get(epoch)
-        if node is None:
+        if node is None or node.expired:
             return None
-        renewed = replace(node, lease_until=self._now + lease)
+        renewed = replace(node, lease_until=self._now + lease, vitals=vitals or node.vitals)
         self._tables.nodes.write(epoch, renewed)
         held = self._tables.runs.held_by(epoch)
         return Renewal(
@@ -434,18 +450,57 @@ class MemoryTransaction:
         self._tables.nodes.write(epoch, None)
         return True
 
-    async def delete_expired_nodes(self) -> list[Node]:
-        expired = [node for node in self._tables.nodes.rows.values() if not self._is_live(node)]
+    async def expire_nodes(self, *, but: int | None = None) -> list[Node]:
+        nodes = self._tables.nodes
+        dead = [node for node in nodes.rows.values() if not self._is_live(node)]
+        expired = [_expired(node) for node in dead if node.epoch != but]
         for node in expired:
-            self._tables.nodes.write(node.epoch, None)
+            nodes.write(node.epoch, node)
         return expired
 
+    async def delete_expired_nodes(self) -> int:
+        nodes, holders = self._tables.nodes, set(self._tables.runs.holders())
+        gone = [each.epoch for each in nodes.rows.values() if each.expired]
+        gone = [epoch for epoch in gone if epoch not in holders]
+        for epoch in gone:
+            nodes.write(epoch, None)
+        return len(gone)
+
     def _live_node(self, epoch: int | None) -> Node | None:
-        node = None if epoch is None else self._tables.nodes.rows.get(epoch)
-        return node if node is not None and self._is_live(node) else None
+        return self._tables.live_node(epoch, self._now)
 
     def _is_live(self, node: Node) -> bool:
-        return node.lease_until > self._now
+        return not node.expired and node.lease_until > self._now
+
+    # shards
+
+    async def renew_firing(
+        self, epoch: int, lease: timedelta, scheduling: Scheduling
+    ) -> datetime | None:
+        node = self._tables.nodes.rows.get(epoch)
+        if node is None or node.expired:
+            return None
+        until = self._now + lease
+        self._tables.shards.leases.write(epoch, FiringLease(until, scheduling))
+        return until
+
+    async def end_firing(self, epoch: int) -> set[int]:
+        shards = self._tables.shards
+        if epoch in shards.leases.rows:
+            shards.leases.write(epoch, None)
+        return shards.release(epoch, shards.of(epoch))
+
+    async def read_division(self) -> Division:
+        return self._tables.shards.division(self._now)
+
+    async def take_shards(self, epoch: int, ids: Collection[int]) -> dict[int, int | None]:
+        return self._tables.shards.take(epoch, ids, self._now)
+
+    async def release_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        return self._tables.shards.release(epoch, ids)
+
+    async def hold_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        return self._tables.shards.hold(epoch, ids, self._now)
 
     # idempotency
 
@@ -490,19 +545,16 @@ def _may_end(run: Run, end: RunEnd) -> bool:
 
 
 def _queued(run: Run) -> Run:
-    return changed(run, state=RunState.QUEUED, node=None, epoch=None, started_at=None)
+    return amended(run, state=RunState.QUEUED, node=None, epoch=None, started_at=None)
 
 
-def _claimed(run: Run, node: Node, now: datetime) -> Run:
-    return changed(run, state=RunState.RUNNING, node=node.name, epoch=node.epoch, started_at=now)
-
-
-def _ended(run: Run, end: RunEnd) -> Run:
-    return changed(run, state=end.state, result=end.result, error=end.error, ended_at=end.ended_at)
+def _expired(node: Node) -> Node:
+    until = min(node.lease_until, node.started_at)
+    return replace(node, expired=True, lease_until=until)
 
 
 def _with_changeable_fields(stored: Run, run: Run) -> Run:
-    return changed(
+    return amended(
         stored,
         state=run.state,
         node=run.node,

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import asyncpg
 
 from callboard.errors import StoreUnavailable, invalid
+from callboard.store.lease_connection import Connect, address_connect, pool_connect
 from callboard.store.statements import DRIVER_ERRORS, Connection, translated
 
 BEGIN: Final = "begin isolation level read committed"
@@ -32,7 +33,9 @@ PINNED_PLANS: Final = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
     "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
 }
 
 
@@ -47,6 +50,13 @@ class Address(Protocol):
         """The DSN for a new connection; asked again for each."""
         ...
 
+    def known_dsn(self) -> str:
+        """The DSN that was found last, without a look; for a thread that cannot wait for one.
+
+        Raises StoreUnavailable when there is none.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -56,6 +66,11 @@ class Pool(Protocol):
     @property
     def begin(self) -> str:
         """The statement that opens a transaction."""
+        ...
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether sessions have ours, deadlines among them: a statement may go without a begin."""
         ...
 
     async def open(self) -> None: ...
@@ -69,6 +84,10 @@ class Pool(Protocol):
 
     def listener(self) -> AbstractAsyncContextManager[Connection]:
         """A connection that is kept for LISTEN."""
+        ...
+
+    def lease_connect(self) -> Connect | None:
+        """How a thread of its own gets a connection; None: only this loop has any."""
         ...
 
 
@@ -89,6 +108,10 @@ class OwnPool:
     @property
     def begin(self) -> str:
         return _bounded_begin(self._deadline_s) if self._is_pooled else BEGIN
+
+    @property
+    def has_settings(self) -> bool:
+        return not self._is_pooled
 
     @property
     def _is_pooled(self) -> bool:
@@ -131,6 +154,8 @@ class OwnPool:
         return {
             "application_name": "callboard",
             "jit": "off",
+            # What BEGIN says of a transaction holds for a statement without one, too.
+            "default_transaction_isolation": "read committed",
             "statement_timeout": deadline_ms,
             # A writer that was stopped in the middle must not hold its locks for ever.
             "idle_in_transaction_session_timeout": deadline_ms,
@@ -162,6 +187,9 @@ class OwnPool:
         finally:
             connection.terminate()
 
+    def lease_connect(self) -> Connect | None:
+        return address_connect(self._address, self._cache_size)
+
 
 class HostPool:
     """A pool that belongs to the program around us."""
@@ -173,6 +201,10 @@ class HostPool:
     @property
     def begin(self) -> str:
         return _bounded_begin(self._deadline_s)
+
+    @property
+    def has_settings(self) -> bool:
+        return False
 
     async def open(self) -> None:
         size = self._pool.get_max_size()
@@ -189,14 +221,19 @@ class HostPool:
     reader = writer
     listener = writer
 
+    def lease_connect(self) -> Connect | None:
+        return pool_connect(self._pool)
+
 
 def _bounded_begin(deadline_s: float) -> str:
-    """BEGIN with the deadlines that our own sessions have, for this transaction alone."""
+    """BEGIN with the settings that our own writer's session has, for this transaction alone."""
     deadline_ms = round(deadline_s * 1000)
-    return (
-        f"{BEGIN}; set local statement_timeout = {deadline_ms};"
-        f" set local idle_in_transaction_session_timeout = {deadline_ms}"
-    )
+    settings = {
+        **PINNED_PLANS,
+        "statement_timeout": deadline_ms,
+        "idle_in_transaction_session_timeout": deadline_ms,
+    }
+    return "; ".join([BEGIN, *(f"set local {name} = {value}" for name, value in settings.items())])
 
 
 @asynccontextmanager

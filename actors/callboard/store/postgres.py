@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -26,7 +26,9 @@ from callboard.store import (
     postgres_history,
     postgres_jobs,
     postgres_nodes,
+    postgres_partitions,
     postgres_prune,
+    postgres_runs,
     postgres_triggers,
 )
 from callboard.store.contract import (
@@ -34,6 +36,7 @@ from callboard.store.contract import (
     CalendarFilter,
     Cutoffs,
     JobFilter,
+    LeaseLine,
     LogLine,
     Node,
     RunFilter,
@@ -41,10 +44,13 @@ from callboard.store.contract import (
     Transaction,
     TriggerFilter,
 )
+from callboard.store.cycle import Cycle, Cycled
 from callboard.store.listen import listen
 from callboard.store.migrate import migrate, verify
 from callboard.store.pool import HostPool, Pool
+from callboard.store.postgres_cycle import Cycles
 from callboard.store.postgres_ids import RunIds
+from callboard.store.postgres_lease import PostgresLeaseLine
 from callboard.store.postgres_transaction import PostgresTransaction
 from callboard.store.statements import Connection, Statements
 
@@ -78,6 +84,7 @@ class PostgresStore:
         self._deadline_s = deadline_s
         self._migrate_on_open = migrate_on_open
         self._ids = RunIds()
+        self._cycles = Cycles(self._ids)
         self._origin = uuid.uuid4().hex
 
     async def open(self) -> None:
@@ -111,6 +118,26 @@ class PostgresStore:
             async with sql.transaction(self._pool.begin):
                 given_now = self._clock.database_now()
                 yield await PostgresTransaction.begun(sql, self._ids, self._origin, given_now)
+
+    async def cycle(self, cycle: Cycle) -> Cycled:
+        async with self._pool.writer() as connection:
+            sql = Statements(connection, self._deadline_s)
+            now = self._clock.database_now()
+            if self._pool.has_settings:
+                return await self._cycles.run(sql, cycle, now)
+            async with sql.transaction(self._pool.begin):
+                return await self._cycles.run(sql, cycle, now)
+
+    async def allocate_run_ids(self, count: int) -> list[int]:
+        blocks = self._ids.blocks_for(count)
+        if blocks:
+            async with self._reading() as sql:
+                self._ids.add(await postgres_runs.run_id_blocks(sql, blocks))
+        return self._ids.take(count)
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        async with self._reading() as sql:
+            await postgres_events.notify(sql, self._origin, topics)
 
     async def listen(self, on_hint: Callable[[str], None]) -> None:
         async with self._pool.listener() as connection:
@@ -161,9 +188,11 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_calendars.list_calendars(sql, filter)
 
-    async def due_triggers(self, until: datetime, limit: int) -> list[Trigger]:
+    async def due_triggers(
+        self, until: datetime, limit: int, shards: Collection[int] | None = None
+    ) -> list[Trigger]:
         async with self._reading() as sql:
-            return await postgres_triggers.due_triggers(sql, until, limit)
+            return await postgres_triggers.due_triggers(sql, until, limit, shards)
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
         async with self._reading() as sql:
@@ -242,6 +271,13 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_events.event_range(sql)
 
+    def lease_line(self) -> LeaseLine | None:
+        connect = self._pool.lease_connect()
+        # With a given clock, time does not pass by itself: no thread can go by it.
+        if connect is None or self._clock.database_now() is not None:
+            return None
+        return PostgresLeaseLine(connect)
+
     async def list_nodes(self) -> list[Node]:
         async with self._reading() as sql:
             return await postgres_nodes.list_nodes(sql)
@@ -249,3 +285,7 @@ class PostgresStore:
     async def prune(self, cutoffs: Cutoffs) -> dict[str, int]:
         async with self._reading() as sql:
             return await postgres_prune.prune(sql, cutoffs)
+
+    async def make_room(self, keep_s: float | None) -> int:
+        async with self._reading() as sql:
+            return await postgres_partitions.make_room(sql, keep_s)

@@ -44,13 +44,16 @@ async def last_log_seqs(sql: Statements, ids: Sequence[int]) -> dict[int, int]:
 async def append_log(sql: Statements, chunks: Sequence[LogChunk], epoch: int | None) -> None:
     if not chunks:
         return
-    await sql.rows(
-        "insert_log",
+    await sql.rows("insert_log", *log_columns(chunks), epoch)
+
+
+def log_columns(chunks: Sequence[LogChunk]) -> tuple[list[object], ...]:
+    """Chunks as columns: run ids, first and last numbers, lines as JSON text."""
+    return (
         [chunk.run_id for chunk in chunks],
         [chunk.lines[0].seq for chunk in chunks],
         [chunk.lines[-1].seq for chunk in chunks],
         [to_json([_line(line) for line in chunk.lines]) for chunk in chunks],
-        epoch,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 from callboard.store.contract import Node, Renewal
+from callboard.store.postgres_json import to_json_or_none
 from callboard.store.rows import node_from_row, run_from_row
 from callboard.store.statements import Statements
 
@@ -13,8 +15,18 @@ from callboard.store.statements import Statements
 async def insert_node(
     sql: Statements, node: Node, lease: timedelta, now: datetime | None
 ) -> Node | None:
+    await sql.rows("expire_namesake", node.name, now)
     row = await sql.row(
-        "insert_node", node.name, node.host, node.pid, node.version, node.capacity, lease, now
+        "insert_node",
+        node.name,
+        node.host,
+        node.pid,
+        node.version,
+        node.capacity,
+        lease,
+        now,
+        node.fires,
+        node.executes,
     )
     return None if row is None else node_from_row(row)
 
@@ -25,9 +37,13 @@ async def has_live_node(sql: Statements, now: datetime | None) -> bool:
 
 
 async def renew_node(
-    sql: Statements, epoch: int, lease: timedelta, now: datetime | None
+    sql: Statements,
+    epoch: int,
+    lease: timedelta,
+    vitals: JsonObject | None,
+    now: datetime | None,
 ) -> Renewal | None:
-    row = await sql.row("renew_node", epoch, lease, now)
+    row = await sql.row("renew_node", epoch, lease, now, to_json_or_none(vitals))
     if row is None:
         return None
     stopping = await sql.rows("list_stopping_runs", epoch)
@@ -43,16 +59,22 @@ async def lock_runs_of_node(sql: Statements, epoch: int) -> list[Run]:
     return [run_from_row(row) for row in await sql.rows("lock_node_runs", epoch)]
 
 
-async def lock_runs_of_lost_nodes(sql: Statements, limit: int, now: datetime | None) -> list[Run]:
-    return [run_from_row(row) for row in await sql.rows("lock_lost_runs", limit, now)]
+async def lock_runs_of_lost_nodes(
+    sql: Statements, limit: int, but: int | None, now: datetime | None
+) -> list[Run]:
+    return [run_from_row(row) for row in await sql.rows("lock_lost_runs", limit, now, but)]
 
 
 async def delete_node(sql: Statements, epoch: int) -> bool:
     return await sql.value("delete_node", epoch) is not None
 
 
-async def delete_expired_nodes(sql: Statements, now: datetime | None) -> list[Node]:
-    return [node_from_row(row) for row in await sql.rows("delete_expired_nodes", now)]
+async def expire_nodes(sql: Statements, but: int | None, now: datetime | None) -> list[Node]:
+    return [node_from_row(row) for row in await sql.rows("expire_nodes", but, now)]
+
+
+async def delete_expired_nodes(sql: Statements) -> int:
+    return len(await sql.rows("delete_expired_nodes"))
 
 
 async def list_nodes(sql: Statements) -> list[Node]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from callboard.store import postgres_partitions
 from callboard.store.contract import Cutoffs
 from callboard.store.statements import Statements
 
 
 async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
-    """Rows removed: by table; of events whole batches."""
+    """Rows removed: by table; of events whole batches, of runs also whole partitions."""
     limit = cutoffs.limit
-    runs, logs = await _prune_runs(sql, cutoffs.ended_runs, limit)
+    partitions, runs, logs = await _prune_runs(sql, cutoffs.ended_runs, limit)
+    surplus, logs_of_surplus = await _prune_surplus(sql, cutoffs.runs_per_job, limit)
     return {
-        "runs": runs,
-        "logs": logs,
+        "run_partitions": partitions,
+        "runs": runs + surplus,
+        "logs": logs + logs_of_surplus,
         "ledger": await _prune(sql, "prune_ledger", cutoffs.ledger, limit),
         # Slots first: a backfill goes when it has none any more.
         "backfilled_slots": await _prune(sql, "prune_backfilled_slots", cutoffs.ledger, limit),
@@ -24,10 +27,18 @@ async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
     }
 
 
-async def _prune_runs(sql: Statements, before: datetime | None, limit: int) -> tuple[int, int]:
+async def _prune_runs(sql: Statements, before: datetime | None, limit: int) -> tuple[int, int, int]:
     if before is None:
+        return 0, 0, 0
+    dropped, logs, open_from = await postgres_partitions.drop_old(sql, before, limit)
+    [row] = await sql.rows("prune_ended_runs", before, limit, open_from)
+    return dropped, row["runs"], logs + row["logs"]
+
+
+async def _prune_surplus(sql: Statements, keep: int | None, limit: int) -> tuple[int, int]:
+    if keep is None:
         return 0, 0
-    [row] = await sql.rows("prune_ended_runs", before, limit)
+    [row] = await sql.rows("prune_runs_of_jobs", keep, limit)
     return row["runs"], row["logs"]
 
 

@@ -18,6 +18,11 @@ from callboard.store.rows import run_from_row
 from callboard.store.statements import Row, Statements, in_parts, in_turns
 
 
+async def run_id_blocks(sql: Statements, count: int) -> list[int]:
+    """The first ids of new blocks."""
+    return [row[0] for row in await sql.rows("take_run_id_blocks", count)]
+
+
 async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
     if not runs:
         return set()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import Firing
 from callboard.domain.run import Run
+from callboard.domain.shards import Division, Scheduling
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.events import EventRecord
@@ -24,6 +26,7 @@ from callboard.store import (
     postgres_jobs,
     postgres_nodes,
     postgres_runs,
+    postgres_shards,
     postgres_triggers,
 )
 from callboard.store.contract import (
@@ -66,8 +69,7 @@ class PostgresTransaction:
     async def allocate_run_ids(self, count: int) -> list[int]:
         blocks = self._ids.blocks_for(count)
         if blocks:
-            rows = await self._sql.rows("take_run_id_blocks", blocks)
-            self._ids.add(row[0] for row in rows)
+            self._ids.add(await postgres_runs.run_id_blocks(self._sql, blocks))
         return self._ids.take(count)
 
     async def insert_job(self, job: Job) -> Job | None:
@@ -84,8 +86,11 @@ class PostgresTransaction:
     ) -> dict[tuple[str, str], Job]:
         return await postgres_jobs.lock_jobs(self._sql, names, for_change=for_change)
 
-    async def insert_trigger(self, trigger: Trigger) -> Trigger | None:
-        return await postgres_triggers.insert_trigger(self._sql, trigger, self._given_now)
+    async def insert_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger | None]:
+        return await postgres_triggers.insert_triggers(self._sql, triggers, self._given_now)
+
+    async def taken_trigger_names(self, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        return await postgres_triggers.taken_trigger_names(self._sql, names)
 
     async def update_trigger(self, trigger: Trigger) -> Trigger | None:
         return await postgres_triggers.update_trigger(self._sql, trigger, self._given_now)
@@ -171,8 +176,8 @@ class PostgresTransaction:
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return await postgres_runs.queued_run_ids(self._sql, job_id, limit)
 
-    async def lock_runs_of_lost_nodes(self, limit: int) -> list[Run]:
-        return await postgres_nodes.lock_runs_of_lost_nodes(self._sql, limit, self._given_now)
+    async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
+        return await postgres_nodes.lock_runs_of_lost_nodes(self._sql, limit, but, self._given_now)
 
     async def lock_runs_of_node(self, epoch: int) -> list[Run]:
         return await postgres_nodes.lock_runs_of_node(self._sql, epoch)
@@ -223,14 +228,41 @@ class PostgresTransaction:
     async def has_live_node(self) -> bool:
         return await postgres_nodes.has_live_node(self._sql, self._given_now)
 
-    async def renew_node(self, epoch: int, lease: timedelta) -> Renewal | None:
-        return await postgres_nodes.renew_node(self._sql, epoch, lease, self._given_now)
+    async def renew_node(
+        self, epoch: int, lease: timedelta, vitals: JsonObject | None = None
+    ) -> Renewal | None:
+        return await postgres_nodes.renew_node(self._sql, epoch, lease, vitals, self._given_now)
 
     async def delete_node(self, epoch: int) -> bool:
         return await postgres_nodes.delete_node(self._sql, epoch)
 
-    async def delete_expired_nodes(self) -> list[Node]:
-        return await postgres_nodes.delete_expired_nodes(self._sql, self._given_now)
+    async def expire_nodes(self, *, but: int | None = None) -> list[Node]:
+        return await postgres_nodes.expire_nodes(self._sql, but, self._given_now)
+
+    async def delete_expired_nodes(self) -> int:
+        return await postgres_nodes.delete_expired_nodes(self._sql)
+
+    async def renew_firing(
+        self, epoch: int, lease: timedelta, scheduling: Scheduling
+    ) -> datetime | None:
+        return await postgres_shards.renew_firing(
+            self._sql, epoch, lease, scheduling, self._given_now
+        )
+
+    async def end_firing(self, epoch: int) -> set[int]:
+        return await postgres_shards.end_firing(self._sql, epoch)
+
+    async def read_division(self) -> Division:
+        return await postgres_shards.read_division(self._sql, self._given_now)
+
+    async def take_shards(self, epoch: int, ids: Collection[int]) -> dict[int, int | None]:
+        return await postgres_shards.take_shards(self._sql, epoch, ids, self._given_now)
+
+    async def release_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        return await postgres_shards.release_shards(self._sql, epoch, ids)
+
+    async def hold_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
+        return await postgres_shards.hold_shards(self._sql, epoch, ids, self._given_now)
 
     async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
         return await postgres_idempotency.insert_idempotency(self._sql, record)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import starmap
 from typing import Final
 
 from callboard.clock import next_turn
+from callboard.domain.amend import amended
 from callboard.domain.calendar_rule import CalendarRule
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
-from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.trigger import MisfirePolicy, OverlapPolicy, Trigger, TriggerState
 from callboard.errors import StoreError
 from callboard.store.contract import TriggerFilter
 from callboard.store.known_calendars import with_calendars
@@ -22,18 +25,61 @@ from callboard.store.postgres_json import to_json
 from callboard.store.rows import count_from_row, entry_from_row, trigger_from_row
 from callboard.store.statements import Row, Statements, in_parts, in_turns
 
+MOST_INSERTED: Final = 1000
+"""Triggers that one statement stores."""
+_NAME: Final = 1
+_NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20})
+"""Places of the name, and of what may be null, among the columns of insert_triggers."""
 MOST_NAMES: Final = 10
 """Triggers that are named when a job cannot be deleted."""
 
 logger = logging.getLogger(__name__)
 
 
-async def insert_trigger(sql: Statements, trigger: Trigger, now: datetime | None) -> Trigger | None:
-    row = await sql.row("insert_trigger", trigger.group, trigger.name, *_definition(trigger), now)
+async def insert_triggers(
+    sql: Statements, triggers: Sequence[Trigger], now: datetime | None
+) -> list[Trigger | None]:
+    """For each trigger what is stored of it; None where the name is taken."""
+    stored: list[Trigger | None] = []
+    for start in range(0, len(triggers), MOST_INSERTED):
+        stored += await _insert(sql, triggers[start : start + MOST_INSERTED], now)
+    return stored
+
+
+async def _insert(
+    sql: Statements, triggers: Sequence[Trigger], now: datetime | None
+) -> list[Trigger | None]:
+    columns = zip(*((each.group, each.name, *_columns(each)) for each in triggers), strict=True)
+    found = await sql.rows("insert_triggers", *starmap(_thinned, enumerate(columns)), now)
+    rows = {(row[0], row[1]): row for row in found}
+    # A name that comes twice in `triggers` is the first one's.
+    return [_stored(each, rows.pop((each.group, each.name), None)) for each in triggers]
+
+
+def _thinned(place: int, column: tuple[object, ...]) -> Sequence[object]:
+    """The column as insert_triggers takes it; each element costs the driver up to a microsecond."""
+    first = column[0]
+    if place == _NAME or column.count(first) < len(column):
+        return column
+    if place in _NULLABLE:
+        return () if first is None else column
+    return column[:1]
+
+
+def _stored(trigger: Trigger, row: Row | None) -> Trigger | None:
     if row is None:
         return None
-    created_at = row["created_at"]
-    return replace(trigger, id=row["id"], version=1, created_at=created_at, updated_at=created_at)
+    created_at = row[3]
+    return amended(trigger, id=row[2], version=1, created_at=created_at, updated_at=created_at)
+
+
+async def taken_trigger_names(
+    sql: Statements, names: Sequence[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    if not names:
+        return set()
+    groups, bare = zip(*names, strict=True)
+    return {(row[0], row[1]) for row in await sql.rows("list_taken_names", groups, bare)}
 
 
 async def update_trigger(sql: Statements, trigger: Trigger, now: datetime | None) -> Trigger | None:
@@ -190,13 +236,16 @@ async def count_triggers(
     return dict(map(count_from_row, rows))
 
 
-async def due_triggers(sql: Statements, until: datetime, limit: int) -> list[Trigger]:
+async def due_triggers(
+    sql: Statements, until: datetime, limit: int, shards: Collection[int] | None
+) -> list[Trigger]:
     """Some ten thousand rows take a while to read: the loop has its turn in between.
 
     One that cannot be read is left out, and said: the others go on (D05).
     """
     triggers: list[Trigger] = []
-    for part in in_parts(await sql.rows("due_triggers", until, limit)):
+    wanted = None if shards is None else sorted(shards)
+    for part in in_parts(await sql.rows("due_triggers", until, limit, wanted)):
         triggers += _readable(part)
         await next_turn()
     return triggers
@@ -230,11 +279,25 @@ async def read_ledger(
 
 def _definition(trigger: Trigger) -> tuple[object, ...]:
     return (
+        *_columns(trigger),
+        sorted({action.job for action in trigger.actions}),
+        sorted({rule.calendar for rule in trigger.calendars}),
+    )
+
+
+@lru_cache(maxsize=256)
+def _policy_json(policy: MisfirePolicy | OverlapPolicy) -> str:
+    """Most triggers have one of a few."""
+    return to_json(policy)
+
+
+def _columns(trigger: Trigger) -> tuple[object, ...]:
+    return (
         to_json(schedule_to_json(trigger.schedule)),
         to_json(trigger.actions),
         trigger.description,
-        to_json(trigger.misfire),
-        to_json(trigger.overlap),
+        _policy_json(trigger.misfire),
+        _policy_json(trigger.overlap),
         trigger.start_at,
         trigger.end_at,
         trigger.max_firings,
@@ -247,10 +310,8 @@ def _definition(trigger: Trigger) -> tuple[object, ...]:
         trigger.generation,
         trigger.anchor_at,
         trigger.flexible_window_s,
-        to_json([_rule(rule) for rule in trigger.calendars]),
+        to_json([_rule(rule) for rule in trigger.calendars]) if trigger.calendars else "[]",
         trigger.resume_at,
-        sorted({action.job for action in trigger.actions}),
-        sorted({rule.calendar for rule in trigger.calendars}),
     )
 
 

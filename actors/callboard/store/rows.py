@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any, Final
 
 from callboard.domain.backfill import Backfill, BackfilledSlot, BackfillState
@@ -17,7 +18,7 @@ from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.overlap import Firing
-from callboard.domain.run import Run, RunError, StopMode
+from callboard.domain.run import Run, RunError, StopMode, make_run
 from callboard.domain.schedule import schedule_from_json
 from callboard.domain.states import RunState
 from callboard.domain.trigger import (
@@ -31,7 +32,13 @@ from callboard.domain.trigger import (
     TriggerState,
 )
 from callboard.errors import StoreError, UsageError
-from callboard.events import EventBatch, EventRecord
+from callboard.events import (
+    EventBatch,
+    EventRecord,
+    ended_record,
+    queued_record,
+    started_record,
+)
 from callboard.store.contract import IdempotencyRecord, LogLine, Node
 from callboard.store.postgres_json import from_json
 from callboard.store.statements import Row
@@ -70,40 +77,45 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def run_from_row(row: Row | tuple[Any, ...]) -> Run:
     """The run in the first columns of a row."""
-    arguments, result, error, progress, stop_mode = row[11], row[12], row[13], row[14], row[19]
-    return Run(
-        id=row[0],
-        job=row[1],
-        group=row[2],
-        job_id=row[3],
-        trigger=row[4],
-        trigger_id=row[5],
-        slot=_instant(row[6]),
-        state=_STATES[row[7]],
-        attempt=row[8],
-        previous_run_id=row[9],
-        chain_id=row[10],
-        arguments={} if arguments == "{}" else from_json(arguments),
-        result=None if result is None else from_json(result),
-        error=None if error is None else RunError(**from_json(error)),
-        progress=None if progress is None else from_json(progress),
-        node=row[15],
-        epoch=row[16],
-        crashes=row[17],
-        unique_key=row[18],
-        stop_mode=None if stop_mode is None else StopMode(stop_mode),
-        stop_grace_s=row[20],
-        trace_id=row[21],
-        created_at=row[22],
-        due_at=_instant(row[23]),
-        started_at=row[24],
-        ended_at=row[25],
+    slot, arguments, result, error, progress = row[6], row[11], row[12], row[13], row[14]
+    stop_mode, due_at = row[19], row[23]
+    return make_run(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        None if slot is None else instant(slot),
+        _STATES[row[7]],
+        row[8],
+        row[9],
+        row[10],
+        {} if arguments == "{}" else from_json(arguments),
+        None if result is None else from_json(result),
+        None if error is None else RunError(**from_json(error)),
+        None if progress is None else from_json(progress),
+        row[15],
+        row[16],
+        row[17],
+        row[18],
+        None if stop_mode is None else StopMode(stop_mode),
+        row[20],
+        row[21],
+        row[22],
+        due_at if due_at.tzinfo else instant(due_at),
+        row[24],
+        row[25],
     )
 
 
-def _instant(value: Any) -> Any:
+def instant(value: datetime) -> datetime:
     """The instant that a caller chose; asyncpg makes the last one it knows infinite, and naive."""
-    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _instant(value: Any) -> Any:
+    return value if value is None else instant(value)
 
 
 @contextmanager
@@ -263,7 +275,9 @@ def firing_from_row(row: Row) -> Firing:
 
 def node_from_row(row: Row) -> Node:
     """The node in a row of list_nodes and its like."""
-    return Node(**dict(row))
+    fields = dict(row)
+    vitals = fields.pop("vitals", None)
+    return Node(**fields, vitals=None if vitals is None else from_json(vitals))
 
 
 def idempotency_from_row(row: Row) -> IdempotencyRecord:
@@ -273,14 +287,26 @@ def idempotency_from_row(row: Row) -> IdempotencyRecord:
 
 def batch_from_row(row: Row) -> EventBatch:
     """The batch in a row of read_events."""
+    records = row["records"]
+    others = [
+        EventRecord(type=kind, run_id=run_id, patch=patch)
+        for kind, run_id, patch in (from_json(records) if records != "[]" else ())
+    ]
     return EventBatch(
-        first_seq=row["first_seq"],
-        at=row["at"],
-        records=tuple(
-            EventRecord(type=kind, run_id=run_id, patch=patch)
-            for kind, run_id, patch in from_json(row["records"])
-        ),
+        first_seq=row["first_seq"], at=row["at"], records=(*_records_of_cycle(row), *others)
     )
+
+
+def _records_of_cycle(row: Row) -> Iterator[EventRecord]:
+    ended, started = row["ended"], row["started"]
+    states = row["ended_states"] or repeat(RunState.SUCCEEDED.value, len(ended))
+    for run_id, state in zip(ended, states, strict=True):
+        yield ended_record(run_id, _STATES[state])
+    for run_id in row["queued"]:
+        yield queued_record(run_id)
+    crashes = row["started_crashes"] or repeat(0, len(started))
+    for run_id, crashed in zip(started, crashes, strict=True):
+        yield started_record(run_id, row["node"], crashed, row["at"])
 
 
 def lines_from_row(row: Row) -> list[LogLine]:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -84,6 +84,20 @@ _ERRORS: Final[tuple[tuple[tuple[type[BaseException], ...], type[StoreError]], .
 )
 """The first line that fits decides."""
 
+_ADVICE: Final[Mapping[str, str]] = {
+    "08P01": "is this a PostgreSQL server, without a pooler in statement mode before it?",
+    "25006": "this server only reads (a standby?): name the primary in the DSN",
+    "28000": "check the user in the DSN, and the server's pg_hba.conf",
+    "28P01": "check the password in the DSN",
+    "3D000": "create it (`createdb NAME`), or correct the name in the DSN",
+    "42501": "grant it: the user has to own the schema callboard, or be allowed to create it",
+    "53100": "make room on the server's disk; work goes on by itself then",
+    "53200": "the server is out of memory; work goes on by itself when it has some again",
+    "53300": "raise max_connections, or close other clients: a node takes up to eight",
+    "57P03": "it starts up or shuts down; this goes on by itself",
+}
+"""What to do about an SQLSTATE."""
+
 
 def translated(error: BaseException) -> StoreError:
     """Our error for one of DRIVER_ERRORS."""
@@ -96,8 +110,10 @@ def translated(error: BaseException) -> StoreError:
 def _message(error: BaseException, ours: type[StoreError]) -> str:
     if isinstance(error, TimeoutError):
         return "the database did not answer in time"
-    state = getattr(error, "sqlstate", None)
+    state: str = getattr(error, "sqlstate", None) or ""
     said = f"{error or type(error).__name__}" + (f" (SQLSTATE {state})" if state else "")
+    if state is not None and state in _ADVICE:
+        said += f"; {_ADVICE[state]}"
     if issubclass(ours, StoreUnavailable):
         return f"the database is not available: {said}"
     if ours is SchemaMismatch:

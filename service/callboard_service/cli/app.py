@@ -21,6 +21,7 @@ from callboard_service.cli.exit_code import HELP
 from callboard_service.cli.explain import explain
 from callboard_service.cli.migrate import migrate
 from callboard_service.cli.next_slots import next_slots
+from callboard_service.cli.nodes import nodes
 from callboard_service.cli.serve import serve
 from callboard_service.cli.simulate import simulate
 from callboard_service.cli.start import start
@@ -60,6 +61,7 @@ def build_app() -> typer.Typer:
         ("resume", pauses.resume),
         ("explain", explain),
         ("tail", tail),
+        ("nodes", nodes),
     ):
         api_command(app, name, panel=CLIENT)(work)
     app.add_typer(import_crontab.app, name="import", rich_help_panel=CLIENT)

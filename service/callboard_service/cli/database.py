@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callboard.clock import SystemClock
 from callboard.domain.job import Job
@@ -63,11 +63,12 @@ class Database:
         except _TakenBack:
             pass
 
-    async def nodes(self) -> tuple[list[Node], list[Node]]:
-        """Those whose lease runs, and those whose lease is over."""
+    async def nodes(self) -> tuple[datetime, list[Node], list[Node]]:
+        """The present, the nodes whose lease runs, and those whose lease is over."""
         now = await self._store.ping()
         found = await self._store.list_nodes()
         return (
+            now,
             [node for node in found if node.lease_until > now],
             [node for node in found if node.lease_until <= now],
         )

@@ -7,15 +7,18 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from callboard.domain.node import Node
 from callboard.errors import CallboardError, InvalidInput, SchemaMismatch, StoreUnavailable
 from callboard.store.embedded import EmbeddedError, VersionMismatch, find_binaries
 from callboard_service.cli.client import ApiClient
 from callboard_service.cli.database import Database, open_database
 from callboard_service.cli.failures import CliFailure, Refused, Unreachable
+from callboard_service.cli.text import counted
 from callboard_service.settings import GOOD_TOKEN, Settings, load_settings
 
 OLDEST: Final = 15
@@ -191,11 +194,19 @@ async def _permission_finding(database: Database) -> Finding:
 
 
 async def _nodes_finding(database: Database) -> Finding:
-    live, dead = await database.nodes()
+    now, live, dead = await database.nodes()
+    told = [f"{node.name} ({_role(node, now)})" for node in live]
     if dead:
-        names = ", ".join(node.name for node in dead)
-        return _ok("nodes", f"{len(live)} live; gone without a farewell: {names}")
-    return _ok("nodes", ", ".join(node.name for node in live) or "none is live")
+        told.append("gone without a farewell: " + ", ".join(node.name for node in dead))
+    if any(node.fires for node in live) and not any(node.shards_at(now) for node in live):
+        fix = "nobody decides slots: if that lasts some seconds, see what the nodes log"
+        return _warn("nodes", "; ".join(told), fix)
+    return _ok("nodes", "; ".join(told if live else ["none is live", *told]))
+
+
+def _role(node: Node, now: datetime) -> str:
+    shards = node.shards_at(now)
+    return f"active, {counted(shards, 'shard')}" if shards else "passive"
 
 
 async def _service_finding(url: str, token: str | None) -> Finding:

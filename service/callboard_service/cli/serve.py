@@ -12,6 +12,8 @@ from callboard_service.cli.output import Output
 
 NETWORK = "Network"
 STREAMS = "Streams"
+CLUSTER = "Cluster"
+HISTORY = "History"
 PROCESS = "Process"
 
 Dsn = Annotated[
@@ -140,6 +142,123 @@ def serve(
             rich_help_panel=STREAMS,
         ),
     ] = None,
+    scheduling: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_SCHEDULING",
+            help="shared: the nodes share the triggers; leader: one node decides all slots.",
+            show_default="shared",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    fires: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_FIRES",
+            help="Take part in deciding slots: true or false.",
+            show_default="true",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    executes: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_EXECUTES",
+            help="Execute runs: true or false.",
+            show_default="true",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    lease_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_LEASE_S",
+            help="Seconds without a sign of life after which others take its runs away.",
+            show_default="15",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    firing_lease_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_FIRING_LEASE_S",
+            help="The same for the slots that it has to decide.",
+            show_default="6",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    crash_budget: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_CRASH_BUDGET",
+            help="Nodes that may die under a run before it is parked.",
+            show_default="3",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    claim_ahead_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_CLAIM_AHEAD_S",
+            help="Runs are claimed as far ahead as they begin within so many seconds.",
+            show_default="0.1",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    loop_block_warn_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_LOOP_BLOCK_WARN_S",
+            help="Seconds that a handler may block the event loop unnamed.",
+            show_default="1",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    clock_skew_limit_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_CLOCK_SKEW_LIMIT_S",
+            help="Seconds between its clock and the database's before it is degraded.",
+            show_default="5",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    keep_runs_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_KEEP_RUNS_S",
+            help="Seconds for which ended runs are kept, or none: for ever.",
+            show_default="2592000",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
+    keep_runs_per_job: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_KEEP_RUNS_PER_JOB",
+            help="Ended runs of a job that are kept at the most, or none.",
+            show_default="none",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
+    keep_ledger_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_KEEP_LEDGER_S",
+            help="Seconds for which the ledger is kept, or none: for ever.",
+            show_default="7776000",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
+    keep_events_s: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_KEEP_EVENTS_S",
+            help="Seconds by which a stream can be resumed, or none.",
+            show_default="86400",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +308,19 @@ def serve(
         "stream_buffer": stream_buffer,
         "send_timeout_s": send_timeout_s,
         "max_streams": max_streams,
+        "scheduling": scheduling,
+        "fires": fires,
+        "executes": executes,
+        "lease_s": lease_s,
+        "firing_lease_s": firing_lease_s,
+        "crash_budget": crash_budget,
+        "claim_ahead_s": claim_ahead_s,
+        "loop_block_warn_s": loop_block_warn_s,
+        "clock_skew_limit_s": clock_skew_limit_s,
+        "keep_runs_s": keep_runs_s,
+        "keep_runs_per_job": keep_runs_per_job,
+        "keep_ledger_s": keep_ledger_s,
+        "keep_events_s": keep_events_s,
         "log_format": log_format,
         "log_level": log_level,
         "loop": loop,

@@ -25,6 +25,7 @@ TRIGGER_COLUMNS: Final = ("NAME", "GROUP", "SCHEDULE", "JOBS", "STATE", "NEXT", 
 RUN_COLUMNS: Final = ("RUN", "JOB", "TRIGGER", "STATE", "DUE", "TOOK", "ERROR")
 SLOT_COLUMNS: Final = ("SLOT", "LOCAL", "DECISION", "REASON", "FIRED", "RUNS", "MARKS")
 CALENDAR_COLUMNS: Final = ("NAME", "GROUP", "KIND", "DESCRIPTION", "UPDATED")
+NODE_COLUMNS: Final = ("NAME", "HOST", "PID", "ROLE", "SHARDS", "EXECUTES", "STARTED", "LEASE")
 BACKFILL_COLUMNS: Final = (
     "ID", "TRIGGER", "FROM", "UNTIL", "STATE", "DONE", "LIVE", "FAILED", "REASON",
 )  # fmt: skip
@@ -243,6 +244,14 @@ def _definition_text(name: str, value: Any) -> str:
 
 def _spans(values: Iterable[Any]) -> str:
     return ", ".join("..".join(one) if isinstance(one, list) else str(one) for one in values)
+
+
+def node_row(node: Resource, *, utc: bool) -> list[object]:
+    return [
+        node["name"], node["host"], node["pid"], node["role"] if node["fires"] else "",
+        node["shards"] or "", node["capacity"] if node["executes"] else "no",
+        show_instant(node["started_at"], utc=utc), "" if node["is_live"] else "over",
+    ]  # fmt: skip
 
 
 def backfill_row(backfill: Resource, *, utc: bool) -> list[object]:

@@ -19,6 +19,7 @@ from callboard_service.native.definition import (
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.paging import Paged, cursor_for, place_of
 from callboard_service.preconditions import check_absent, expected_version, version_tag
+from callboard_service.wire.many_triggers import NewTriggersInput, read_triggers
 from callboard_service.wire.runs import FireInput, RunResource, read_fire, run_resource
 from callboard_service.wire.shapes import JsonMap, Page
 from callboard_service.wire.triggers import (
@@ -42,6 +43,12 @@ async def create_trigger(call: Call[IntoGroup]) -> web.Response:
     trigger, activate = read_trigger(created_body(call.body(), call.query.group))
     stored = await call.board.create_trigger(trigger, activate=activate)
     return _answer(call, stored, created=True)
+
+
+async def create_triggers(call: Call[IntoGroup]) -> web.Response:
+    wanted = read_triggers(call.body(), lambda each: created_body(each, call.query.group))
+    stored = await call.board.create_triggers(wanted)
+    return json_answer(Page(items=[trigger_resource(each) for each in stored]), status=201)
 
 
 async def list_triggers(call: Call[TriggersQuery]) -> web.Response:
@@ -159,6 +166,17 @@ ROUTES: Final = (
         query=IntoGroup,
         body=TriggerInput,
         answers={201: TriggerResource},
+        problems=("already_exists", "invalid_input", "not_supported_yet"),
+    ),
+    Route(
+        method="POST",
+        path="/v1/triggers/bulk",
+        name="create_triggers",
+        summary="Create many triggers, all or none, in one commit",
+        handle=create_triggers,
+        query=IntoGroup,
+        body=NewTriggersInput,
+        answers={201: Page[TriggerResource]},
         problems=("already_exists", "invalid_input", "not_supported_yet"),
     ),
     Route(

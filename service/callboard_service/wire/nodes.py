@@ -9,6 +9,21 @@ import msgspec
 
 from callboard.board import Health
 from callboard.domain.node import Node
+from callboard.domain.shards import SHARDS
+
+Role = Annotated[
+    str,
+    msgspec.Meta(
+        description="active: it decides slots; passive: it does everything else",
+        extra_json_schema={"enum": ["active", "passive"]},
+    ),
+]
+Shards = Annotated[
+    int,
+    msgspec.Meta(
+        ge=0, le=SHARDS, description=f"how many of the {SHARDS} shards of triggers it decides"
+    ),
+]
 
 
 class NodeResource(msgspec.Struct, kw_only=True):
@@ -23,6 +38,14 @@ class NodeResource(msgspec.Struct, kw_only=True):
     started_at: datetime
     lease_until: datetime
     is_live: Annotated[bool, msgspec.Meta(description="whether its lease runs")]
+    fires: Annotated[bool, msgspec.Meta(description="whether it takes part in deciding slots")]
+    executes: Annotated[bool, msgspec.Meta(description="whether it executes runs")]
+    role: Role
+    shards: Shards
+    firing_until: Annotated[
+        datetime | None,
+        msgspec.Meta(description="end of the lease of its shards; null: it has none"),
+    ]
 
 
 class Liveness(msgspec.Struct, kw_only=True):
@@ -37,6 +60,8 @@ class Readiness(msgspec.Struct, kw_only=True):
     status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["ready", "degraded"]})]
     node: str
     epoch: int | None
+    role: Role
+    shards: Shards
     store: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["up", "down"]})]
     clock_skew_s: Annotated[
         float | None, msgspec.Meta(description="how far the node's clock is ahead of the store's")
@@ -58,6 +83,11 @@ def node_resource(node: Node, now: datetime) -> NodeResource:
         started_at=node.started_at,
         lease_until=node.lease_until,
         is_live=node.lease_until > now,
+        fires=node.fires,
+        executes=node.executes,
+        role="active" if node.shards_at(now) else "passive",
+        shards=node.shards_at(now),
+        firing_until=node.firing_until,
     )
 
 
@@ -67,6 +97,8 @@ def readiness(health: Health) -> Readiness:
         status="degraded" if health.warnings else "ready",
         node=health.node,
         epoch=health.epoch,
+        role=health.role,
+        shards=health.shards,
         store="up" if health.is_store_up else "down",
         clock_skew_s=health.clock_skew_s,
         warnings=list(health.warnings),

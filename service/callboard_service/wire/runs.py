@@ -148,12 +148,10 @@ def read_new_runs(raw: object, group: str) -> list[NewRun]:
         faults = Faults()
         runs = []
         for index, each in enumerate(given.runs):
-            where = f"runs[{index}]."
-            faults.attempt(partial(check_name, each.job, where + "job"), None)
-            if each.group is not None:
-                faults.attempt(partial(check_name, each.group, where + "group"), None)
-            owner = group if each.group is None else each.group
-            runs.append(_new_run(faults, each, owner, each.job, where))
+            try:
+                runs.append(_listed_run(each, group))
+            except InvalidInput:  # rare: now each of its faults is looked for
+                runs.append(_faulty_run(faults, each, group, f"runs[{index}]."))
         faults.raise_any()
         return runs
 
@@ -226,6 +224,25 @@ def log_line_resource(line: LogLine) -> LogLineResource:
     return LogLineResource(
         seq=line.seq, at=line.at, stream=line.stream, level=line.level, text=line.text
     )
+
+
+def _listed_run(given: NewRunInput, group: str) -> NewRun:
+    check_name(given.job, "job")
+    check_name(given.group, "group")
+    return NewRun(
+        job=given.job,
+        group=group if given.group is None else given.group,
+        arguments=given.arguments,
+        due_at=instant(given.due_at, "due_at"),
+        unique_key=given.unique_key,
+    )
+
+
+def _faulty_run(faults: Faults, given: NewRunInput, group: str, where: str) -> NewRun:
+    faults.attempt(partial(check_name, given.job, where + "job"), None)
+    faults.attempt(partial(check_name, given.group, where + "group"), None)
+    owner = group if given.group is None else given.group
+    return _new_run(faults, given, owner, given.job, where)
 
 
 def _new_run(

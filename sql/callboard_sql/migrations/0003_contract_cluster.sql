@@ -30,6 +30,12 @@ alter table callboard.event_batch
     add column started int8[] not null default '{}',
     add column started_crashes int4[],
     alter column records set default '[]';
+-- Ids compress badly, and at a twentieth of the cost of a whole cycle.
+alter table callboard.event_batch
+    alter column ended set storage external,
+    alter column queued set storage external,
+    alter column started set storage external,
+    alter column started_crashes set storage external;
 comment on column callboard.event_batch.records is
     'Array of [type, run id, patch]: the events behind those of ended, queued and started.';
 comment on column callboard.event_batch.node is
@@ -55,6 +61,28 @@ comment on column callboard.live_run.requeued is
 create index live_run_stopping_idx on callboard.live_run (epoch, id)
     where state = 'stopping';
 
+-- Each index of queued runs costs every start a microsecond: a group's are found by its jobs.
+drop index callboard.live_run_group_idx;
+
+-- "id > 0" is always so. A statement that does not say it cannot take one of these indexes in place
+-- of another, live_run_limited_idx, because both are empty at the moment.
+drop index callboard.live_run_job_idx;
+drop index callboard.live_run_limited_due_idx;
+create index live_run_job_idx on callboard.live_run (job_id, id)
+    where state = 'queued' and id > 0;
+comment on index callboard.live_run_job_idx is
+    'Queued runs of a job, for lists of them. A statement has to say "id > 0" to use it.';
+create index live_run_limited_due_idx on callboard.live_run (due_at)
+    where state = 'queued' and limited and id > 0;
+comment on index callboard.live_run_limited_due_idx is
+    'Whether runs of jobs with a limit are due. A statement has to say "id > 0" to use it.';
+
+-- Copied from rows that are checked.
+alter table callboard.live_run
+    drop constraint live_run_job_check,
+    drop constraint live_run_group_name_check,
+    drop constraint live_run_trigger_check;
+
 alter sequence callboard.run_id_block increment by 1000 maxvalue 9007199254739000;
 comment on sequence callboard.run_id_block is
     'First of 1000 consecutive run ids, handed to one node to give out.';
@@ -71,6 +99,14 @@ alter index callboard.ended_run_chain_idx rename to ended_run_0_chain_id_id_idx;
 alter index callboard.ended_run_unsuccessful_idx rename to ended_run_0_id_idx;
 drop index callboard.ended_run_ended_idx;
 drop view callboard.run;
+
+do $$
+begin
+    if not exists (select from callboard.ended_run_0) then
+        drop table callboard.ended_run_0;
+    end if;
+end
+$$;
 
 create table callboard.ended_run (
     id int8 not null,
@@ -112,7 +148,7 @@ create index ended_run_chain_idx on callboard.ended_run (chain_id, id)
     where previous_run_id is not null;
 create index ended_run_unsuccessful_idx on callboard.ended_run (id) where state <> 'succeeded';
 create index ended_run_ended_idx on callboard.ended_run using brin (ended_at)
-    with (pages_per_range = 32);
+    with (pages_per_range = 32, autosummarize = on);
 
 create table callboard.ended_run_rest partition of callboard.ended_run default;
 comment on table callboard.ended_run_rest is
@@ -122,24 +158,92 @@ do $$
 declare
     first_new int8 := (select last_value from callboard.run_id_block);
 begin
-    if exists (select from callboard.ended_run_0) then
+    if to_regclass('callboard.ended_run_0') is not null then
         execute format(
             'alter table callboard.ended_run attach partition callboard.ended_run_0'
             ' for values from (minvalue) to (%s)', first_new
         );
         execute format(
             'create table callboard.ended_run_%s partition of callboard.ended_run'
-            ' for values from (%s) to (%s)', first_new, first_new, first_new + 1000000
+            ' for values from (%s) to (%s)', first_new, first_new, first_new + 10000000
         );
     else
-        drop table callboard.ended_run_0;
         execute format(
             'create table callboard.ended_run_0 partition of callboard.ended_run'
-            ' for values from (minvalue) to (%s)', first_new + 1000000
+            ' for values from (minvalue) to (%s)', first_new + 10000000
         );
     end if;
 end
 $$;
+
+create view callboard.run_partition as
+select
+    part.relname::text as name,
+    substring(bound.text from 'FROM \(''([0-9]+)''\)')::int8 as from_id,
+    substring(bound.text from 'TO \(''([0-9]+)''\)')::int8 as until_id
+from pg_catalog.pg_inherits as tree
+join pg_catalog.pg_class as part on part.oid = tree.inhrelid
+cross join lateral pg_catalog.pg_get_expr(part.relpartbound, part.oid) as bound (text)
+where tree.inhparent = 'callboard.ended_run'::regclass and bound.text <> 'DEFAULT';
+comment on view callboard.run_partition is
+    'The parts of the history that have a range of ids: from_id to until_id - 1; null: from the first id on.';
+
+create function callboard.add_run_partition(from_id int8, until_id int8) returns boolean
+    language plpgsql volatile
+    as $$
+    declare
+        partition text := 'ended_run_' || from_id;
+    begin
+        perform set_config('lock_timeout', '200ms', true);
+        lock table callboard.ended_run in share update exclusive mode;
+        if to_regclass('callboard.' || partition) is not null then
+            return false;
+        end if;
+        execute format(
+            'create table callboard.%I (like callboard.ended_run including constraints)', partition
+        );
+        execute format(
+            'alter table callboard.ended_run attach partition callboard.%I for values from (%s) to (%s)',
+            partition, from_id, until_id
+        );
+        return true;
+    end
+    $$;
+comment on function callboard.add_run_partition(int8, int8) is
+    'Makes room for the history of the runs from_id to until_id - 1; whether it was not there already. Waits for locks a moment only.';
+
+create function callboard.is_run_partition_over(partition text, ended_before timestamptz) returns boolean
+    language plpgsql stable
+    as $$
+    declare
+        is_over boolean;
+    begin
+        -- With the instant in its text the plan is made for it: a few young runs are found by the
+        -- index on ended_at.
+        execute format(
+            'select not exists (select from callboard.%I where ended_at >= %L)', partition, ended_before
+        ) into is_over;
+        return is_over;
+    end
+    $$;
+comment on function callboard.is_run_partition_over(text, timestamptz) is
+    'Whether all runs of a part of the history ended before an instant.';
+
+create function callboard.drop_run_partition(partition text) returns boolean
+    language plpgsql volatile
+    as $$
+    begin
+        perform set_config('lock_timeout', '200ms', true);
+        lock table callboard.ended_run in share update exclusive mode;
+        if partition !~ '^ended_run_[0-9]+$' or to_regclass('callboard.' || partition) is null then
+            return false;
+        end if;
+        execute format('drop table callboard.%I', partition);
+        return true;
+    end
+    $$;
+comment on function callboard.drop_run_partition(text) is
+    'Removes a part of the history; whether it was there. Waits for locks a moment only.';
 
 create view callboard.run as
 select
@@ -163,17 +267,32 @@ comment on view callboard.run is
 alter table callboard.node
     add column fires boolean not null default true,
     add column executes boolean not null default true,
-    add column firing_until timestamptz,
-    add column vitals jsonb;
+    add column expired boolean not null default false,
+    add column vitals jsonb,
+    drop constraint node_name_key;
+create unique index node_name_key on callboard.node (name) where not expired;
 comment on column callboard.node.fires is
     'Whether it takes part in deciding slots.';
-comment on column callboard.node.firing_until is
-    'End of the lease of its shards: shorter than that of its runs, for slots are promised for an instant.';
+comment on column callboard.node.expired is
+    'Its lease was over, and somebody took it away: it cannot be renewed, its name is free. The row stays until all of its runs are decided.';
 comment on column callboard.node.vitals is
     'What it was doing when it last renewed its lease: memory, and the stacks of the handlers that run.';
 
+create table callboard.scheduler_lease (
+    epoch int8 primary key,
+    firing_until timestamptz not null,
+    scheduling text not null constraint scheduler_lease_scheduling_check
+        check (scheduling in ('shared', 'leader'))
+) with (fillfactor = 50);
+comment on table callboard.scheduler_lease is
+    'Nodes that decide slots, or stand by. Apart from the lease of their runs: each is renewed by the part of the node that needs it, and neither waits for the other.';
+comment on column callboard.scheduler_lease.firing_until is
+    'Behind this instant others may take its shards.';
+comment on column callboard.scheduler_lease.scheduling is
+    'How it was told to share the role; what the oldest of them was told holds for all.';
+
 create table callboard.scheduler_shard (
-    id int4 primary key check (id between 0 and 63),
+    id int4 primary key constraint scheduler_shard_id_check check (id between 0 and 63),
     epoch int8,
     fence int8 not null default 0,
     taken_at timestamptz
@@ -181,7 +300,7 @@ create table callboard.scheduler_shard (
 comment on table callboard.scheduler_shard is
     'Who decides the slots of which triggers: a trigger belongs to the shard id % 64.';
 comment on column callboard.scheduler_shard.epoch is
-    'Of the node that has the shard, while that node is alive and its firing_until has not come; null: nobody.';
+    'Of the node that has the shard, while its lease in scheduler_lease runs; null: nobody.';
 comment on column callboard.scheduler_shard.fence is
     'Counts the owners.';
 insert into callboard.scheduler_shard (id) select generate_series(0, 63);

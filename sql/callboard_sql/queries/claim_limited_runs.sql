@@ -8,7 +8,7 @@
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz
 -- index live_run_free_idx, live_run_limited_idx (job_id, due_at, id) where state = 'queued' and
---     limited, live_run_slot_idx
+--     limited, live_run_slot_idx, live_run_pkey
 -- lock needs lock_limited_jobs in a statement before: the counts are taken after it
 with holder as materialized (
     select node.name, node.epoch, coalesce($3::timestamptz, now()) as now

@@ -8,7 +8,8 @@
 --     timestamptz, started_at timestamptz, ended_at timestamptz, is_limited bool (due runs of
 --     jobs with a limit wait: nothing was claimed, claim_limited_runs must); always at least one
 --     row, its run NULL when nothing was claimed
--- index live_run_free_idx (due_at, id) where state = 'queued' and not limited
+-- index live_run_free_idx (due_at, id) where state = 'queued' and not limited,
+--     live_run_limited_due_idx, live_run_pkey
 -- lock the runs; those that others hold are passed over
 with holder as materialized (
     select node.name, node.epoch, coalesce($3::timestamptz, now()) as now
@@ -21,6 +22,7 @@ waiting as materialized (
     from callboard.live_run as run
     where run.state = 'queued'
         and run.limited
+        and run.id > 0
 ),
 chosen as materialized (
     select run.id

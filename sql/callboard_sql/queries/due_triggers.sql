@@ -1,6 +1,6 @@
 -- due_triggers: triggers that have to be looked at at or before an instant, earliest first: for
 --     their next slot, or the end of a timed pause.
--- takes until timestamptz, limit int8
+-- takes until timestamptz, limit int8, shards int4[] (only triggers of these; NULL: of all)
 -- returns id int8, group_name text, name text, schedule text, actions text, description text,
 --     misfire text, overlap text, start_at timestamptz, end_at timestamptz, max_firings int8,
 --     jitter_s float8, state text, reason text, next_slot timestamptz, last_slot timestamptz,
@@ -16,5 +16,6 @@ select
     case when calendars <> '[]' then callboard.known_calendars(id) end as known_calendars
 from callboard.trigger
 where wake_at <= $1
+    and ($3::int4[] is null or (id % 64)::int4 = any($3::int4[]))
 order by wake_at, id
 limit $2::int8;

@@ -4,7 +4,12 @@
 -- index event_batch_pkey
 select
     coalesce(
-        (select batch.first_seq from callboard.event_batch as batch order by batch.first_seq limit 1),
+        (
+            select batch.first_seq
+            from callboard.event_batch as batch
+            order by batch.first_seq
+            limit 1
+        ),
         head.seq + 1
     ) as oldest,
     coalesce(

@@ -16,6 +16,7 @@ select
                 from callboard.live_run as run
                 where run.state = 'queued'
                     and run.limited
+                    and run.id > 0
             )
         ) <= coalesce($1::timestamptz, now()),
         false

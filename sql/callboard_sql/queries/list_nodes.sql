@@ -1,8 +1,18 @@
--- list_nodes: all nodes by name.
+-- list_nodes: all nodes by name, but those whose lease was taken away.
 -- takes nothing
 -- returns epoch int8, name text, host text, pid int8, version text, capacity int4, started_at
---     timestamptz, lease_until timestamptz
+--     timestamptz, lease_until timestamptz, fires bool, executes bool, vitals text, firing_until
+--     timestamptz, shards int8 (which are its own until then)
 -- lock none: reads all of node
-select epoch, name, host, pid, version, capacity, started_at, lease_until
+select
+    node.epoch, node.name, node.host, node.pid, node.version, node.capacity, node.started_at,
+    node.lease_until, node.fires, node.executes, node.vitals::text as vitals, lease.firing_until,
+    (
+        select count(*)
+        from callboard.scheduler_shard as shard
+        where shard.epoch = node.epoch
+    ) as shards
 from callboard.node
-order by name;
+left join callboard.scheduler_lease as lease on lease.epoch = node.epoch
+where not node.expired
+order by node.name;

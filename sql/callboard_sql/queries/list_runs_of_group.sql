@@ -7,8 +7,9 @@
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz
--- index live_run_group_idx, live_run_begun_idx, ended_run_group_idx; a branch without a wanted
---     state is not run
+-- index live_run_job_idx for each of the group's jobs (a job is only deleted when none of its runs
+--     is queued), live_run_begun_idx, ended_run_group_idx; a branch without a wanted state is not
+--     run
 select
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
     chain_id, arguments, result, error, progress, node, epoch, crashes, unique_key, stop_mode,
@@ -22,16 +23,29 @@ from (
             run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
             run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
             run.started_at, null::timestamptz as ended_at
-        from callboard.live_run as run
-        where run.group_name = $6
-            and run.state = 'queued'
-            and ($1::text[] is null or 'queued' = any($1))
-            and ($7::text is null or run.job = $7)
-            and ($8::text is null or run.trigger = $8)
-            and ($9::int8 is null or run.chain_id = $9)
-            and ($2::timestamptz is null or run.created_at >= $2)
-            and ($3::timestamptz is null or run.created_at < $3)
-            and run.id < coalesce($4::int8, 9007199254740992)
+        from callboard.job
+        cross join lateral (
+            select
+                run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id,
+                run.slot, run.state, run.attempt, run.previous_run_id, run.chain_id,
+                run.arguments, run.error, run.progress, run.node, run.epoch, run.crashes,
+                run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at,
+                run.due_at, run.started_at
+            from callboard.live_run as run
+            where run.job_id = job.id
+                and run.state = 'queued'
+                and run.id > 0
+                and ($1::text[] is null or 'queued' = any($1))
+                and ($7::text is null or run.job = $7)
+                and ($8::text is null or run.trigger = $8)
+                and ($9::int8 is null or run.chain_id = $9)
+                and ($2::timestamptz is null or run.created_at >= $2)
+                and ($3::timestamptz is null or run.created_at < $3)
+                and run.id < coalesce($4::int8, 9007199254740992)
+            order by run.id desc
+            limit $5::int8
+        ) as run
+        where job.group_name = $6
         order by run.id desc
         limit $5::int8
     )

@@ -33,6 +33,7 @@ from (
             from callboard.live_run as run
             where run.job_id = job.id
                 and run.state = 'queued'
+                and run.id > 0
                 and ($1::text[] is null or 'queued' = any($1))
                 and ($8::text is null or run.trigger = $8)
                 and ($9::int8 is null or run.chain_id = $9)

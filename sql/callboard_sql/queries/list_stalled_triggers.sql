@@ -15,6 +15,7 @@ from (
     from callboard.live_run as run
     where run.state = 'queued'
         and run.limited
+        and run.id > 0
         and run.due_at = 'infinity'
     union
     select trigger.id

@@ -5,7 +5,7 @@
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz
--- index live_run_begun_idx (epoch, id) where state <> 'queued'
+-- index live_run_stopping_idx (epoch, id) where state = 'stopping'
 select
     run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
     run.state, run.attempt, run.previous_run_id, run.chain_id,
@@ -16,5 +16,4 @@ select
 from callboard.live_run as run
 where run.epoch = $1
     and run.state = 'stopping'
-    and run.state <> 'queued'
 order by run.id;

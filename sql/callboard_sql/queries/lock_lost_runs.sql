@@ -1,5 +1,6 @@
 -- lock_lost_runs: running, stopping and lost runs whose epoch has no live node.
--- takes limit int8, now timestamptz (NULL: the database's clock)
+-- takes limit int8, now timestamptz (NULL: the database's clock), but int8 (an epoch whose runs are
+--     left alone; NULL: none)
 -- returns id int8, job text, group_name text, job_id int8, trigger text, trigger_id int8, slot
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
@@ -17,6 +18,7 @@ select
 from callboard.live_run as run
 where run.state in ('running', 'stopping', 'lost')
     and run.state <> 'queued'
+    and run.epoch is distinct from $3
     and not exists (
         select
         from callboard.node

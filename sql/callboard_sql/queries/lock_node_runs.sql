@@ -5,7 +5,7 @@
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
 --     timestamptz, started_at timestamptz, ended_at timestamptz
--- index live_run_begun_idx (epoch, id) where state <> 'queued'
+-- index live_run_begun_idx (epoch, id) where state <> 'queued', live_run_pkey
 -- lock the runs, in the order of ids
 select
     run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
@@ -15,8 +15,19 @@ select
     run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at, run.started_at,
     null::timestamptz as ended_at
 from callboard.live_run as run
-where run.epoch = $1
-    and run.state in ('running', 'stopping')
-    and run.state <> 'queued'
+where run.id = any(
+    array(
+        select held.id
+        from (
+            select run.id
+            from callboard.live_run as run
+            where run.epoch = $1
+                and run.state <> 'queued'
+            offset 0
+        ) as held
+    )
+)
+    and run.epoch = $1
+    and coalesce(run.state, '') in ('running', 'stopping')  -- not for the partial indexes to see
 order by run.id
 for update of run;

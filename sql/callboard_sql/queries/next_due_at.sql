@@ -16,6 +16,7 @@ select least(
         from callboard.live_run as run
         where run.state = 'queued'
             and run.limited
+            and run.id > 0
             and run.due_at > coalesce($1::timestamptz, now())
             and run.due_at < 'infinity'
     )

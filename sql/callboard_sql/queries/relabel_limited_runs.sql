@@ -9,7 +9,7 @@ set limited = job.limited
 from callboard.job
 where job.id = $1
     and (
-        run.job_id = $1 and run.state = 'queued'
+        run.job_id = $1 and run.state = 'queued' and run.id > 0
         or run.job_id = $1 and run.state <> 'queued'
     )
     and run.limited <> job.limited;

@@ -16,7 +16,8 @@ set
     stop_mode = new.stop_mode,
     stop_grace_s = new.stop_grace_s,
     progress = new.progress::jsonb,
-    error = new.error::jsonb
+    error = new.error::jsonb,
+    requeued = run.requeued or new.state = 'queued' and run.state <> 'queued'
 from unnest(
     $1::int8[], $2::text[], $3::text[], $4::int8[], $5::int4[], $6::timestamptz[],
     $7::timestamptz[], $8::text[], $9::float8[], $10::text[], $11::text[]

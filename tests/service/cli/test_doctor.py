@@ -49,6 +49,7 @@ def test_all_is_well_beside_a_running_service(embedded: ServiceProcess, run_proc
     )
     verdicts = {check: verdict for check, (verdict, _, _) in findings(done.out).items()}
     assert verdicts == dict.fromkeys(checks, "ok")
+    assert "(active, 64 shards)" in findings(done.out)["nodes"][1]
     shown = run_process("doctor", env=env)
     assert shown.wait() == 0
     assert [line.split()[:2] for line in shown.out.splitlines()] == [["ok", c] for c in checks]

@@ -175,6 +175,7 @@ async def test_a_worker_with_an_old_epoch_can_change_nothing(
     await clock.advance(LEASE.total_seconds())
     second = await stored_node(peer, "b")
     async with peer.begin() as tx:
+        await tx.expire_nodes()
         [lost] = await tx.lock_runs_of_lost_nodes(9)
         requeued = replace(lost, state=RunState.QUEUED, node=None, epoch=None, crashes=1)
         await tx.update_runs([requeued])

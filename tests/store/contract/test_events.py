@@ -136,10 +136,17 @@ async def test_the_range_tells_what_is_still_stored(store: Store, clock: Virtual
     await append(store, make_record())
     await store.prune(Cutoffs(events=after(30)))
     assert await store.event_range() == (3, 3)
+
+
+async def test_the_newest_batch_is_never_pruned(store: Store, clock: VirtualClock) -> None:
+    await append(store, make_record())
     await clock.advance(60)
-    await store.prune(Cutoffs(events=after(90)))
-    assert await store.event_range() == (4, 3)
-    assert await store.read_events(0, 9) == []
+    await append(store, make_record(), make_record())
+    await clock.advance(60)
+    assert (await store.prune(Cutoffs(events=after(90))))["events"] == 1
+    assert (await store.prune(Cutoffs(events=after(90))))["events"] == 0
+    assert await store.event_range() == (2, 3)
+    assert numbers(await store.read_events(0, 9)) == [2, 3]
     assert await append(store, make_record()) == 4
 
 

@@ -12,10 +12,12 @@ from support.factories import (
     NOW,
     after,
     changed_run,
+    claimed_runs,
     make_node,
     running_run,
     stored_job,
     stored_node,
+    stored_runs,
 )
 from support.rollback import rolled_back
 
@@ -32,9 +34,15 @@ async def renew(store: Store, node: Node, lease: timedelta = LEASE) -> Renewal |
         return await tx.renew_node(node.epoch, lease)
 
 
-async def remove_expired(store: Store) -> list[str]:
+async def expire(store: Store, *, but: int | None = None) -> list[str]:
+    """Names of the nodes that have no lease (any more)."""
     async with store.begin() as tx:
-        return sorted(node.name for node in await tx.delete_expired_nodes())
+        return sorted(node.name for node in await tx.expire_nodes(but=but))
+
+
+async def remove_expired(store: Store) -> int:
+    async with store.begin() as tx:
+        return await tx.delete_expired_nodes()
 
 
 async def test_a_new_node_has_an_epoch_and_a_lease(store: Store, clock: VirtualClock) -> None:
@@ -125,17 +133,66 @@ async def test_a_lease_that_is_over_can_be_renewed_while_nobody_removed_it(
     renewal = await renew(store, node)
     assert renewal is not None
     assert (renewal.lease_until, renewal.live_nodes) == (clock.now() + LEASE, 1)
-    assert await remove_expired(store) == []
+    assert await expire(store) == []
 
 
-async def test_a_node_that_was_removed_as_expired_cannot_renew(
+async def test_a_lease_that_was_taken_away_cannot_be_renewed(
     store: Store, clock: VirtualClock
 ) -> None:
     node = await stored_node(store)
     await clock.advance_to(node.lease_until)
-    assert await remove_expired(store) == ["node-a"]
+    assert await expire(store) == ["node-a"]
     assert await renew(store, node) is None
     assert await store.list_nodes() == []
+    clock.set_wall(NOW)
+    assert await renew(store, node) is None
+    async with store.begin() as tx:
+        assert await tx.has_live_node() is False
+
+
+async def test_a_node_without_a_lease_claims_nothing_when_the_clock_steps_back(
+    store: Store, clock: VirtualClock
+) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    await stored_runs(store, job, 1)
+    await clock.advance_to(node.lease_until)
+    await expire(store)
+    clock.set_wall(NOW + LEASE / 2)
+    assert await claimed_runs(store, node) == []
+
+
+async def test_what_a_node_says_of_itself_is_there_until_its_runs_are_decided(
+    store: Store, clock: VirtualClock
+) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    run = await running_run(store, job, node)
+    async with store.begin() as tx:
+        await tx.renew_node(node.epoch, LEASE, {"rss_mb": 12.5})
+        await tx.renew_node(node.epoch, LEASE)
+    assert [each.vitals for each in await store.list_nodes()] == [{"rss_mb": 12.5}]
+    await clock.advance_to(node.lease_until)
+    again = await insert(store, node.name)
+    assert again is not None
+    assert await remove_expired(store) == 0
+    async with store.begin() as tx:
+        [dead] = await tx.expire_nodes()
+        assert (dead.epoch, dead.vitals, dead.expired) == (node.epoch, {"rss_mb": 12.5}, True)
+    await changed_run(store, run, state=RunState.QUEUED, node=None, epoch=None)
+    assert await remove_expired(store) == 1
+    assert await expire(store) == []
+    assert await store.list_nodes() == [again]
+
+
+async def test_a_node_does_not_take_its_own_lease_away(store: Store, clock: VirtualClock) -> None:
+    job, mine = await stored_job(store), await stored_node(store, "a")
+    other = await stored_node(store, "b")
+    await running_run(store, job, mine)
+    lost = await running_run(store, job, other)
+    await clock.advance_to(other.lease_until)
+    assert await expire(store, but=mine.epoch) == ["b"]
+    async with store.begin() as tx:
+        assert await tx.lock_runs_of_lost_nodes(9, but=mine.epoch) == [lost]
+    assert await renew(store, mine) is not None
 
 
 async def test_a_node_that_is_gone_cannot_renew(store: Store) -> None:
@@ -175,25 +232,28 @@ async def test_a_renewal_names_the_runs_that_are_to_stop(store: Store) -> None:
 async def test_leases_are_judged_by_the_stores_clock(store: Store, clock: VirtualClock) -> None:
     await stored_node(store)
     clock.set_wall(NOW + LEASE)
-    assert await remove_expired_in_vain(store) == ["node-a"]
+    assert await would_expire(store) == ["node-a"]
     clock.set_wall(NOW + LEASE - MICROSECOND)
-    assert await remove_expired(store) == []
+    assert await expire(store) == []
 
 
-async def remove_expired_in_vain(store: Store) -> list[str]:
-    """What would be removed."""
+async def would_expire(store: Store) -> list[str]:
+    """Whose lease would be taken away."""
     async with rolled_back(store) as tx:
-        expired = await tx.delete_expired_nodes()
+        expired = await tx.expire_nodes()
     return [node.name for node in expired]
 
 
-async def test_expired_nodes_are_removed_and_returned(store: Store, clock: VirtualClock) -> None:
+async def test_nodes_whose_lease_is_over_are_returned_and_removed(
+    store: Store, clock: VirtualClock
+) -> None:
     for name, lease in (("a", LEASE), ("b", LEASE * 3), ("c", LEASE / 2)):
         await stored_node(store, name, lease)
-    assert await remove_expired(store) == []
+    assert await expire(store) == []
     await clock.advance(LEASE.total_seconds())
-    assert await remove_expired(store) == ["a", "c"]
-    assert await remove_expired(store) == []
+    assert await expire(store) == ["a", "c"]
+    assert await remove_expired(store) == 2
+    assert await expire(store) == []
     assert [node.name for node in await store.list_nodes()] == ["b"]
 
 

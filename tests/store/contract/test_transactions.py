@@ -50,7 +50,7 @@ async def test_a_block_that_ends_well_keeps_everything(store: Store) -> None:
 async def test_a_block_that_raises_leaves_nothing_that_was_new(store: Store) -> None:
     async with rolled_back(store) as tx:
         job = await tx.insert_job(make_job())
-        trigger = await tx.insert_trigger(make_trigger())
+        [trigger] = await tx.insert_triggers([make_trigger()])
         assert job is not None
         assert trigger is not None
         [run_id] = await tx.allocate_run_ids(1)

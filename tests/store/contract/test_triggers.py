@@ -102,7 +102,7 @@ async def test_a_trigger_comes_back_with_every_field(store: Store) -> None:
 async def test_a_taken_name_is_refused_and_the_first_trigger_stays(store: Store) -> None:
     trigger = await stored_trigger(store)
     async with store.begin() as tx:
-        assert await tx.insert_trigger(make_trigger(job="other")) is None
+        assert await tx.insert_triggers([make_trigger(job="other")]) == [None]
         assert await tx.triggers_of_job("default", "other") == []
     assert await store.list_triggers(TriggerFilter()) == [trigger]
 

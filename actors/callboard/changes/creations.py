@@ -1,0 +1,172 @@
+"""The creation of triggers: those that share a transaction, in a few statements for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from callboard.changes.calendars import calendar_problems
+from callboard.changes.work import Work
+from callboard.clock import next_turn
+from callboard.commands import CreateTrigger, CreateTriggers
+from callboard.domain.amend import amended
+from callboard.domain.calendar import Calendar
+from callboard.domain.job import Job
+from callboard.domain.trigger import Trigger, TriggerState, activated
+from callboard.errors import (
+    AlreadyExists,
+    FieldProblem,
+    InvalidInput,
+    RefusedError,
+    TransactionConflict,
+    UsageError,
+)
+from callboard.store.known_calendars import with_calendars
+
+TRIGGERS_PER_TURN: Final = 200
+"""How many first slots are looked for before others have their turn on the loop."""
+
+Refusal: TypeAlias = RefusedError | UsageError
+Name: TypeAlias = tuple[str, str]
+"""Group and name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What triggers name; none of it changes until the commit."""
+
+    jobs: Mapping[Name, Job]
+    calendars: Mapping[Name, Calendar]
+
+
+async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
+    (answer,) = await create_each(work, [command])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def create_each(work: Work, commands: Sequence[CreateTrigger]) -> list[Trigger | Refusal]:
+    """The answers of many creations that share one commit, in their order."""
+    around = await _surroundings(work, [command.trigger for command in commands])
+    drafts = [_draft(work, around, each.trigger, activate=each.activate) for each in commands]
+    stored = iter(await _insert(work, [each for each in drafts if isinstance(each, Trigger)]))
+    return [
+        next(stored) or AlreadyExists("trigger", draft.name)
+        if isinstance(draft, Trigger)
+        else draft
+        for draft in drafts
+    ]
+
+
+async def create_all(
+    work: Work, commands: Sequence[CreateTriggers]
+) -> list[tuple[Trigger, ...] | Refusal]:
+    """The answers of many such commands that share one commit, each all or none."""
+    wanted = [trigger for command in commands for trigger in command.triggers]
+    around = await _surroundings(work, wanted)
+    taken = await work.tx.taken_trigger_names([_name(trigger) for trigger in wanted])
+    answers: list[list[Trigger] | Refusal] = []
+    for command in commands:
+        drafts = await _drafts(work, around, command)
+        answer = (_taken(drafts, taken) or drafts) if isinstance(drafts, list) else drafts
+        if isinstance(answer, list):
+            taken |= {_name(draft) for draft in answer}
+        answers.append(answer)
+    right = [draft for drafts in answers if isinstance(drafts, list) for draft in drafts]
+    stored = iter(_all_stored(await _insert(work, right)))
+    return [
+        tuple(next(stored) for _ in drafts) if isinstance(drafts, list) else drafts
+        for drafts in answers
+    ]
+
+
+def job_problems(trigger: Trigger, jobs: Mapping[Name, Job]) -> list[FieldProblem]:
+    """The actions on jobs that are not among those."""
+    return [
+        FieldProblem(
+            f"actions[{index}].job",
+            f"there is no job {action.job!r} in the group {trigger.group!r}",
+            "create it first",
+        )
+        for index, action in enumerate(trigger.actions)
+        if (trigger.group, action.job) not in jobs
+    ]
+
+
+async def _surroundings(work: Work, triggers: Sequence[Trigger]) -> Surroundings:
+    jobs = {(each.group, action.job) for each in triggers for action in each.actions}
+    calendars = {(each.group, rule.calendar) for each in triggers for rule in each.calendars}
+    return Surroundings(
+        jobs=await work.tx.lock_jobs(sorted(jobs)),
+        calendars=await work.tx.lock_calendars(sorted(calendars)) if calendars else {},
+    )
+
+
+def _draft(
+    work: Work, around: Surroundings, wanted: Trigger, *, activate: bool
+) -> Trigger | UsageError:
+    """The trigger as it is to be stored, or what is wrong with it."""
+    problems = [
+        *calendar_problems(wanted, around.calendars),
+        *job_problems(wanted, around.jobs),
+    ]
+    if problems:
+        return InvalidInput(*problems)
+    obeying = with_calendars(wanted, around.calendars)
+    if not activate:
+        return amended(obeying, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
+    try:
+        return activated(obeying, work.now)
+    except UsageError as refusal:
+        return refusal
+
+
+async def _drafts(
+    work: Work, around: Surroundings, command: CreateTriggers
+) -> list[Trigger] | UsageError:
+    drafts: list[Trigger] = []
+    problems: list[FieldProblem] = []
+    seen: set[Name] = set()
+    for index, wanted in enumerate(command.triggers):
+        activate = command.activate and wanted.state is not TriggerState.INACTIVE
+        draft = _draft(work, around, wanted, activate=activate)
+        if isinstance(draft, InvalidInput):
+            problems += draft.under(f"triggers[{index}]").problems
+        elif isinstance(draft, UsageError):
+            return draft
+        elif _name(draft) in seen:
+            reason = f"{draft.name!r} is the name of one before it"
+            problems.append(FieldProblem(f"triggers[{index}].name", reason))
+        else:
+            drafts.append(draft)
+            seen.add(_name(draft))
+        if index % TRIGGERS_PER_TURN == TRIGGERS_PER_TURN - 1:
+            await next_turn()
+    return InvalidInput(*problems) if problems else drafts
+
+
+def _taken(drafts: Sequence[Trigger], taken: set[Name]) -> AlreadyExists | None:
+    names = (draft.name for draft in drafts if _name(draft) in taken)
+    first = next(names, None)
+    return None if first is None else AlreadyExists("trigger", first)
+
+
+async def _insert(work: Work, drafts: Sequence[Trigger]) -> list[Trigger | None]:
+    stored = await work.tx.insert_triggers(drafts) if drafts else []
+    for trigger in stored:
+        if trigger is not None:
+            work.trigger_changed(trigger)
+    return stored
+
+
+def _all_stored(stored: Sequence[Trigger | None]) -> list[Trigger]:
+    present = [trigger for trigger in stored if trigger is not None]
+    if len(present) < len(stored):
+        raise TransactionConflict("the name of a trigger was taken at the same moment")
+    return present
+
+
+def _name(trigger: Trigger) -> Name:
+    return trigger.group, trigger.name

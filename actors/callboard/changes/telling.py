@@ -1,0 +1,56 @@
+"""What is told of a transaction once it is committed: to this board, and to other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from callboard.changes.work import Work
+from callboard.committed_events import CommittedEvents
+from callboard.domain.run import Run
+from callboard.events import Committed
+
+TOPIC_OF_TYPE: Final[Mapping[str, str]] = {"run.queued": "runs", "run.stopping": "stops"}
+BACKFILL: Final = "backfill.changed"
+
+
+def committed_work(work: Work, first_seq: int) -> Committed | None:
+    """What there is to be told of a transaction; None: nothing."""
+    if not (work.records or work.logged_run_ids or work.slots):
+        return None
+    return Committed(
+        first_seq=first_seq,
+        events=CommittedEvents(
+            first_seq=first_seq, at=work.now, told=list(zip(work.records, work.runs, strict=True))
+        ),
+        due_at=_due_at(work),
+        stopping=tuple(_runs_of(work, "run.stopping")),
+        freed=frozenset(work.freed_by_runs),
+        backfills=tuple(record.patch for record in work.records if record.type == BACKFILL),
+        triggers=tuple(work.triggers),
+        logged_run_ids=frozenset(work.logged_run_ids),
+        slots=work.slots,
+    )
+
+
+def topics_of(work: Work) -> frozenset[str]:
+    """What other nodes are told of, one word each."""
+    topics = set(work.hints)
+    topics |= {"events"} if work.records else set()
+    topics |= {"triggers"} if work.triggers else set()
+    topics |= {"logs"} if work.logged_run_ids else set()
+    types = {record.type for record in work.records}
+    return frozenset(topics | {TOPIC_OF_TYPE[type] for type in types & TOPIC_OF_TYPE.keys()})
+
+
+def _due_at(work: Work) -> datetime | None:
+    return min((run.due_at for run in _runs_of(work, "run.queued")), default=None)
+
+
+def _runs_of(work: Work, type: str) -> list[Run]:
+    return [
+        run
+        for record, run in zip(work.records, work.runs, strict=True)
+        if run is not None and record.type == type
+    ]
