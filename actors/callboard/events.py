@@ -220,6 +220,13 @@ class LoopBlocked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRefused:
+    """This node is not registered: the store answers, and refuses it. It goes on trying."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChanged:
     """The store began, or ceased, to answer."""
 
@@ -244,6 +251,7 @@ Fact: TypeAlias = (
     | LeaseLost
     | ClockJumped
     | LoopBlocked
+    | RegistrationRefused
     | ShardsChanged
     | SlotsRefused
     | StoreChanged

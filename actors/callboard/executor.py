@@ -242,7 +242,7 @@ class Executor(AsyncioActor):
     def _on_assigned(self, message: RunsAssigned) -> None:
         if message.life != self._token:
             return  # told to an earlier life; this one's first HandBack queues them again
-        self._seen += len(message.claimed)
+        self._seen = message.total  # also of a fact that was missed
         self._offered -= len(message.claimed)
         self._take_on([one for one in message.claimed if one.run.epoch == self._epoch])
 

@@ -38,7 +38,7 @@ import pykka
 from callboard.clock import Clock
 from callboard.commands import EndFiring, Share, ShareShards
 from callboard.domain.node import Node
-from callboard.domain.shards import Scheduling
+from callboard.domain.shards import SHARDS, Scheduling
 from callboard.errors import CallboardError
 from callboard.events import (
     ClockJumped,
@@ -91,7 +91,7 @@ class Leader(AsyncioActor):
         self._job_store = job_store
         self._publish = publish
         self._lease = lease
-        self._scheduling = scheduling
+        self._scheduling = self._present_scheduling = scheduling
         node = registered()
         self._epoch = None if node is None else node.epoch
         self._former: int | None = None
@@ -176,7 +176,19 @@ class Leader(AsyncioActor):
             self._step_out()
             return
         self._proved_at, self._is_new, self._former = proved_at, False, None
+        self._compare_scheduling(share.scheduling)
         self._have(share.own, taken_over=share.taken_over)
+
+    def _compare_scheduling(self, present: Scheduling) -> None:
+        """Say so, once, when the nodes were not all told the same."""
+        if present is not self._present_scheduling and present is not self._scheduling:
+            logger.warning(
+                "this node was told scheduling=%s, but %s holds: the oldest node's setting counts"
+                " for all; restart that one with the same",
+                self._scheduling,
+                present,
+            )
+        self._present_scheduling = present
 
     def _on_failure(self, error: Exception) -> None:
         if self._own and self.clock.monotonic() >= self._give_up_at:
@@ -199,7 +211,11 @@ class Leader(AsyncioActor):
             return
         self._must_tell = False
         if taken_over:
-            logger.warning("%d shards of dead nodes were taken over", taken_over)
+            logger.warning(
+                "%d of %d shards were taken over from nodes that gave no sign of life",
+                taken_over,
+                SHARDS,
+            )
         self._own = own
         self._publish(ShardsChanged(epoch=self._epoch, own=own, taken_over=taken_over))
 

@@ -14,7 +14,7 @@ Receives
 Sends
     RegisterNode, RenewLease, DeregisterNode, RecordClockJump    to job store
     ListNodes                to job store     who has this node's name
-    LeaseGained, LeaseRenewed, LeaseLost, ClockJumped, LoopBlocked, Hopeless
+    LeaseGained, LeaseRenewed, LeaseLost, RegistrationRefused, ClockJumped, LoopBlocked, Hopeless
         to the board's other actors, through `publish`
 Owns
     node: this node's registration, or None
@@ -63,6 +63,7 @@ from callboard.events import (
     LeaseLost,
     LeaseRenewed,
     LoopBlocked,
+    RegistrationRefused,
 )
 from callboard.heart import Heart, Stopped, Told
 from callboard.pulse import (
@@ -96,7 +97,16 @@ class _Beat:
 
 Inbox: TypeAlias = Hinted | Renewed | Failing | GivenUp | LoopBlocked | Stopped | _Beat
 Publish: TypeAlias = Callable[
-    [LeaseGained | LeaseRenewed | LeaseLost | ClockJumped | LoopBlocked | Hopeless], None
+    [
+        LeaseGained
+        | LeaseRenewed
+        | LeaseLost
+        | RegistrationRefused
+        | ClockJumped
+        | LoopBlocked
+        | Hopeless
+    ],
+    None,
 ]
 MakeHeart: TypeAlias = Callable[[Callable[[Told], None]], Heart]
 """Gets where the heart tells what it finds out; safe to call from a thread."""
@@ -271,7 +281,7 @@ class Registrar(AsyncioActor):
         except Conflict:
             await self._look_at_namesake()
             raise
-        self._was_registered = True
+        self._was_registered, self._refusal = True, ""
         self._renewed_at, self._refused_at, self._late_since = at, None, None
         if self._heart is not None:
             self._heart.begin(self._node.epoch, asked_at=at)
@@ -359,6 +369,7 @@ class Registrar(AsyncioActor):
         if str(error) != self._refusal:
             self._refusal = str(error)
             logger.warning("this node is not registered yet: %s", error)
+            self._publish(RegistrationRefused(reason=self._refusal))
         if isinstance(error, Conflict):
             self._refused_at = now if self._refused_at is None else self._refused_at
             if now - self._refused_at > NAME_PATIENCE * self._lease.total_seconds():
@@ -376,7 +387,7 @@ class Registrar(AsyncioActor):
             message = (
                 f"the name {now.name!r} belongs to a node that is alive: process {now.pid} on"
                 f" {now.host!r}, started at {now.started_at:%Y-%m-%d %H:%M:%S} UTC;"
-                " give this one another"
+                " give this one another name"
             )
             self._publish(Hopeless(error=Conflict("node_name_in_use", message)))
 

@@ -16,6 +16,7 @@ from callboard.events import (
     LeaseLost,
     LeaseRenewed,
     LoopBlocked,
+    RegistrationRefused,
     ShardsChanged,
     StoreChanged,
 )
@@ -73,6 +74,8 @@ class Standing:
                 return replace(self, loop_blocks=blocks)
             case Committed(slots=slots) if slots:
                 return replace(self, slots=Counter(self.slots) + Counter(slots))
+            case RegistrationRefused(reason=reason):
+                return replace(self, node_reason=f"this node is not registered: {reason}")
             case LeaseLost():
                 return replace(self, node=None, node_reason=fact.reason)
         return self

@@ -1,7 +1,8 @@
 """Log lines of the service: JSON for programs, plain for a terminal.
 
 INFO has one line per request and per run, each with its facts; WARNING is for this week, ERROR for
-now. The message is constant, the facts are fields.
+now. The message is constant, the facts are fields. What the library waits for is said once in a
+while, not at each try.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from typing import Any, Final, TextIO
 
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest came as `extra`."""
+QUIET_S: Final = 30.0
+"""A line of the library is not said again within it."""
+MOST_KNOWN: Final = 200
+"""Lines remembered for that."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,6 +55,34 @@ class TextFormatter(logging.Formatter):
         return line
 
 
+class OnceInAWhile(logging.Filter):
+    """Lets a line of the library that says what was just said pass only every QUIET_S seconds.
+
+    While the database is away each actor tries again twice a second, and says each time at INFO
+    what it waits for. Lines with an `event`, warnings and errors all pass, and so do those of
+    handlers and of other libraries.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO or hasattr(record, "event"):
+            return True
+        if not record.name.startswith("callboard."):
+            return True
+        line = record.name, record.getMessage()
+        last = self._said_at.get(line)
+        if last is not None and 0 <= record.created - last < QUIET_S:
+            return False
+        self._said_at.pop(line, None)  # the newest is the last one
+        self._said_at[line] = record.created
+        if len(self._said_at) > MOST_KNOWN:
+            del self._said_at[next(iter(self._said_at))]
+        return True
+
+
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """What came with a record as `extra`."""
     return {name: value for name, value in vars(record).items() if name not in _OWN}
@@ -65,6 +98,8 @@ def set_up_logs(form: str, level: str, out: TextIO | None = None) -> None:
     is_text = form == "text" or (form == "auto" and out.isatty())
     handler = logging.StreamHandler(out)
     handler.setFormatter(TextFormatter() if is_text else JsonFormatter())
+    if level != "debug":
+        handler.addFilter(OnceInAWhile())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -139,7 +139,7 @@ async def _bind(runner: web.AppRunner, settings: Settings) -> str:
     try:
         await site.start()
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         where = f"{settings.host}:{settings.port}"
         raise CannotServe(f"cannot listen on {where}: {reason}") from None
     address = runner.addresses[0]

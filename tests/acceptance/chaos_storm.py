@@ -59,6 +59,8 @@ class Options:
     """Between two starts of one of the client's hands."""
     meddling_s: float = 0.2
     """Between two things that the meddler does."""
+    has_poison: bool = True
+    """Whether one of the runs kills its node, until its crash budget is spent."""
     say: Callable[[str], None] = print
 
 
@@ -137,7 +139,8 @@ class Storm:
             ]
             await company.all_ready()
             self._say("all seats are taken")
-            await client.start_one("murderous")
+            if options.has_poison:
+                await client.start_one("murderous")
             async with asyncio.TaskGroup() as group:
                 group.create_task(client.work(stop))
                 group.create_task(meddler.work(stop, options.meddling_s))

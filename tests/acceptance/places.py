@@ -11,7 +11,8 @@ import asyncpg
 from acceptance.workload import executions
 from callboard import BoardConfig, Callboard
 from callboard.store.embedded.place import dsn_of, find_socket_directory, open_place
-from support.history import Asked, History, faults_of, read_history
+from support.history import Asked, History, faults_of
+from support.history_reading import read_history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

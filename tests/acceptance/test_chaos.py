@@ -14,6 +14,8 @@ from acceptance.chaos_storm import Options, Storm
 from acceptance.places import Place
 from acceptance.servers import FragileServer
 
+SHORT = Options(triggers=12, has_poison=False)
+
 
 async def weather(
     place: Place,
@@ -25,6 +27,7 @@ async def weather(
     server: FragileServer | None = None,
     lease_s: float = 2.0,
     every_s: float = 1.0,
+    options: Options | None = None,
 ) -> None:
     plan = make_plan(
         seed,
@@ -36,7 +39,7 @@ async def weather(
         has_server=server is not None,
     )
     print(plan)
-    outcome = await Storm(plan, place, server, Options()).run()
+    outcome = await Storm(plan, place, server, options or Options()).run()
     print("\n".join(outcome.lines))
     assert not outcome.faults, "\n".join(outcome.faults[:20])
 
@@ -44,7 +47,7 @@ async def weather(
 async def test_a_storm_over_schedulers_executors_and_their_server_loses_and_doubles_nothing(
     fragile: Place, server: FragileServer, seed: int
 ) -> None:
-    await weather(fragile, seed, schedulers=3, executors=1, seconds=4, server=server)
+    await weather(fragile, seed, schedulers=3, executors=1, seconds=4, server=server, options=SHORT)
 
 
 @pytest.mark.slow

@@ -267,7 +267,7 @@ async def test_h15_a_service_under_a_name_that_lives_ends_and_says_why(postgresq
     assert service.returncode == 3
     last = errors.decode().splitlines()[-1]
     assert last.startswith("callboard: the name 'twin' belongs to a node that is alive: process ")
-    assert last.endswith("; give this one another")
+    assert last.endswith("; give this one another name")
 
 
 async def test_a_closed_board_leaves_no_heart_behind(postgresql: Place) -> None:

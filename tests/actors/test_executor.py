@@ -117,6 +117,7 @@ class Stage:
         self.working: set[int] = set()
         self.begun: list[int] = []
         self.most = 0
+        self.assigned = 0
         self.gates: dict[int, asyncio.Event] = {}
         self.is_quick = False
 
@@ -152,7 +153,9 @@ class Stage:
     async def assign(self, *numbers: int) -> None:
         life = self.store.of(ClaimRuns)[-1].life
         self.store.held.update(numbers)
-        await self.tell(RunsAssigned(claimed=tuple(map(claimed, numbers)), life=life))
+        self.assigned += len(numbers)
+        runs = tuple(map(claimed, numbers))
+        await self.tell(RunsAssigned(claimed=runs, life=life, total=self.assigned))
 
     async def end(self, *numbers: int) -> None:
         for number in numbers:

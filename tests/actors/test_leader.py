@@ -97,6 +97,21 @@ async def test_a_leader_has_all_and_the_others_stand_by(
     assert all(board.health().is_ready for board in boards)
 
 
+async def test_a_node_that_was_told_another_scheduling_says_which_one_holds(
+    open_firing: OpenBoard, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    oldest = await open_firing()
+    await open_firing(scheduling=LEADER)
+    await clock.advance(3 * BEAT_S)
+    (said,) = [each for each in caplog.messages if "told scheduling" in each]
+    assert "told scheduling=leader, but shared holds" in said
+    caplog.clear()
+    await oldest.close()
+    await clock.advance(3 * BEAT_S)
+    await open_firing(scheduling=LEADER)
+    assert "told scheduling" not in caplog.text
+
+
 async def test_a_node_that_does_not_fire_has_no_part_in_it(
     open_firing: OpenBoard, clock: VirtualClock
 ) -> None:

@@ -12,11 +12,19 @@ import pytest
 from callboard.commands import DeregisterNode, ListNodes, RegisterNode, RenewLease
 from callboard.domain.node import Node
 from callboard.errors import Conflict, StoreError, StoreUnavailable
-from callboard.events import Hopeless, LeaseGained, LeaseLost, LeaseRenewed, LoopBlocked
+from callboard.events import (
+    Hopeless,
+    LeaseGained,
+    LeaseLost,
+    LeaseRenewed,
+    LoopBlocked,
+    RegistrationRefused,
+)
 from callboard.heart import Stopped
 from callboard.pulse import Failing, GivenUp, Renewed
 from callboard.registrar import Registrar, this_node
 from callboard.runtime import AsyncioActor, RestartPolicy, stop, supervise
+from callboard.standing import Standing
 from callboard.store.contract import Renewal
 from callboard.testing import VirtualClock
 
@@ -311,4 +319,7 @@ async def test_a_registration_that_is_refused_says_why_once(
     await clock.advance(20)
     (line,) = [each for each in caplog.messages if "not registered yet" in each]
     assert "permission denied" in line
+    (refused,) = stage.of(RegistrationRefused)
+    reason = "this node is not registered: the database refused: permission denied"
+    assert Standing().after(refused).node_reason == reason
     await stage.close()

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callboard.domain.ledger import Decision, LedgerEntry
-from callboard.domain.misfire import MOST_PER_PLAN, SlotPlan, is_due, plan_slots
+from callboard.domain.misfire import (
+    MOST_PER_PLAN,
+    SlotPlan,
+    is_due,
+    is_on_time,
+    plan_any,
+    plan_on_time,
+    plan_slots,
+)
 from callboard.domain.outlook import outlook
 from callboard.domain.pause import Missed, paused, resumed
 from callboard.domain.settle import settled
@@ -160,3 +168,32 @@ def test_the_preview_of_ten_thousand_triggers_is_what_happens():
     random = Random(7)
     for _ in range(10_000):
         check_preview(random_trigger(random))
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.integers(0, 6),
+    late_s=st.one_of(
+        st.sampled_from((0.0, 1e-6, 60.0, 60.000001)), st.floats(0, 400), st.floats(0, 9e5)
+    ),
+)
+def test_a_plan_made_ahead_is_the_plan_of_its_instant(seed: int, steps: int, late_s: float):
+    trigger = lived(Random(seed), steps)[1].trigger
+    if trigger.wake_at is None:
+        return
+    ahead, now = plan_on_time(trigger), trigger.wake_at + timedelta(seconds=late_s)
+    if ahead is not None and is_on_time(ahead, now):
+        assert ahead == plan_any(trigger, now)
+    assert plan_slots(trigger, now) == plan_any(trigger, now)
+
+
+def test_many_plans_can_be_made_ahead():
+    triggers = [random_trigger(Random(seed)) for seed in range(200)]
+    plans = [plan for each in triggers if (plan := plan_on_time(each)) is not None]
+    assert len(plans) > 50
+    for plan in plans:
+        (entry,) = plan.entries
+        assert is_on_time(plan, entry.slot)
+        assert not is_on_time(plan, entry.slot - MICROSECOND)
+        assert not is_on_time(plan, entry.slot + timedelta(days=1000))

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from callboard_service.logs import JsonFormatter, TextFormatter, set_up_logs
+from callboard_service.logs import (
+    MOST_KNOWN,
+    JsonFormatter,
+    OnceInAWhile,
+    TextFormatter,
+    set_up_logs,
+)
 from support.service_calls import Client, call
 
 
@@ -36,6 +42,36 @@ def test_json_line_has_the_facts_as_fields(root: logging.Logger) -> None:
         "event": "run.ended",
         "run_id": 7,
     }
+
+
+def said(name: str, message: str, at: float, **facts: object) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"name": name, "msg": message, "created": at, "levelno": logging.INFO, **facts}
+    )
+
+
+def test_what_the_library_waits_for_is_said_once_in_a_while() -> None:
+    once = OnceInAWhile()
+    passed = [once.filter(said("callboard.pulse", "no answer", at)) for at in range(0, 70, 10)]
+    assert passed == [True, False, False, True, False, False, True]
+    assert once.filter(said("callboard.pulse", "refused", 61))
+
+
+def test_lines_of_requests_runs_handlers_and_warnings_are_never_left_out() -> None:
+    once = OnceInAWhile()
+    for _ in range(2):
+        assert once.filter(said("callboard.x", "run ended", 1, event="run.ended"))
+        assert once.filter(said("callboard.x", "lost", 1, levelno=logging.WARNING))
+        assert once.filter(said("shop.jobs", "an order", 1))
+        assert once.filter(said("callboard_service.serve", "stopping", 1))
+
+
+def test_lines_remembered_are_bounded() -> None:
+    once = OnceInAWhile()
+    for number in range(3 * MOST_KNOWN):
+        assert once.filter(said("callboard.x", f"line {number}", 1))
+    assert len(once._said_at) == MOST_KNOWN
+    assert once.filter(said("callboard.x", "line 0", 1))
 
 
 def test_exception_stays_in_its_line(root: logging.Logger) -> None:

@@ -33,6 +33,7 @@ from support.postgres_store import SHORT_S, connected, kill_backends, opened, se
         (pg.IdleInTransactionSessionTimeoutError("idle"), StoreUnavailable),
         (pg.InterfaceError("connection is closed"), StoreUnavailable),
         (pg.InternalClientError("cannot switch to state 15"), StoreUnavailable),
+        (AttributeError("'NoneType' object has no attribute 'bind_execute'"), StoreUnavailable),
         (ConnectionRefusedError(111, "refused"), StoreUnavailable),
         (TimeoutError(), StoreUnavailable),
         (pg.SerializationError("concurrent update"), TransactionConflict),
@@ -51,6 +52,19 @@ from support.postgres_store import SHORT_S, connected, kill_backends, opened, se
 )
 def test_an_error_of_the_driver_becomes_ours(error: Exception, ours: type[StoreError]) -> None:
     assert type(translated(error)) is ours
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ConnectionRefusedError(111, "refused"), "no server listens where the DSN says"),
+        (FileNotFoundError(2, "no socket"), "no server listens where the DSN says"),
+        (socket.gaierror(-2, "not known"), "is the host in the DSN right?"),
+        (pg.CannotConnectNowError("it shuts down"), "goes on by itself"),
+    ],
+)
+def test_a_server_that_is_not_found_says_what_to_look_at(error: Exception, advice: str) -> None:
+    assert advice in str(translated(error))
 
 
 def test_what_may_succeed_later_says_so() -> None:

@@ -106,6 +106,26 @@ async def test_a_connection_that_was_ended_is_made_anew(postgres_dsn: str) -> No
         assert await renew(line, node) is not None
 
 
+async def test_a_connection_that_lost_its_protocol_is_made_anew(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg raises AttributeError when its connection is lost between two steps of one call."""
+    async with opened(postgres_dsn, clock=SystemClock()) as store, a_line(store) as line:
+        node = await stored_node(store)
+        await renew(line, node)
+        before = await backends(postgres_dsn)
+        with monkeypatch.context() as broken:
+            broken.setattr(asyncpg.Connection, "fetch", _without_protocol)
+            with pytest.raises(StoreUnavailable, match="the connection was lost"):
+                await renew(line, node)
+        assert await renew(line, node) is not None
+        assert await backends(postgres_dsn) != before
+
+
+async def _without_protocol(*_: object, **__: object) -> None:
+    raise AttributeError("'NoneType' object has no attribute 'bind_execute'")
+
+
 async def test_h07_a_renewal_that_has_to_wait_is_given_up_at_its_deadline(
     postgres_dsn: str,
 ) -> None:

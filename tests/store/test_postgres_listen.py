@@ -34,8 +34,7 @@ async def listening(store: Store, dsn: str) -> AsyncIterator[asyncio.Queue[str]]
 
 
 async def hint(store: Store, *topics: str) -> None:
-    async with store.begin() as tx:
-        await tx.notify(topics)
+    await store.notify(topics)
 
 
 async def test_a_hint_reaches_other_nodes_and_not_its_sender(postgres_dsn: str) -> None:
@@ -47,29 +46,12 @@ async def test_a_hint_reaches_other_nodes_and_not_its_sender(postgres_dsn: str) 
             assert heard.empty()
 
 
-async def test_a_topic_is_hinted_once_in_a_transaction(postgres_dsn: str) -> None:
+async def test_a_topic_is_hinted_once_in_a_call(postgres_dsn: str) -> None:
     async with opened(postgres_dsn) as one, opened(postgres_dsn) as two:
         async with listening(one, postgres_dsn) as heard:
-            async with two.begin() as tx:
-                await tx.notify(["runs", "runs", "events"])
-                await tx.notify(["events"])
+            await hint(two, "runs", "runs", "events", "events")
             await hint(two, "last")
             assert [await heard.get() for _ in range(3)] == ["events", "runs", "last"]
-
-
-async def test_a_transaction_that_is_undone_hints_nothing(postgres_dsn: str) -> None:
-    async with opened(postgres_dsn) as one, opened(postgres_dsn) as two:
-        async with listening(one, postgres_dsn) as heard:
-
-            async def work() -> None:
-                async with two.begin() as tx:
-                    await tx.notify(["undone"])
-                    raise ZeroDivisionError
-
-            with pytest.raises(ZeroDivisionError):
-                await work()
-            await hint(two, "done")
-            assert await heard.get() == "done"
 
 
 async def test_what_others_say_on_the_channel_harms_nobody(postgres_dsn: str) -> None:

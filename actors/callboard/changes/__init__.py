@@ -1,1 +1,1 @@
-"""What each command does inside a transaction; one noun a file, no actor in here."""
+"""What each command does to the store, by a cycle or in a transaction; no actor in here."""

@@ -109,6 +109,13 @@ async def create_runs(work: Work, wanted: Sequence[tuple[NewRun, Job]]) -> list[
     return [run if run.id in stored else _holder(holders, run) for run in runs]
 
 
+async def insert_fresh_runs(work: Work, runs: Sequence[Run]) -> None:
+    """Store new queued runs without a unique_key, and tell of them."""
+    if runs:
+        await work.tx.insert_runs(runs)
+        work.runs_changed(runs)
+
+
 def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
     holder = holders.get((run.job_id, run.unique_key or ""))
     if holder is None:

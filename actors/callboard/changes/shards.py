@@ -12,7 +12,6 @@ from typing import Final
 
 from callboard.changes.work import Work
 from callboard.commands import EndFiring, FireSlots, Share, ShareShards
-from callboard.domain.misfire import SlotPlan
 from callboard.domain.shards import moves_of, shard_of
 
 TOPIC: Final = "shards"
@@ -33,6 +32,7 @@ async def share_shards(work: Work, command: ShareShards) -> Share | None:
     return Share(
         own=frozenset(division.of(epoch)) - released | taken.keys(),
         taken_over=sum(owner is not None for owner in taken.values()),
+        scheduling=division.scheduling,
     )
 
 
@@ -51,6 +51,7 @@ async def hold_shards(work: Work, commands: Sequence[FireSlots]) -> None:
         work.held.update((epoch, shard) for shard in held)
 
 
-def is_held(work: Work, command: FireSlots, plan: SlotPlan) -> bool:
-    """Whether the node of the command has proved that it may decide the plan's slots."""
-    return (command.epoch, shard_of(plan.before.id)) in work.held
+def which_are_held(work: Work, command: FireSlots) -> list[bool]:
+    """For each plan whether the node of the command has proved that it may decide its slots."""
+    held = {shard for epoch, shard in work.held if epoch == command.epoch}
+    return [shard_of(plan.before.id) in held for plan in command.plans]

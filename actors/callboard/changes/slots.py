@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
+from typing import NamedTuple, TypeAlias
 
 from callboard.changes.overlap import Gate, open_gate
-from callboard.changes.runs import create_runs
-from callboard.changes.shards import is_held
+from callboard.changes.runs import insert_fresh_runs
+from callboard.changes.shards import which_are_held
 from callboard.changes.work import Work
 from callboard.commands import FireSlots
 from callboard.domain.amend import amended
 from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import STOPPING_POLICIES, Answer, counts_firings, is_sequenced
 from callboard.domain.recount import recounted
-from callboard.domain.run import HELD, NewRun
+from callboard.domain.run import HELD, Run, make_run, merge_arguments
 from callboard.domain.spread import starts_at
+from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger
 
-Jobs = Mapping[tuple[str, str], Job]
-Starts = tuple[tuple[NewRun, Job], ...]
-"""What one entry starts."""
+Jobs: TypeAlias = Mapping[tuple[str, str], Job]
+
+
+class Start(NamedTuple):
+    """A run that a slot starts."""
+
+    job: Job
+    arguments: JsonObject
+    trace_id: str
+    """One for all that one slot starts: they are one firing."""
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A plan as it is stored, every firing of it admitted, and what each of its entries starts."""
+    """A plan as it is stored, every firing of it admitted, and what its entries start."""
 
     plan: SlotPlan
-    starts: tuple[Starts, ...]
+    starts: Sequence[Sequence[Start]]
+    """For each of its entries."""
     is_recounted: bool = False
     """Whether fewer slots fire than were planned."""
 
 
 async def fire_slots(work: Work, commands: Sequence[FireSlots]) -> list[tuple[bool, ...]]:
     """For each command, for each of its plans, whether it was stored."""
-    proved = [[is_held(work, command, plan) for plan in command.plans] for command in commands]
+    proved = [which_are_held(work, command) for command in commands]
     pairs = zip(commands, proved, strict=True)
     stored = iter(
         await store_plans(
@@ -102,14 +114,11 @@ def _settled(work: Work, plan: SlotPlan, jobs: Jobs, gate: Gate) -> Settled:
     if known is not None and _place_in_time(known) != _place_in_time(trigger):
         return Settled(plan=plan, starts=((),) * len(plan.entries))  # it will not be stored
     decided = [_decided(work, trigger, entry, jobs, gate) for entry in plan.entries]
-    settled = recounted(plan, [entry for entry, _ in decided])
+    entries, starts = zip(*decided, strict=True) if decided else ((), ())
+    settled = plan if entries == plan.entries else recounted(plan, entries)
     if known is not None:
         gate.triggers[trigger.id] = amended(settled.after, overlap=known.overlap)
-    return Settled(
-        plan=settled,
-        starts=tuple(starts for _, starts in decided),
-        is_recounted=settled.after is not plan.after,
-    )
+    return Settled(plan=settled, starts=starts, is_recounted=settled.after is not plan.after)
 
 
 def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
@@ -118,11 +127,12 @@ def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
 
 def _decided(
     work: Work, trigger: Trigger, entry: LedgerEntry, jobs: Jobs, gate: Gate
-) -> tuple[LedgerEntry, Starts]:
+) -> tuple[LedgerEntry, Sequence[Start]]:
     """The entry with its final decision, and what it starts."""
     if entry.decision is not Decision.FIRED:
         return entry, ()
-    if not any(_is_enabled(jobs, trigger, action.job) for action in trigger.actions):
+    enabled = _enabled(trigger, jobs)
+    if not enabled:
         return _skipped(entry, SkipReason.DISABLED), ()
     trace_id = work.new_trace_id()
     answer = gate.answer(trigger.id, trace_id, entry.slot)
@@ -130,50 +140,74 @@ def _decided(
         return _skipped(entry, SkipReason.OVERLAP), ()
     is_held = answer is Answer.HOLD
     due_at = HELD if is_held else starts_at(trigger, entry.slot, work.now)
-    return entry, tuple(_starts(trigger, entry.slot, jobs, trace_id, due_at))
+    return entry, [Start(job, arguments, trace_id, due_at) for job, arguments in enabled]
 
 
 def _skipped(entry: LedgerEntry, reason: SkipReason) -> LedgerEntry:
     return amended(entry, decision=Decision.SKIPPED, reason=reason)
 
 
-def _is_enabled(jobs: Jobs, trigger: Trigger, name: str) -> bool:
-    job = jobs.get((trigger.group, name))
-    return job is not None and not job.disabled
-
-
-def _starts(
-    trigger: Trigger, slot: datetime, jobs: Jobs, trace_id: str, due_at: datetime
-) -> Iterator[tuple[NewRun, Job]]:
-    """Runs of the actions whose job is enabled, all of one trace: they are one firing."""
-    for action in trigger.actions:
-        if _is_enabled(jobs, trigger, action.job):
-            new = NewRun(
-                job=action.job,
-                group=trigger.group,
-                arguments=action.arguments,
-                due_at=due_at,
-                trigger_id=trigger.id,
-                trigger=trigger.name,
-                slot=slot,
-                trace_id=trace_id,
-            )
-            yield new, jobs[trigger.group, action.job]
+def _enabled(trigger: Trigger, jobs: Jobs) -> list[tuple[Job, JsonObject]]:
+    """Jobs of its actions that are not disabled, with the arguments of a run of them."""
+    found = [(jobs.get((trigger.group, each.job)), each.arguments) for each in trigger.actions]
+    return [
+        (job, merge_arguments(job.arguments, arguments) if job.arguments else arguments)
+        for job, arguments in found
+        if job is not None and not job.disabled
+    ]
 
 
 async def _record(work: Work, stored: Sequence[Settled]) -> None:
-    wanted = [start for settled in stored for starts in settled.starts for start in starts]
-    ids = iter([run.id for run in await create_runs(work, wanted)])
-    entries = [
-        amended(entry, decided_at=work.now, run_ids=tuple(next(ids) for _ in starts))
-        for settled in stored
-        for entry, starts in zip(settled.plan.entries, settled.starts, strict=True)
-    ]
+    ids = iter(await work.tx.allocate_run_ids(_count(stored)))
+    now, runs, entries = work.now, list[Run](), list[LedgerEntry]()
+    for settled in stored:
+        trigger = settled.plan.before
+        for entry, starts in zip(settled.plan.entries, settled.starts, strict=True):
+            new = [_run(next(ids), trigger, entry.slot, start, now) for start in starts]
+            entries.append(amended(entry, decided_at=now, run_ids=tuple([run.id for run in new])))
+            runs += new
+    await insert_fresh_runs(work, runs)
     await work.tx.insert_ledger(entries)
     for entry in entries:
         work.slots[entry.reason or entry.decision] += entry.count
     for settled in stored:
         _tell(work, settled)
+
+
+def _count(stored: Sequence[Settled]) -> int:
+    return sum([len(starts) for settled in stored for starts in settled.starts])
+
+
+def _run(id: int, trigger: Trigger, slot: datetime, start: Start, now: datetime) -> Run:
+    job, arguments, trace_id, due_at = start
+    return make_run(
+        id,
+        job.name,
+        job.group,
+        job.id,
+        trigger.name,
+        trigger.id,
+        slot,
+        RunState.QUEUED,
+        1,
+        None,  # previous_run_id
+        id,
+        arguments,
+        None,  # result
+        None,  # error
+        None,  # progress
+        None,  # node
+        None,  # epoch
+        0,  # crashes
+        None,  # unique_key
+        None,  # stop_mode
+        None,  # stop_grace_s
+        trace_id,
+        now,
+        due_at,
+        None,  # started_at
+        None,  # ended_at
+    )
 
 
 def _tell(work: Work, settled: Settled) -> None:

@@ -17,6 +17,8 @@ class Share:
     """Its shards; its own until the lease that was renewed with them ends."""
     taken_over: int = 0
     """How many of them were taken just now from nodes whose lease had ended."""
+    scheduling: Scheduling = Scheduling.SHARED
+    """How the nodes share the role at present; the oldest one's setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,46 @@ def plan_slots(trigger: Trigger, now: datetime) -> SlotPlan:
     """
     if not is_due(trigger, now):
         raise BugError(f"trigger {trigger.id} is not due at {now}")
+    plan = plan_on_time(trigger)
+    return plan if plan is not None and is_on_time(plan, now) else plan_any(trigger, now)
+
+
+def plan_on_time(trigger: Trigger) -> SlotPlan | None:
+    """The plan that fires the next slot of an active trigger and decides nothing else.
+
+    It does not depend on the present, so it can be made before that: `plan_slots` gives the very
+    same as long as `is_on_time`. None where more has to be looked at: calendars, gaps of the clocks
+    that swallow slots, a next slot that is none any more (D04).
+
+    Raises:
+        InvalidInput: as `plan_slots`.
+    """
+    slot = trigger.next_slot
+    if slot is None or trigger.state is not TriggerState.ACTIVE:
+        return None
+    if trigger.anchor_at is None or trigger.calendars:
+        return None
+    table = trigger.timetable
+    if table.loses_slots or table.next_open(trigger.cursor) != slot:
+        return None
+    entry = fired_entry(trigger, slot)
+    after = _moved_on(trigger, [entry], slot, slot)
+    return SlotPlan(before=trigger, after=after, entries=(entry,))
+
+
+def is_on_time(plan: SlotPlan, now: datetime) -> bool:
+    """Whether a plan that was made by `plan_on_time` is the one for `now`.
+
+    Its slot has come and is not missed, and the slot behind it has not come.
+    """
+    slot, following = plan.entries[0].slot, plan.after.next_slot
+    if following is not None and following <= now:
+        return False
+    return missed_until(plan.before.misfire, now) < slot <= now
+
+
+def plan_any(trigger: Trigger, now: datetime) -> SlotPlan:
+    """The plan for a trigger that is due, worked out from all that may have happened."""
     if trigger.state is TriggerState.PAUSED and trigger.resume_at is not None:
         skipped = pause_entries(trigger, trigger.resume_at - MICROSECOND)
         # Who paused it may have waited so long that slots behind the end were decided by then.
@@ -101,6 +141,16 @@ def pause_entries(trigger: Trigger, high: datetime) -> Iterator[LedgerEntry]:
         yield from stretch_entries(trigger, table, table.whole(low, high, SkipReason.PAUSED))
 
 
+def fired_entry(trigger: Trigger, slot: datetime) -> LedgerEntry:
+    """The entry of a slot that fires."""
+    return LedgerEntry(
+        trigger_id=trigger.id,
+        generation=trigger.generation,
+        slot=slot,
+        decision=Decision.FIRED,
+    )
+
+
 def stretch_entries(trigger: Trigger, table: Timetable, segment: Segment) -> Iterator[LedgerEntry]:
     """The entry of a segment that does not fire; none where it has no slot."""
     count, first, last = table.count(segment)
@@ -130,12 +180,7 @@ def _judged(
             yield from stretch_entries(trigger, table, replace(part, reason=step.reason))
             continue
         for slot in table.slots(part):
-            yield LedgerEntry(
-                trigger_id=trigger.id,
-                generation=trigger.generation,
-                slot=slot,
-                decision=Decision.FIRED,
-            )
+            yield fired_entry(trigger, slot)
 
 
 def _merged(

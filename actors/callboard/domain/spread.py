@@ -13,6 +13,8 @@ _SPACE = 2**64
 
 def starts_at(trigger: Trigger, slot: datetime, now: datetime) -> datetime:
     """The due time of a slot's runs when the slot is decided at `now`: never before `now`."""
+    if not (trigger.jitter_s or trigger.flexible_window_s):
+        return max(now, slot)
     return max(now, slot + offset_of(trigger, slot))
 
 

@@ -213,12 +213,14 @@ class Timetable:
             return 0, None, None
         return count_slots(self.schedule, after=low - MICROSECOND, until=high, anchor=self.anchor)
 
-    def _loses(self) -> bool:
+    @property
+    def loses_slots(self) -> bool:
+        """Whether a slot in a gap of the clocks is lost for good."""
         return isinstance(self.schedule, Cron | CalendarInterval) and self.schedule.gap == "skip"
 
     def _lost(self, low: datetime, high: datetime) -> Iterator[tuple[datetime, int]]:
         """(end of the gap, how many slots were lost) of the gaps that end in [low, high]."""
-        if not self._loses() or low > high:
+        if not self.loses_slots or low > high:
             return iter(())
         return gap_losses(self.schedule, after=low - MICROSECOND, until=high, anchor=self.anchor)
 

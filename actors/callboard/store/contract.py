@@ -508,11 +508,6 @@ class Transaction(Protocol):
         """
         ...
 
-    async def notify(self, topics: Sequence[str]) -> None:
-        """Hint other nodes, after the commit, that there is something new: runs, stops,
-        triggers, events, logs."""
-        ...
-
 
 class LeaseLine(Protocol):
     """A way to the store for a thread of its own, beside whatever the board's loop does.
@@ -569,7 +564,8 @@ class Store(Protocol):
         ...
 
     async def notify(self, topics: Sequence[str]) -> None:
-        """Hint other nodes that something was committed; what Transaction.notify does later."""
+        """Hint other nodes that something was committed: runs, stops, triggers, events, logs,
+        shards."""
         ...
 
     async def listen(self, on_hint: Callable[[str], None]) -> None:

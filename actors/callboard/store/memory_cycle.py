@@ -16,7 +16,7 @@ from callboard.domain.overlap import is_sequenced
 from callboard.domain.run import Run
 from callboard.domain.states import ENDED, TRANSITIONS, RunState
 from callboard.store.contract import RunEnd
-from callboard.store.cycle import Cycle, Cycled, FreshRun
+from callboard.store.cycle import Cycle, Cycled
 from callboard.store.memory_copy import as_running, new_run, with_end
 from callboard.store.memory_events import CycleBatch
 from callboard.store.memory_tables import Tables
@@ -32,7 +32,8 @@ def run_cycle(tables: Tables, cycle: Cycle, now: datetime) -> Cycled:
     tables.runs.queue.move_to(now)
     node = tables.live_node(cycle.epoch, now)
     ended = _end(tables, cycle)
-    fresh = [new_run(start, now) for start in cycle.starts if _is_current(tables, cycle, start)]
+    current = _current_jobs(tables, cycle)
+    fresh = [new_run(start, now) for start in cycle.starts if start.job_id in current]
     is_limited, claimed = _claim(tables, cycle, node, now)
     requeued = frozenset(run.id for run in claimed if run.id in tables.requeued.rows)
     born = _create(tables, cycle, fresh, node, now)
@@ -85,9 +86,10 @@ def _is_awaited(tables: Tables, trigger_id: int) -> bool:
     return trigger is not None and is_sequenced(trigger)
 
 
-def _is_current(tables: Tables, cycle: Cycle, start: FreshRun) -> bool:
-    job = tables.jobs.rows.get(start.job_id)
-    return job is not None and job.version == cycle.jobs.get(start.job_id)
+def _current_jobs(tables: Tables, cycle: Cycle) -> set[int]:
+    """Ids of the jobs of the starts that are as the caller knows them."""
+    jobs = tables.jobs.rows
+    return {id for id, version in cycle.jobs.items() if id in jobs and jobs[id].version == version}
 
 
 def _create(

@@ -532,9 +532,6 @@ class MemoryTransaction:
             self._tables.newest_event.write(None, batch.last_seq)
         return first
 
-    async def notify(self, topics: Sequence[str]) -> None:
-        """Nothing: there are no other nodes."""
-
 
 def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
     return trigger.generation, trigger.state, trigger.next_slot, trigger.resume_at

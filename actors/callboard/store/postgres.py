@@ -117,7 +117,7 @@ class PostgresStore:
             sql = Statements(connection, self._deadline_s)
             async with sql.transaction(self._pool.begin):
                 given_now = self._clock.database_now()
-                yield await PostgresTransaction.begun(sql, self._ids, self._origin, given_now)
+                yield await PostgresTransaction.begun(sql, self._ids, given_now)
 
     async def cycle(self, cycle: Cycle) -> Cycled:
         async with self._pool.writer() as connection:

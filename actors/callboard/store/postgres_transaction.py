@@ -45,22 +45,21 @@ class PostgresTransaction:
     """One open transaction; `begun` makes it, the store ends it."""
 
     def __init__(
-        self, sql: Statements, ids: RunIds, origin: str, now: datetime, given_now: datetime | None
+        self, sql: Statements, ids: RunIds, now: datetime, given_now: datetime | None
     ) -> None:
         self._sql = sql
         self._ids = ids
-        self._origin = origin
         self._now = now
         self._given_now = given_now
 
     @classmethod
     async def begun(
-        cls, sql: Statements, ids: RunIds, origin: str, given_now: datetime | None
+        cls, sql: Statements, ids: RunIds, given_now: datetime | None
     ) -> PostgresTransaction:
         """The transaction that `sql` is in, with its instant and ids for what it may insert."""
         [row] = await sql.rows("begin_transaction", ids.blocks_ahead(), given_now)
         ids.add(row["first_ids"])
-        return cls(sql, ids, origin, row["now"], given_now)
+        return cls(sql, ids, row["now"], given_now)
 
     @property
     def now(self) -> datetime:
@@ -275,6 +274,3 @@ class PostgresTransaction:
 
     async def append_events(self, records: Sequence[EventRecord]) -> int:
         return await postgres_events.append_events(self._sql, records, self._given_now)
-
-    async def notify(self, topics: Sequence[str]) -> None:
-        await postgres_events.notify(self._sql, self._origin, topics)

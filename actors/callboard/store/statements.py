@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from socket import gaierror
 from typing import Any, Final, TypeAlias, TypeVar
 
 import asyncpg
@@ -40,10 +41,12 @@ DRIVER_ERRORS: Final = (
     pg.PostgresError,
     pg.InterfaceError,
     pg.InternalClientError,
+    AttributeError,
     OSError,
     TimeoutError,
 )
-"""All that a call of asyncpg raises; InternalClientError is what a vanished server may cause."""
+"""All that a call of asyncpg raises. A vanished server may cause InternalClientError, and
+AttributeError where a connection lost its protocol between two steps of one call."""
 
 _ERRORS: Final[tuple[tuple[tuple[type[BaseException], ...], type[StoreError]], ...]] = (
     (
@@ -75,6 +78,7 @@ _ERRORS: Final[tuple[tuple[tuple[type[BaseException], ...], type[StoreError]], .
             pg.PostgresSystemError,
             pg.InterfaceError,
             pg.InternalClientError,
+            AttributeError,
             OSError,
             TimeoutError,
         ),
@@ -94,7 +98,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "53100": "make room on the server's disk; work goes on by itself then",
     "53200": "the server is out of memory; work goes on by itself when it has some again",
     "53300": "raise max_connections, or close other clients: a node takes up to eight",
-    "57P03": "it starts up or shuts down; this goes on by itself",
+    "57P03": "work goes on by itself when it is up",
 }
 """What to do about an SQLSTATE."""
 
@@ -110,10 +114,16 @@ def translated(error: BaseException) -> StoreError:
 def _message(error: BaseException, ours: type[StoreError]) -> str:
     if isinstance(error, TimeoutError):
         return "the database did not answer in time"
+    if isinstance(error, AttributeError):
+        return f"the database is not available: the connection was lost ({error})"
     state: str = getattr(error, "sqlstate", None) or ""
     said = f"{error or type(error).__name__}" + (f" (SQLSTATE {state})" if state else "")
-    if state is not None and state in _ADVICE:
+    if state in _ADVICE:
         said += f"; {_ADVICE[state]}"
+    elif isinstance(error, ConnectionRefusedError | FileNotFoundError):
+        said += "; no server listens where the DSN says: is it running?"
+    elif isinstance(error, gaierror):
+        said += "; is the host in the DSN right?"
     if issubclass(ours, StoreUnavailable):
         return f"the database is not available: {said}"
     if ours is SchemaMismatch:
@@ -199,13 +209,13 @@ class Statements:
             raise
 
     def _given_up(self, error: BaseException) -> StoreError:
-        if isinstance(error, TimeoutError):
-            # Nobody knows what the server still does on it.
+        if isinstance(error, TimeoutError | AttributeError):
+            # Nobody knows what the server still does on it, or how much of it is left.
             self._drop()
         return translated(error)
 
     def _drop(self) -> None:
         try:
             self._connection.terminate()
-        except pg.InterfaceError:
+        except (pg.InterfaceError, AttributeError):
             pass  # it broke before, and its pool has it no more

@@ -260,8 +260,7 @@ async def heard_from(store: Store, peer: Store) -> tuple[list[str], asyncio.Task
 
 
 async def hint(store: Store, *topics: str) -> None:
-    async with store.begin() as tx:
-        await tx.notify(topics)
+    await store.notify(topics)
 
 
 async def until_heard(heard: list[str], topic: str) -> set[str]:
@@ -285,23 +284,4 @@ async def test_a_node_does_not_hear_itself(store: Store, peer: Store) -> None:
     await hint(store, "runs")
     await hint(peer, "end")
     assert await until_heard(heard, "end") == {"end"}
-    listener.cancel()
-
-
-async def test_a_hint_of_a_rolled_back_transaction_is_not_heard(store: Store, peer: Store) -> None:
-    heard, listener = await heard_from(store, peer)
-    async with rolled_back(peer) as tx:
-        await tx.notify(["runs"])
-    await hint(peer, "end")
-    assert await until_heard(heard, "end") == {"end"}
-    listener.cancel()
-
-
-async def test_a_hint_is_heard_after_the_commit_only(store: Store, peer: Store) -> None:
-    heard, listener = await heard_from(store, peer)
-    async with peer.begin() as tx:
-        await tx.notify(["runs"])
-        await asyncio.wait([listener], timeout=0.1)
-        assert "runs" not in heard
-    await until_heard(heard, "runs")
     listener.cancel()
