@@ -70,8 +70,26 @@ golden: $(TESTED) ## the golden table of time: each row beside croniter and cron
 wheel: $(TESTED) ## build the wheel and the source distribution in dist/
 	$(BIN)/python -m build -q --no-isolation --outdir dist
 
-bench: $(RUNS) ## workloads W1-W4 against the peers that are installed, one table
-	$(BIN)/python -m benchmarks
+# The peers live in places of their own; graphile-worker only where there is npm.
+PEERS    := build/peers
+GRAPHILE := build/graphile
+
+$(PEERS)/.installed:
+	@echo "Installing the peers in $(PEERS)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check uvloop \
+		procrastinate 'pgqueuer[asyncpg]' 'apscheduler<4' sqlalchemy 'psycopg[binary,pool]'
+	@touch $@
+
+$(GRAPHILE)/.installed:
+	@mkdir -p $(GRAPHILE)
+	@! command -v npm >/dev/null || npm install --silent --no-fund --no-audit \
+		--prefix $(GRAPHILE) graphile-worker
+	@touch $@
+
+bench: $(RUNS) $(PEERS)/.installed $(GRAPHILE)/.installed ## beside its peers: table, JSON, chart; BENCH="--only W1,W2"
+	@$(BIN)/python -m benchmarks --peers-python $(PEERS)/bin/python --graphile $(GRAPHILE) \
+		--json build/benchmarks.json --chart build/benchmarks.svg $(BENCH)
 
 clean: ## remove what the targets made; the data of `make run` stays
 	rm -rf $(VENV) .venv-wheel-* build dist

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def _child(python: str) -> tuple[str, ...]:
 
 
 def _graphile(directory: Path | None) -> Interpreter:
-    if directory is None:
+    if directory is None or shutil.which("node") is None:
         return Interpreter(command=(), python="-", loop="-", versions={"graphile": None})
     program = str(ROOT / "benchmarks" / "graphile" / "sample.mjs")
     return _probed(("node", program, str(directory.resolve())), "asyncio")

@@ -68,6 +68,8 @@ class BoardConfig:
     keep_events_s: float | None = DAY_S
     """How far back a stream can be resumed."""
     prune_every_s: float = 600.0
+    """Seconds between prunes at the most; history that is kept for a short time, or by number, is
+    pruned more often."""
 
     def __post_init__(self) -> None:
         problems = tuple(self._problems())

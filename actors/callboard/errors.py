@@ -54,7 +54,8 @@ class FieldProblem:
     """What to write instead."""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.reason}" + (f" ({self.fix})" if self.fix else "")
+        where = f"{self.field}: " if self.field else "the input "
+        return f"{where}{self.reason}" + (f" ({self.fix})" if self.fix else "")
 
     def under(self, prefix: str) -> FieldProblem:
         """The same problem, seen from one level further out."""

@@ -267,7 +267,8 @@ class Executor(AsyncioActor):
 
     def _on_lease_lost(self, message: LeaseLost) -> None:
         count = len(self._held) + len(self._ready)
-        logger.warning("%d runs are given up: %s", count, message.reason)
+        if count:
+            logger.warning("runs given up: %d; %s", count, message.reason)
         self._epoch = None
         self._offered = 0
         self._is_unsure = False
@@ -555,7 +556,7 @@ class Executor(AsyncioActor):
     async def _hand_back(self, epoch: int) -> None:
         if self._held:
             count = len(self._held)
-            logger.warning("%d runs are handed back: they did not end in time", count)
+            logger.warning("runs handed back, which did not end in time: %d", count)
         await self._abandon_held()
         await ask(self._job_store, HandBack(epoch=epoch, seen=self._seen), timeout=ASK_S)
 

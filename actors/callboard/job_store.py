@@ -151,9 +151,9 @@ class JobStore(AsyncioActor):
         is_up = error is None
         if is_up is self._is_up:
             return
-        if error is not None:
+        if error is not None and self._is_worth_saying(str(error)):
             logger.warning("the database does not answer: %s", error)
-        elif self._is_up is not None:
+        elif error is None and self._is_up is not None:
             logger.info("the database answers again")
         self._is_up = is_up
         self._publish(StoreChanged(is_up=is_up, reason="" if error is None else str(error)))
@@ -198,13 +198,19 @@ class JobStore(AsyncioActor):
         self._publish(Hinted(topic="opened"))
 
     def _note_closed(self, error: StoreUnavailable) -> None:
-        """Say why the store cannot be opened: when that changes, and again after a while."""
-        now = self.clock.monotonic()
-        if str(error) != self._said or now >= self._said_at + REMIND_S:
+        """Say why the store cannot be opened."""
+        if self._is_worth_saying(str(error)):
             logger.warning("the database cannot be reached: %s", error)
             self._publish(StoreChanged(is_up=False, reason=str(error)))
-            self._said, self._said_at = str(error), now
         self._is_up = False
+
+    def _is_worth_saying(self, reason: str) -> bool:
+        """Whether it is another reason than the last one, or was said a while ago."""
+        now = self.clock.monotonic()
+        if reason == self._said and now < self._said_at + REMIND_S:
+            return False
+        self._said, self._said_at = reason, now
+        return True
 
     async def _listen(self) -> None:
         while True:

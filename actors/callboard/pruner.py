@@ -37,6 +37,12 @@ KEEP_REQUESTS: Final = timedelta(hours=24)
 ROOM_EVERY_S: Final = 60.0
 """Much less than the time for which room is made."""
 
+OVERDUE: Final = 0.1
+"""History that is kept for a short time stays for this share of it longer, at the most."""
+PER_JOB_EVERY_S: Final = 60.0
+"""Runs of a job over their number are removed."""
+LEAST_S: Final = 1.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -62,7 +68,7 @@ class Pruner(AsyncioActor):
         self._config = config
 
     def on_start(self) -> None:
-        self.timers.send_after("beat", self._config.prune_every_s, _Beat())
+        self.timers.send_after("beat", prune_pace_s(self._config), _Beat())
         self.timers.send_after("room", ROOM_EVERY_S, _Room())
 
     async def on_receive(self, message: Inbox) -> Any:
@@ -79,7 +85,7 @@ class Pruner(AsyncioActor):
             await self.run_once()
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("history is not pruned for now: %s", error)
-        self.timers.send_after("beat", self._config.prune_every_s, _Beat())
+        self.timers.send_after("beat", prune_pace_s(self._config), _Beat())
 
     async def _on_room(self) -> None:
         try:
@@ -109,6 +115,19 @@ class Pruner(AsyncioActor):
             events=_before(now, config.keep_events_s),
             idempotency=now - KEEP_REQUESTS,
         )
+
+
+def prune_pace_s(config: BoardConfig) -> float:
+    """Seconds between two prunes: fewer than configured where history is kept for less than that.
+
+    What is not kept at all (0) goes with the next prune, whenever that is.
+    """
+    usual_s = config.prune_every_s
+    times = (config.keep_runs_s, config.keep_ledger_s, config.keep_events_s)
+    paces = [OVERDUE * time for time in times if time is not None and 0 < time < usual_s]
+    if config.keep_runs_per_job is not None:
+        paces.append(PER_JOB_EVERY_S)
+    return min(usual_s, max(LEAST_S, min(paces, default=usual_s)))
 
 
 def _before(now: datetime, keep_s: float | None) -> datetime | None:

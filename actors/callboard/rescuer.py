@@ -102,7 +102,7 @@ class Rescuer(AsyncioActor):
         while rescued := await ask(self._job_store, command, timeout=30.0):
             total += rescued
         if total:
-            logger.warning("%d runs of dead nodes were decided", total)
+            logger.warning("runs taken from dead nodes by their jobs' crash policies: %d", total)
         if stalled := await ask(self._job_store, ReleaseHeld(), timeout=30.0):
-            logger.warning("%d triggers waited for the end of runs that were not live", stalled)
+            logger.warning("triggers that waited for runs that were not live: %d", stalled)
         return total

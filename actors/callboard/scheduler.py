@@ -6,6 +6,7 @@ Receives
     ClockJumped(...)         from registrar   a clock stepped: where do we stand?
     ShardsChanged(...)       from leader      this node decides other triggers than before
     _Tick()                  from self        something may be due, or is to be looked at again
+    _LookAhead()             from self        something will be due in a moment
 Sends
     ReadClock                    to job store   to know the present, which is the store's
     DueTriggers                  to job store   to fill the window
@@ -18,6 +19,7 @@ Owns
     window: triggers of these to be looked at soon, by id; the others stay in the store
     queue: (wake_at, trigger id), a heap; an entry counts only while the window agrees with it
     deciding: ids of triggers whose plans are on their way to the store
+    ahead: plans of triggers that will be due in a moment, where many are
 States
     a cycle (read the clock, decide, store) runs -> the timer is set for the next one; beside it the
     window is filled again from time to time, so that a long read delays nothing that is due
@@ -50,6 +52,7 @@ from callboard.domain.timeline import Timeline
 from callboard.domain.trigger import Trigger
 from callboard.errors import CallboardError, UsageError
 from callboard.events import ClockJumped, Committed, Hinted, ShardsChanged, SlotsRefused
+from callboard.plans_ahead import AHEAD, CROWD, LOOK_S, PlansAhead
 from callboard.runtime import AsyncioActor, ask
 from callboard.store_clock import read_store_clock
 
@@ -80,7 +83,12 @@ class _Tick:
     pass
 
 
-Inbox: TypeAlias = Committed | Hinted | ClockJumped | ShardsChanged | _Tick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LookAhead:
+    pass
+
+
+Inbox: TypeAlias = Committed | Hinted | ClockJumped | ShardsChanged | _Tick | _LookAhead
 Plan: TypeAlias = Callable[[Trigger, datetime], SlotPlan]
 
 
@@ -98,7 +106,7 @@ class Scheduler(AsyncioActor):
     ) -> None:
         """Args:
         share: of the node, if it had one before this actor.
-        plan: how a due trigger is decided.
+        plan: how a due trigger is decided; only what is decided as usual is planned ahead.
         """
         super().__init__(clock=clock)
         self._plan_one = plan
@@ -117,7 +125,9 @@ class Scheduler(AsyncioActor):
         self._filled_at = self._fill_at = self._rest_until = self._quiet_until = LONG_AGO
         self._filled_rows = self._fruitless = 0
         self._deciding: set[int] = set()
-        self._is_cycling = self._is_filling = False
+        self._ahead = PlansAhead(clock=clock, turn_s=TURN_S)
+        self._looked_at = LONG_AGO
+        self._is_cycling = self._is_filling = self._is_looking = False
         self._told: list[Trigger] | None = None
         """Triggers that changed since the window's read began; None: no read is under way."""
 
@@ -136,6 +146,8 @@ class Scheduler(AsyncioActor):
                 return self._on_shards_changed(message)
             case _Tick():
                 return self._tick()
+            case _LookAhead():
+                return self._look_ahead()
             case _:
                 return self.unexpected(message)
 
@@ -278,12 +290,39 @@ class Scheduler(AsyncioActor):
     def _place(self, trigger: Trigger) -> None:
         """Put a trigger where it belongs: it may have been elsewhere before."""
         wake_at = trigger.wake_at
-        is_own = shard_of(trigger.id) in self._own
-        if not is_own or wake_at is None or wake_at > self._known_until:
+        if wake_at is None or wake_at > self._known_until or shard_of(trigger.id) not in self._own:
             self._window.pop(trigger.id, None)
         else:
             self._window[trigger.id] = trigger
             heapq.heappush(self._queue, (wake_at, trigger.id))
+
+    # the plans
+
+    def _look_ahead(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self.spawn(self._plan_ahead(), name="scheduler-ahead")
+
+    async def _plan_ahead(self) -> None:
+        try:
+            self._looked_at = self.clock.monotonic()
+            until = self._now() + AHEAD
+            await self._ahead.make(
+                {trigger_id for wake_at, trigger_id in self._queue if wake_at <= until},
+                self._window,
+            )
+        finally:
+            self._is_looking = False
+        self._arm_look()
+
+    def _arm_look(self) -> None:
+        """Look ahead before the next trigger is due, where many wait."""
+        if len(self._queue) < CROWD or self._epoch is None or self._plan_one is not plan_slots:
+            self.timers.cancel("look")
+            return
+        monotonic = self.clock.monotonic()
+        wait_s = (self._queue[0][0] - AHEAD - self._now()).total_seconds()
+        self.timers.send_at("look", max(monotonic + wait_s, self._looked_at + LOOK_S), _LookAhead())
 
     # the decisions
 
@@ -348,7 +387,7 @@ class Scheduler(AsyncioActor):
 
     async def _plan_for(self, trigger: Trigger, now: datetime) -> SlotPlan | None:
         try:
-            return self._plan_one(trigger, now)
+            return self._ahead.take(trigger, now) or self._plan_one(trigger, now)
         except UsageError as error:
             logger.warning("trigger %s/%s is parked: %s", trigger.group, trigger.name, error)
             await ask(self._job_store, ParkTrigger(trigger=trigger, reason=str(error)))
@@ -370,6 +409,7 @@ class Scheduler(AsyncioActor):
         """Set the timer: for the next trigger or the next fill, but never past a tick."""
         if not self._is_cycling:
             self.timers.send_after("tick", self._wait_s(), _Tick())
+            self._arm_look()
 
     def _wait_s(self) -> float:
         monotonic, now = self.clock.monotonic(), self._now()

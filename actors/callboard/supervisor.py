@@ -182,7 +182,9 @@ class Supervisor(AsyncioActor):
                     timeout=message.drain_s + STOP_S,
                     clock=self.clock,
                 )
-            except (CallboardError, pykka.ActorDeadError) as error:
+            except pykka.ActorDeadError:
+                logger.debug("the executor has stopped before: nothing is left to drain")
+            except CallboardError as error:
                 logger.warning("the executor did not drain: %s", error)
         await self._stop_all()
 

@@ -272,8 +272,9 @@ _ALL: Final = (
     _code(
         503,
         "store_unavailable",
-        "The database does not answer",
-        "The service runs, but its database cannot be reached or did not answer in time.",
+        "The database does not answer, or refuses",
+        "The service runs, but its database cannot be reached, did not answer in time, or refuses: "
+        "`detail` says which.",
         "Wait and try again; `/readyz` says when it is back. Give POSTs an Idempotency-Key.",
     ),
     _code(

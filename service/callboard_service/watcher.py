@@ -36,10 +36,19 @@ async def watch(board: Callboard, metrics: Metrics, clock: Clock) -> None:
 
 
 def note(event: Event, metrics: Metrics, node: str) -> None:
-    """Count the event, and write the line of a run that ended on this node."""
+    """Count the event, and write the line of a run that ended on this node, or killed nodes."""
     metrics.observe_event(event, node)
-    if event.type == "run.ended" and event.run is not None and event.run.node == node:
-        logger.info("run ended", extra={"event": "run.ended", **_facts(event.run)})
+    run = event.run
+    if run is None:
+        return
+    if event.type == "run.ended" and run.node == node:
+        logger.info("run ended", extra={"event": "run.ended", **_facts(run)})
+    elif event.type == "run.parked" and run.crashes:
+        # No node has it any more: each says so.
+        logger.warning(
+            "run parked: nodes died under it; retry releases it, stop ends it",
+            extra={"event": "run.parked", "crashes": run.crashes, **_facts(run)},
+        )
 
 
 def _facts(run: Run) -> dict[str, object]:

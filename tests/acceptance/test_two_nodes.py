@@ -40,18 +40,23 @@ async def held_by(place: Place, node: NodeProcess, least: int = 1) -> list[int]:
 
 async def drained(node: NodeProcess) -> None:
     """No trigger is active, and every run has ended."""
+    left: list[str] = []
 
     async def is_empty() -> bool:
         try:
             await node.ask("deactivate")
-            return not await node.ask("live")
+            left[:] = await node.ask("live")
+            return not left
         except NodeRefused as refusal:
             # An embedded server goes with the node that ran it, until another one takes over.
             if refusal.kind != "StoreUnavailable":
                 raise
             return False
 
-    await until(is_empty, "every run has ended")
+    try:
+        await until(is_empty, "every run has ended")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; left are {left[:10]}") from None
 
 
 async def close_all(nodes: Company) -> None:
@@ -106,8 +111,9 @@ async def test_a_node_woken_after_its_lease_changes_nothing_of_what_was_taken_ov
         sleeper = await nodes.engage("sleeper")
         epoch = await sleeper.ready()
         await other.ask("define", trace=str(place.trace))
-        await start_many(sleeper, asked, "slow", 4, seconds=1.5)
-        await start_many(sleeper, asked, "patient", 4, seconds=1.5)
+        # Long enough for the sleeper to have them still when it is frozen.
+        await start_many(sleeper, asked, "slow", 4, seconds=4.0)
+        await start_many(sleeper, asked, "patient", 4, seconds=4.0)
         await held_by(place, sleeper, least=2)
         sleeper.freeze()
         # Now, for what it held a moment ago it may have ended itself.

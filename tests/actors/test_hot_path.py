@@ -74,7 +74,7 @@ class Plain:
         async with self.store.begin() as tx:
             work = Work(tx=tx, new_trace_id=self._trace)
             answers = await apply_all(work, changes)
-            await tx.append_events(work.records)
+            await work.append_events()
         return answers
 
     def _trace(self) -> str:

@@ -190,7 +190,7 @@ async def test_closing_waits_for_handlers_to_end(open_board, clock: VirtualClock
 
 
 async def test_h15_the_name_of_a_living_node_is_refused(
-    open_board, clock: VirtualClock, store: MemoryStore
+    open_board, clock: VirtualClock, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ):
     await open_board(**SHORT, node_name="same")
     twin = Callboard(
@@ -200,6 +200,7 @@ async def test_h15_the_name_of_a_living_node_is_refused(
     failure = await meanwhile(clock, twin.failure())
     assert "same" in str(failure)
     await twin.close()
+    assert "did not drain" not in caplog.text
 
 
 async def test_max_concurrent_runs_holds_over_two_nodes(open_board, clock: VirtualClock):

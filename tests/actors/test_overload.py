@@ -110,12 +110,18 @@ async def test_a_call_that_is_given_up_in_the_moment_of_its_turn_takes_no_place(
     assert not calls.turnstile.is_full
 
 
-def test_whoever_refuses_early_can_ask_whether_there_is_room():
-    turnstile = Turnstile(1)
-    turnstile.check_room()
-    assert turnstile.enters(1)
-    with pytest.raises(Overloaded, match="the board has 1 messages waiting"):
-        turnstile.check_room()
+async def test_whoever_refuses_early_can_ask_whether_there_is_room():
+    calls = Calls(3)
+    tasks = [calls.come("bulk", 3), calls.come("a"), calls.come("b")]
+    await turns()
+    calls.turnstile.check_room()  # a bulk alone turns nobody away
+    tasks.append(calls.come("c"))
+    await turns()
+    with pytest.raises(Overloaded, match="the board has 6 messages waiting"):
+        calls.turnstile.check_room()
+    await calls.go("bulk", "a", "b", "c")
+    await asyncio.gather(*tasks)
+    assert (calls.turnstile._inside, calls.turnstile._waiting) == (0, 0)
 
 
 async def most_waiting(board: Callboard, work: asyncio.Future[Any]) -> int:

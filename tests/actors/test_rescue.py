@@ -92,4 +92,4 @@ async def test_r02_the_budget_of_crashes_is_not_that_of_attempts(
     run = await board.get_run(run_id)
     assert (run.state, run.crashes, run.attempt) == (RunState.PARKED, 3, 1)
     assert run.error is not None
-    assert "the 3. that did" in run.error.message
+    assert "its crash number 3" in run.error.message

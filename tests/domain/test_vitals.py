@@ -65,8 +65,8 @@ def lost(vitals: JsonObject | None, *, run_id: int = 7, crashes: int = 1) -> tup
 def test_g19_the_error_says_what_was_last_seen() -> None:
     message, traceback = lost(of(RunVitals(run_id=7, job="report", stack=STACK)), crashes=4)
     assert message == (
-        "the lease of node a ended under the run, the 4. that did; the node was last seen at"
-        " 2026-01-01T12:00:00.250+00:00 with 57.3 MB of memory; the handler was in"
+        "the lease of node a ended under the run, its crash number 4; the node was last seen at"
+        " 2026-01-01T12:00:00.250Z with 57.3 MB of memory; the handler was in"
         " fetch (report.py:40)"
     )
     assert traceback == "work (report.py:12)\nfetch (report.py:40)"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from callboard.domain.states import RunState
+from callboard.events import Event
 from callboard_service.logs import (
     MOST_KNOWN,
     JsonFormatter,
@@ -16,6 +18,9 @@ from callboard_service.logs import (
     TextFormatter,
     set_up_logs,
 )
+from callboard_service.metrics import Metrics
+from callboard_service.watcher import note
+from support.factories import NOW, make_job, make_run
 from support.service_calls import Client, call
 
 
@@ -97,6 +102,18 @@ def test_level_is_respected(root: logging.Logger) -> None:
     logging.getLogger("x").info("quiet")
     logging.getLogger("x").warning("loud")
     assert out.getvalue().count("\n") == 1
+
+
+def test_a_run_that_killed_nodes_is_told_when_it_is_parked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = make_job(id=1)
+    for crashes in (0, 4):
+        run = make_run(7, job, state=RunState.PARKED, crashes=crashes)
+        note(Event(seq=1, type="run.parked", at=NOW, run=run), Metrics(), "a")
+    (line,) = caplog.records
+    assert line.levelname == "WARNING"
+    assert (line.__dict__["run_id"], line.__dict__["crashes"]) == (7, 4)
 
 
 async def test_one_line_a_request_and_one_a_run(

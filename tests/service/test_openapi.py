@@ -30,6 +30,14 @@ async def test_document_has_every_route(document: dict[str, Any]) -> None:
     assert listed == {(route.method, route.path) for route in ROUTES}
 
 
+async def test_instants_of_answers_say_their_format(document: dict[str, Any]) -> None:
+    told = document["components"]["schemas"]
+    for shape, field in (("NodeResource", "lease_until"), ("RunResource", "created_at")):
+        assert told[shape]["properties"][field]["format"] == "date-time"
+    slot = told["RunResource"]["properties"]["slot"]["anyOf"]
+    assert {"type": "string", "format": "date-time"} in slot
+
+
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     names = set(re.findall(r"#/components/schemas/([^'\"]+)", str(document)))
     assert names <= set(document["components"]["schemas"])

@@ -42,6 +42,7 @@ async def test_started_run_has_every_field_of_the_resource(client: Client) -> No
         "progress": None,
         "unique_key": None,
         "held": False,
+        "crashes": 0,
     }
 
 
@@ -122,6 +123,15 @@ async def test_wrong_fields_of_a_bulk_start_are_named_by_place(client: Client) -
     body = {"runs": [{"job": "add"}, {"job": "a b", "x": 1}, 5, {"job": "add", "due_at": "now"}]}
     problem = await refused(client, "POST", "/v1/runs", "invalid_input", json=body)
     assert {"runs[1].x", "runs[2]"} <= set(reasons(problem))
+
+
+@pytest.mark.parametrize(
+    ("count", "reason"), [(0, "is empty"), (10_001, "has more than 10000 items")]
+)
+async def test_too_many_runs_or_none_are_refused(client: Client, count: int, reason: str) -> None:
+    body = {"runs": [{"job": "add"}] * count}
+    problem = await call(client, "POST", "/v1/runs", 422, json=body)
+    assert reasons(problem) == {"runs": reason}
 
 
 async def test_ten_thousand_runs_start_in_one_request(client: Client) -> None:

@@ -238,7 +238,7 @@ class Committer:
         async with self._store.begin() as tx:
             work = Work(tx=tx, new_trace_id=self._new_trace_id)
             answers = await apply_all(work, changes)
-            first_seq = await tx.append_events(work.records) if work.records else 0
+            first_seq = await work.append_events()
         self._jobs.add(work.jobs.values())
         for job_id in work.gone_job_ids:
             self._jobs.forget(job_id)

@@ -28,7 +28,8 @@ async def register_node(work: Work, command: RegisterNode) -> Node:
     if node is None:
         raise Conflict(
             "node_name_in_use",
-            f"a node named {command.node.name!r} is alive; give this one another name",
+            f"the lease of a node named {command.node.name!r} has not ended: if that node is dead,"
+            " it ends by itself; if it is alive, give this one another name",
         )
     if is_first:
         await start_triggers(work, starting)

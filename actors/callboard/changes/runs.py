@@ -110,10 +110,14 @@ async def create_runs(work: Work, wanted: Sequence[tuple[NewRun, Job]]) -> list[
 
 
 async def insert_fresh_runs(work: Work, runs: Sequence[Run]) -> None:
-    """Store new queued runs without a unique_key, and tell of them."""
+    """Store new queued runs without a unique_key, and tell of them.
+
+    One that is held is told in full: its row will say something else when it is released.
+    """
     if runs:
         await work.tx.insert_runs(runs)
-        work.runs_changed(runs)
+        work.queued += [run for run in runs if run.due_at != HELD]
+        work.runs_changed([run for run in runs if run.due_at == HELD])
 
 
 def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:

@@ -17,12 +17,15 @@ BACKFILL: Final = "backfill.changed"
 
 def committed_work(work: Work, first_seq: int) -> Committed | None:
     """What there is to be told of a transaction; None: nothing."""
-    if not (work.records or work.logged_run_ids or work.slots):
+    if not (work.has_events or work.logged_run_ids or work.slots):
         return None
     return Committed(
         first_seq=first_seq,
         events=CommittedEvents(
-            first_seq=first_seq, at=work.now, told=list(zip(work.records, work.runs, strict=True))
+            first_seq=first_seq,
+            at=work.now,
+            queued=work.queued,
+            told=list(zip(work.records, work.runs, strict=True)),
         ),
         due_at=_due_at(work),
         stopping=tuple(_runs_of(work, "run.stopping")),
@@ -37,7 +40,8 @@ def committed_work(work: Work, first_seq: int) -> Committed | None:
 def topics_of(work: Work) -> frozenset[str]:
     """What other nodes are told of, one word each."""
     topics = set(work.hints)
-    topics |= {"events"} if work.records else set()
+    topics |= {"events"} if work.has_events else set()
+    topics |= {"runs"} if work.queued else set()
     topics |= {"triggers"} if work.triggers else set()
     topics |= {"logs"} if work.logged_run_ids else set()
     types = {record.type for record in work.records}
@@ -45,7 +49,8 @@ def topics_of(work: Work) -> frozenset[str]:
 
 
 def _due_at(work: Work) -> datetime | None:
-    return min((run.due_at for run in _runs_of(work, "run.queued")), default=None)
+    queued = [*work.queued, *_runs_of(work, "run.queued")]
+    return min([run.due_at for run in queued], default=None)
 
 
 def _runs_of(work: Work, type: str) -> list[Run]:

@@ -28,6 +28,8 @@ class Work:
     records: list[EventRecord] = field(default_factory=list)
     runs: list[Run | None] = field(default_factory=list)
     """For each record the run that it tells of."""
+    queued: list[Run] = field(default_factory=list)
+    """Runs that were created, of which there is nothing else to tell; told before the records."""
     triggers: list[Trigger] = field(default_factory=list)
     """Triggers whose timing or state changed, as they are now."""
     logged_run_ids: set[int] = field(default_factory=set)
@@ -48,6 +50,16 @@ class Work:
     @property
     def now(self) -> datetime:
         return self.tx.now
+
+    @property
+    def has_events(self) -> bool:
+        return bool(self.records or self.queued)
+
+    async def append_events(self) -> int:
+        """Store what is to be told; the number of the first event, 0 without any."""
+        if not self.has_events:
+            return 0
+        return await self.tx.append_events(self.records, queued=self.queued)
 
     def run_changed(self, run: Run) -> None:
         self.records.append(run_record(run))

@@ -112,8 +112,10 @@ def seconds_problem(
 ) -> Iterator[FieldProblem]:
     """The problem, if any, of a duration in seconds (at most a year unless said otherwise)."""
     if not math.isfinite(value) or value < 0 or value > maximum or (value == 0 and not zero):
-        least = "0" if zero else "more than 0"
-        yield FieldProblem(name, f"{value:g} is not from {least} to {maximum:g} seconds")
+        reason = f"{value:g} is not from 0 to {maximum:.15g} seconds"
+        if not zero:
+            reason = f"{value:g} is not more than 0 and at most {maximum:.15g} seconds"
+        yield FieldProblem(name, reason)
 
 
 def spec_problems(kind: str, spec: JsonObject) -> Iterator[FieldProblem]:

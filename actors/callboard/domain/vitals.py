@@ -70,7 +70,7 @@ def node_lost(run: Run, vitals: JsonObject | None) -> RunError:
     """The error of a run whose node died: what was last seen of both."""
     words = [f"the lease of node {run.node} ended under the run"]
     if run.crashes > 1:
-        words[0] += f", the {run.crashes}. that did"
+        words[0] += f", its crash number {run.crashes}"
     stack = list(_stack_of(vitals, run.id))
     if vitals is not None:
         words.append(_last_seen(vitals))
@@ -80,7 +80,8 @@ def node_lost(run: Run, vitals: JsonObject | None) -> RunError:
 
 
 def _last_seen(vitals: JsonObject) -> str:
-    seen = f"the node was last seen at {vitals.get('at')}"
+    at = str(vitals.get("at")).replace("+00:00", "Z")
+    seen = f"the node was last seen at {at}"
     rss_mb = vitals.get("rss_mb")
     return seen if rss_mb is None else f"{seen} with {rss_mb} MB of memory"
 

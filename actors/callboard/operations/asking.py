@@ -23,7 +23,7 @@ class Asking:
     _turnstile: Turnstile
 
     def check_room(self) -> None:
-        """Raise Overloaded where a call would have to wait for its turn.
+        """Raise Overloaded where as many calls wait for their turn as may be under way.
 
         Calls beyond `BoardConfig.calls_limit` wait. This is for doors that refuse early instead.
         """

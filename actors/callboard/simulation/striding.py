@@ -119,7 +119,9 @@ class _CountingTransaction(MemoryTransaction):
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
         return {run.id for run in runs}
 
-    async def append_events(self, records: Sequence[EventRecord]) -> int:
+    async def append_events(
+        self, records: Sequence[EventRecord], *, queued: Sequence[Run] = ()
+    ) -> int:
         return 0
 
 

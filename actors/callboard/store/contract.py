@@ -500,8 +500,12 @@ class Transaction(Protocol):
     async def delete_idempotency(self, key: str) -> None: ...
 
     # events
-    async def append_events(self, records: Sequence[EventRecord]) -> int:
+    async def append_events(
+        self, records: Sequence[EventRecord], *, queued: Sequence[Run] = ()
+    ) -> int:
         """Number the events and store them as one batch; the first one's number.
+
+        The first ones tell of the creation of the runs in `queued`, in that order.
 
         The numbers of all committed events are without gaps, and a reader who sees number n sees
         all before it. The last verb of a transaction: it holds a lock that all writers take.

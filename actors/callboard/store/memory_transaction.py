@@ -21,7 +21,7 @@ from callboard.domain.shards import Division, Scheduling
 from callboard.domain.states import LIVE, ON_NODE, RunState, may_become
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.errors import LedgerConflict, StoreError
-from callboard.events import EventBatch, EventRecord
+from callboard.events import EventBatch, EventRecord, run_record
 from callboard.store.contract import (
     IdempotencyRecord,
     LogChunk,
@@ -524,10 +524,13 @@ class MemoryTransaction:
 
     # events
 
-    async def append_events(self, records: Sequence[EventRecord]) -> int:
+    async def append_events(
+        self, records: Sequence[EventRecord], *, queued: Sequence[Run] = ()
+    ) -> int:
         first = self._tables.newest_event.rows.get(None, 0) + 1
-        if records:
-            batch = EventBatch(first_seq=first, at=self._now, records=tuple(records))
+        if records or queued:
+            told = (*map(run_record, queued), *records)
+            batch = EventBatch(first_seq=first, at=self._now, records=told)
             self._tables.events.write(first, batch)
             self._tables.newest_event.write(None, batch.last_seq)
         return first

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from callboard.domain.run import Run
 from callboard.events import EventBatch, EventRecord
+from callboard.store.columns import int_array
 from callboard.store.contract import LogChunk, LogLine
 from callboard.store.postgres_json import to_json
 from callboard.store.rows import batch_from_row, lines_from_row, micros
@@ -13,12 +15,14 @@ from callboard.store.statements import Statements
 
 
 async def append_events(
-    sql: Statements, records: Sequence[EventRecord], now: datetime | None
+    sql: Statements, records: Sequence[EventRecord], queued: Sequence[Run], now: datetime | None
 ) -> int:
-    if not records:
+    if not records and not queued:
         return (await event_range(sql))[1] + 1
     text = to_json([(record.type, record.run_id, record.patch) for record in records])
-    return int(await sql.value("insert_events", len(records), text, now))
+    ids = int_array([run.id for run in queued])
+    count = len(queued) + len(records)
+    return int(await sql.value("insert_events", count, text, now, ids))
 
 
 async def notify(sql: Statements, origin: str, topics: Sequence[str]) -> None:

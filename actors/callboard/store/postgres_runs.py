@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from callboard.domain.run import Run
+from callboard.store.columns import int_array, thinned
 from callboard.store.contract import RunEnd
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows import run_from_row
@@ -26,25 +27,26 @@ async def run_id_blocks(sql: Statements, count: int) -> list[int]:
 async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
     if not runs:
         return set()
+    is_each_its_own = all(run.chain_id == run.id for run in runs)
     rows = await sql.rows(
         "insert_runs",
-        [run.id for run in runs],
-        [run.job_id for run in runs],
-        [run.job for run in runs],
-        [run.group for run in runs],
-        [run.trigger_id for run in runs],
-        [run.trigger for run in runs],
-        [run.slot for run in runs],
-        [run.attempt for run in runs],
-        [run.previous_run_id for run in runs],
-        [run.chain_id for run in runs],
-        [to_json(run.arguments) if run.arguments else "{}" for run in runs],
-        [to_json_or_none(run.progress) for run in runs],
-        [run.crashes for run in runs],
-        [run.unique_key for run in runs],
-        [run.trace_id for run in runs],
-        [run.created_at for run in runs],
-        [run.due_at for run in runs],
+        int_array([run.id for run in runs]),
+        thinned([run.job_id for run in runs]),
+        thinned([run.job for run in runs]),
+        thinned([run.group for run in runs]),
+        thinned([run.trigger_id for run in runs]),
+        thinned([run.trigger for run in runs]),
+        thinned([run.slot for run in runs]),
+        thinned([run.attempt for run in runs]),
+        thinned([run.previous_run_id for run in runs]),
+        None if is_each_its_own else [run.chain_id for run in runs],
+        thinned([to_json(run.arguments) if run.arguments else "{}" for run in runs]),
+        thinned([to_json_or_none(run.progress) for run in runs]),
+        thinned([run.crashes for run in runs]),
+        thinned([run.unique_key for run in runs]),
+        thinned([run.trace_id for run in runs]),
+        thinned([run.created_at for run in runs]),
+        thinned([run.due_at for run in runs]),
     )
     return {row[0] for row in rows}
 

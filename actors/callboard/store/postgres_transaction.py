@@ -272,5 +272,7 @@ class PostgresTransaction:
     async def delete_idempotency(self, key: str) -> None:
         await postgres_idempotency.delete_idempotency(self._sql, key)
 
-    async def append_events(self, records: Sequence[EventRecord]) -> int:
-        return await postgres_events.append_events(self._sql, records, self._given_now)
+    async def append_events(
+        self, records: Sequence[EventRecord], *, queued: Sequence[Run] = ()
+    ) -> int:
+        return await postgres_events.append_events(self._sql, records, queued, self._given_now)

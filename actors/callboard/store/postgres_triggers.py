@@ -18,6 +18,7 @@ from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
 from callboard.domain.trigger import MisfirePolicy, OverlapPolicy, Trigger, TriggerState
 from callboard.errors import StoreError
+from callboard.store.columns import int_array, thinned
 from callboard.store.contract import TriggerFilter
 from callboard.store.known_calendars import with_calendars
 from callboard.store.postgres_calendars import get_calendars
@@ -27,6 +28,8 @@ from callboard.store.statements import Row, Statements, in_parts, in_turns
 
 MOST_INSERTED: Final = 1000
 """Triggers that one statement stores."""
+MOST_ADVANCED: Final = 1000
+"""Triggers that one statement moves on."""
 _NAME: Final = 1
 _NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20})
 """Places of the name, and of what may be null, among the columns of insert_triggers."""
@@ -157,12 +160,22 @@ async def triggers_of_job(sql: Statements, group: str, job: str) -> list[str]:
 
 
 async def advance_triggers(sql: Statements, plans: Sequence[SlotPlan]) -> list[bool]:
-    """For each plan whether its trigger moved; plans of one trigger follow each other."""
+    """For each plan whether its trigger moved; plans of one trigger follow each other.
+
+    A turn has its triggers in the order of their ids, each once, as the statement wants them.
+    """
     moved: set[int] = set()
-    for turn in in_turns(range(len(plans)), lambda position: plans[position].before.id):
-        for positions in in_parts(turn):
-            moved |= await _advance(sql, plans, positions)
+    for turn in _turns([plan.before.id for plan in plans]):
+        for start in range(0, len(turn), MOST_ADVANCED):
+            moved |= await _advance(sql, plans, turn[start : start + MOST_ADVANCED])
     return [position in moved for position in range(len(plans))]
+
+
+def _turns(ids: Sequence[int]) -> list[list[int]]:
+    """Places of these ids in turns: in a turn they ascend, and come once each."""
+    if len(set(ids)) == len(ids):
+        return [sorted(range(len(ids)), key=ids.__getitem__)]
+    return list(in_turns(range(len(ids)), ids.__getitem__))
 
 
 async def _advance(
@@ -170,24 +183,26 @@ async def _advance(
 ) -> set[int]:
     befores = [plans[position].before for position in positions]
     afters = [plans[position].after for position in positions]
+    pairs = list(zip(befores, afters, strict=True))
+    is_anchored = all(after.anchor_at == before.anchor_at for before, after in pairs)
     rows = await sql.rows(
         "advance_triggers",
-        positions,
         [before.id for before in befores],
-        [before.generation for before in befores],
-        [before.state.value for before in befores],
-        [before.next_slot for before in befores],
-        [after.state.value for after in afters],
-        [after.reason for after in afters],
-        [after.next_slot for after in afters],
-        [after.last_slot for after in afters],
-        [after.firings - before.firings for before, after in zip(befores, afters, strict=True)],
-        [before.resume_at for before in befores],
-        [after.resume_at for after in afters],
-        [after.anchor_at for after in afters],
-        [after.generation for after in afters],
+        thinned([before.generation for before in befores]),
+        thinned([before.state.value for before in befores]),
+        thinned([before.next_slot for before in befores]),
+        thinned([after.state.value for after in afters]),
+        thinned([after.reason for after in afters]),
+        thinned([after.next_slot for after in afters]),
+        thinned([after.last_slot for after in afters]),
+        thinned([after.firings - before.firings for before, after in pairs]),
+        thinned([before.resume_at for before in befores]),
+        thinned([after.resume_at for after in afters]),
+        None if is_anchored else [after.anchor_at for after in afters],
+        thinned([after.generation for after in afters]),
     )
-    return {row[0] for row in rows}
+    moved = {row[0] for row in rows}
+    return {position for position in positions if plans[position].before.id in moved}
 
 
 async def insert_ledger(
@@ -197,16 +212,16 @@ async def insert_ledger(
         return
     await sql.rows(
         "insert_ledger",
-        [entry.trigger_id for entry in entries],
-        [entry.slot for entry in entries],
-        [entry.generation for entry in entries],
-        [entry.until for entry in entries],
-        [entry.count for entry in entries],
-        [entry.decision.value for entry in entries],
-        [entry.reason and entry.reason.value for entry in entries],
-        [entry.decided_at for entry in entries],
+        int_array([entry.trigger_id for entry in entries]),
+        thinned([entry.slot for entry in entries]),
+        thinned([entry.generation for entry in entries]),
+        thinned([entry.until for entry in entries]),
+        thinned([entry.count for entry in entries]),
+        thinned([entry.decision.value for entry in entries]),
+        thinned([entry.reason and entry.reason.value for entry in entries]),
+        thinned([entry.decided_at for entry in entries]),
         # An array of arrays must be rectangular, which run ids are not.
-        ["{" + ",".join(map(str, entry.run_ids)) + "}" for entry in entries],
+        thinned([int_array(entry.run_ids) for entry in entries]),
         now,
     )
 

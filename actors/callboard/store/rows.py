@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final
 
@@ -163,19 +164,14 @@ def trigger_from_row(row: Row) -> Trigger:
 
 
 def _trigger(row: Row) -> Trigger:
-    misfire, overlap = from_json(row["misfire"]), from_json(row["overlap"])
     return Trigger(
         name=row["name"],
         group=row["group_name"],
         schedule=schedule_from_json(from_json(row["schedule"]), stored=True),
         actions=tuple(Action(**action) for action in from_json(row["actions"])),
         description=row["description"],
-        misfire=MisfirePolicy(
-            policy=MisfirePolicyName(misfire.pop("policy")),
-            coalesce=Coalesce(misfire.pop("coalesce")),
-            **misfire,
-        ),
-        overlap=OverlapPolicy(policy=OverlapPolicyName(overlap.pop("policy")), **overlap),
+        misfire=_misfire(row["misfire"]),
+        overlap=_overlap(row["overlap"]),
         start_at=_instant(row["start_at"]),
         end_at=_instant(row["end_at"]),
         max_firings=row["max_firings"],
@@ -195,6 +191,23 @@ def _trigger(row: Row) -> Trigger:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+@lru_cache(maxsize=256)
+def _misfire(text: str) -> MisfirePolicy:
+    """Most triggers have one of a few."""
+    policy = from_json(text)
+    return MisfirePolicy(
+        policy=MisfirePolicyName(policy.pop("policy")),
+        coalesce=Coalesce(policy.pop("coalesce")),
+        **policy,
+    )
+
+
+@lru_cache(maxsize=256)
+def _overlap(text: str) -> OverlapPolicy:
+    policy = from_json(text)
+    return OverlapPolicy(policy=OverlapPolicyName(policy.pop("policy")), **policy)
 
 
 def _rules(row: Row) -> tuple[CalendarRule, ...]:

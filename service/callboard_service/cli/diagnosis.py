@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -139,7 +139,8 @@ async def _database_findings(dsn: str) -> AsyncIterator[Finding]:
             async for finding in _inner_findings(database):
                 yield finding
     except StoreUnavailable as error:
-        fix = "is the server running, and does the DSN name it?"
+        has_advice = "the DSN" in str(error)
+        fix = "" if has_advice else "is the server running, and does the DSN name it?"
         yield _fail("database", str(error), fix, is_unreachable=True)
     except CallboardError as error:
         yield _fail("database", str(error))
@@ -198,15 +199,26 @@ async def _nodes_finding(database: Database) -> Finding:
     told = [f"{node.name} ({_role(node, now)})" for node in live]
     if dead:
         told.append("gone without a farewell: " + ", ".join(node.name for node in dead))
-    if any(node.fires for node in live) and not any(node.shards_at(now) for node in live):
-        fix = "nobody decides slots: if that lasts some seconds, see what the nodes log"
-        return _warn("nodes", "; ".join(told), fix)
-    return _ok("nodes", "; ".join(told if live else ["none is live", *told]))
+    if not live:
+        return _ok("nodes", "; ".join(["none is live", *told]))
+    missing = "; ".join(_missing_roles(live, now))
+    return _warn("nodes", "; ".join(told), missing) if missing else _ok("nodes", "; ".join(told))
+
+
+def _missing_roles(live: Sequence[Node], now: datetime) -> Iterator[str]:
+    """What nobody does, and what to do about it."""
+    if not any(node.fires for node in live):
+        yield "no node decides slots: start one without --fires false"
+    elif not any(node.shards_at(now) for node in live):
+        yield "nobody decides slots: if that lasts some seconds, see what the nodes log"
+    if not any(node.executes for node in live):
+        yield "no node executes runs: start one without --executes false"
 
 
 def _role(node: Node, now: datetime) -> str:
     shards = node.shards_at(now)
-    return f"active, {counted(shards, 'shard')}" if shards else "passive"
+    role = f"active, {counted(shards, 'shard')}" if shards else "passive"
+    return role if node.executes else f"{role}, executes nothing"
 
 
 async def _service_finding(url: str, token: str | None) -> Finding:

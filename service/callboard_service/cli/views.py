@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any, Final
 
 from callboard_service.cli.text import (
@@ -173,6 +174,7 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
     yield "slot", None if run["slot"] is None else show_instant(run["slot"], utc=utc)
     yield "state", "queued, held until earlier runs of the trigger end" if run["held"] else state
     yield "attempt", run["attempt"]
+    yield "crashes", run.get("crashes") or None
     yield "previous run", run["previous_run_id"]
     yield "arguments", show_json(run["arguments"])
     yield "result", show_json(run["result"])
@@ -185,6 +187,14 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
     if run["ended_at"] is not None:
         yield "took", show_span(run["started_at"], run["ended_at"])
     yield "error", error_text(run)
+    if run["error"] and run["error"]["traceback"]:
+        lines = run["error"]["traceback"].splitlines()
+        yield from zip(chain(["traceback"], repeat("")), lines, strict=False)
+    if state == "parked":
+        yield (
+            "to do",
+            f"callboard runs retry {run['id']} releases it, runs stop {run['id']} ends it",
+        )
 
 
 def error_text(run: Resource) -> str:
@@ -250,7 +260,7 @@ def node_row(node: Resource, *, utc: bool) -> list[object]:
     return [
         node["name"], node["host"], node["pid"], node["role"] if node["fires"] else "",
         node["shards"] or "", node["capacity"] if node["executes"] else "no",
-        show_instant(node["started_at"], utc=utc), "" if node["is_live"] else "over",
+        show_instant(node["started_at"], utc=utc), "live" if node["is_live"] else "over",
     ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, Moment, Name, check_name, instant
 
 _STAND_IN: Final = {
     "trigger": "x",
@@ -49,8 +48,8 @@ class BackfillResource(msgspec.Struct, kw_only=True):
     id: int
     trigger: str
     group: str
-    from_at: datetime
-    until_at: datetime
+    from_at: Moment
+    until_at: Moment
     state: BackfillState
     reason: Annotated[str | None, msgspec.Meta(description="why it paused or ended by itself")]
     force: bool
@@ -64,9 +63,9 @@ class BackfillResource(msgspec.Struct, kw_only=True):
     failed: int
     live: Annotated[int, msgspec.Meta(description="fired slots whose runs go on")]
     version: int
-    created_at: datetime | None
-    updated_at: datetime | None
-    ended_at: datetime | None
+    created_at: Moment | None
+    updated_at: Moment | None
+    ended_at: Moment | None
 
 
 def read_backfill(raw: object, group: str | None) -> NewBackfill:

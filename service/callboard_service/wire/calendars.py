@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -11,7 +10,7 @@ from callboard.domain.calendar import Calendar
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import read_value
 from callboard_service.wire.patch import merge_patch
-from callboard_service.wire.shapes import JsonMap, Name
+from callboard_service.wire.shapes import JsonMap, Moment, Name
 
 _STAND_IN: Final = {"name": "x", "definition": {"kind": "dates", "zone": "UTC", "dates": []}}
 
@@ -54,8 +53,8 @@ class CalendarResource(msgspec.Struct, kw_only=True):
     description: str
     definition: JsonMap
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
-    created_at: datetime | None
-    updated_at: datetime | None
+    created_at: Moment | None
+    updated_at: Moment | None
 
 
 def read_calendar(raw: object) -> Calendar:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 from callboard.domain.explain import Explanation
 from callboard.domain.ledger import Decision, SkipReason
+from callboard_service.wire.shapes import Moment
 from callboard_service.wire.slots import LocalTime
 
 
 class ExplanationResource(msgspec.Struct, kw_only=True):
     """Why a trigger did, will or did not fire at an instant."""
 
-    at: datetime
+    at: Moment
     local: LocalTime | None
     sentence: Annotated[str, msgspec.Meta(description="the answer in English")]
     decision: Annotated[
@@ -23,18 +23,18 @@ class ExplanationResource(msgspec.Struct, kw_only=True):
     ]
     reason: SkipReason | None
     slot: Annotated[
-        datetime | None, msgspec.Meta(description="the slot, or the first of its stretch")
+        Moment | None, msgspec.Meta(description="the slot, or the first of its stretch")
     ]
-    until: Annotated[datetime | None, msgspec.Meta(description="last slot of the stretch")]
+    until: Annotated[Moment | None, msgspec.Meta(description="last slot of the stretch")]
     count: Annotated[int, msgspec.Meta(description="slots in the stretch")]
-    fired_at: datetime | None
+    fired_at: Moment | None
     late_s: Annotated[float | None, msgspec.Meta(description="how long after its slot it fired")]
     run_ids: list[int]
-    starts_at: datetime | None
+    starts_at: Moment | None
     marks: list[str]
     backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
-    previous_slot: datetime | None
-    next_slot: datetime | None
+    previous_slot: Moment | None
+    next_slot: Moment | None
 
 
 def explanation_resource(found: Explanation) -> ExplanationResource:

@@ -53,6 +53,9 @@ _WORDS: Final = {
 }
 _PLACE: Final = re.compile(r" - at `[^`]*`$")
 _BOUND: Final = re.compile(r"Expected `([^`]+)` (of length .*|[<>]=? .*|multiple of .*)")
+_LENGTH: Final = re.compile(
+    r"Expected `(?P<kind>array|str)` of length (?P<bound>[<>]=) (?P<length>\d+)"
+)
 _EXPECTED: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _NOT_IN_ENUM: Final = re.compile(r"Invalid enum value (.+)", re.DOTALL)
 
@@ -227,6 +230,8 @@ def bare_type(kind: Any) -> Any:
 
 def _reason(error: msgspec.ValidationError) -> str:
     text = _PLACE.sub("", str(error))
+    if match := _LENGTH.fullmatch(text):
+        return _length_reason(match["kind"], match["bound"], int(match["length"]))
     if match := _BOUND.fullmatch(text):
         return f"is not {_WORDS.get(match[1], match[1])} {match[2]}"
     if match := _NOT_IN_ENUM.fullmatch(text):
@@ -236,6 +241,13 @@ def _reason(error: msgspec.ValidationError) -> str:
         return text[:1].lower() + text[1:].replace("`", "")
     wanted = " or ".join(_WORDS.get(each.strip(), each.strip()) for each in match[1].split("|"))
     return f"is {_WORDS.get(match[2], match[2])}, not {wanted}"
+
+
+def _length_reason(kind: str, bound: str, length: int) -> str:
+    parts = "items" if kind == "array" else "characters"
+    if bound == "<=":
+        return f"has more than {length} {parts}"
+    return "is empty" if length == 1 else f"has fewer than {length} {parts}"
 
 
 def _fix(bare: Any, value: object) -> str:

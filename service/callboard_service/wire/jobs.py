@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from callboard.domain.job import KINDS, Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import read_value
-from callboard_service.wire.shapes import JsonMap, Name
+from callboard_service.wire.shapes import JsonMap, Moment, Name
 
 Kind: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(KINDS)})]
 Spec: TypeAlias = Annotated[
@@ -71,8 +70,8 @@ class JobResource(msgspec.Struct, kw_only=True):
     on_crash: OnCrash
     labels: Labels
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
-    created_at: datetime | None
-    updated_at: datetime | None
+    created_at: Moment | None
+    updated_at: Moment | None
 
 
 def read_job(raw: object, check: Callable[[JobInput], None] | None = None) -> Job:

@@ -10,6 +10,7 @@ import msgspec
 from callboard.board import Health
 from callboard.domain.node import Node
 from callboard.domain.shards import SHARDS
+from callboard_service.wire.shapes import Moment
 
 Role = Annotated[
     str,
@@ -35,15 +36,15 @@ class NodeResource(msgspec.Struct, kw_only=True):
     pid: int
     version: str
     capacity: int
-    started_at: datetime
-    lease_until: datetime
+    started_at: Moment
+    lease_until: Moment
     is_live: Annotated[bool, msgspec.Meta(description="whether its lease runs")]
     fires: Annotated[bool, msgspec.Meta(description="whether it takes part in deciding slots")]
     executes: Annotated[bool, msgspec.Meta(description="whether it executes runs")]
     role: Role
     shards: Shards
     firing_until: Annotated[
-        datetime | None,
+        Moment | None,
         msgspec.Meta(description="end of the lease of its shards; null: it has none"),
     ]
 

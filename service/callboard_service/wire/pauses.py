@@ -11,7 +11,7 @@ from callboard.domain.pause import Missed
 from callboard.domain.trigger import TriggerState
 from callboard.errors import FieldProblem
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, Moment, Name, check_name, instant
 from callboard_service.wire.triggers import TriggerResource
 
 S = TypeVar("S", bound="PauseInput | ResumeInput")
@@ -74,8 +74,8 @@ class SlotsBetween(msgspec.Struct, kw_only=True):
 
     missed: MissedWord
     count: int
-    first: datetime | None
-    last: datetime | None
+    first: Moment | None
+    last: Moment | None
 
 
 class ResumedTrigger(TriggerResource, kw_only=True):

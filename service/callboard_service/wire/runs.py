@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -14,7 +13,7 @@ from callboard.domain.run import HELD, NewRun, Run, StopMode
 from callboard.domain.states import RunState
 from callboard.errors import InvalidInput
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, JsonMap, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, JsonMap, Moment, Name, check_name, instant
 
 MOST_RUNS: Final = 10_000
 """Runs started by one request at the most."""
@@ -86,9 +85,10 @@ class RunResource(msgspec.Struct, kw_only=True):
     job: str
     group: str
     trigger: str | None
-    slot: datetime | None
+    slot: Moment | None
     state: RunState
     attempt: int
+    crashes: Annotated[int, msgspec.Meta(ge=0, description="how many nodes died under it")]
     previous_run_id: int | None
     chain_id: Annotated[int, msgspec.Meta(description="first run of its chain of attempts")]
     arguments: JsonMap
@@ -98,22 +98,22 @@ class RunResource(msgspec.Struct, kw_only=True):
     node: str | None
     unique_key: str | None
     trace_id: str
-    created_at: datetime
+    created_at: Moment
     due_at: Annotated[
-        datetime | None, msgspec.Meta(description="not before it; null while it is held")
+        Moment | None, msgspec.Meta(description="not before it; null while it is held")
     ]
     held: Annotated[
         bool, msgspec.Meta(description="it waits for the end of earlier runs of its trigger")
     ]
-    started_at: datetime | None
-    ended_at: datetime | None
+    started_at: Moment | None
+    ended_at: Moment | None
 
 
 class LogLineResource(msgspec.Struct, kw_only=True):
     """One line of a run's log."""
 
     seq: int
-    at: datetime
+    at: Moment
     stream: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["stdout", "stderr", "log"]})]
     level: str | None
     text: str
@@ -194,6 +194,7 @@ def run_resource(run: Run) -> RunResource:
         slot=run.slot,
         state=run.state,
         attempt=run.attempt,
+        crashes=run.crashes,
         previous_run_id=run.previous_run_id,
         chain_id=run.chain_id,
         arguments=dict(run.arguments),

@@ -23,6 +23,9 @@ Instant: TypeAlias = Annotated[
 ]
 """An instant in a request; `instant` reads it, so that its fault is told in our words."""
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant in an answer."""
+
 Name: TypeAlias = Annotated[
     str,
     msgspec.Meta(

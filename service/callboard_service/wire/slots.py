@@ -15,28 +15,29 @@ from callboard.domain.schedule import Cron, next_slot, schedule_from_json, slot_
 from callboard.domain.slot import SlotView
 from callboard.domain.translate import translate, translation_notes
 from callboard.errors import FieldProblem, InvalidInput
+from callboard_service.wire.shapes import Moment
 
 MOST_PREVIEWED: Final = 1000
 
 LocalTime: TypeAlias = Annotated[
-    datetime, msgspec.Meta(description="the same instant on the clocks of the trigger's zone")
+    Moment, msgspec.Meta(description="the same instant on the clocks of the trigger's zone")
 ]
 
 
 class SlotResource(msgspec.Struct, kw_only=True):
     """A slot of a trigger, or a stretch of skipped ones."""
 
-    slot: datetime
+    slot: Moment
     local: LocalTime
     decision: Decision
     reason: SkipReason | None
-    fired_at: datetime | None
+    fired_at: Moment | None
     run_ids: list[int]
     marks: list[str]
-    until: Annotated[datetime | None, msgspec.Meta(description="last slot of a stretch")]
+    until: Annotated[Moment | None, msgspec.Meta(description="last slot of a stretch")]
     count: Annotated[int, msgspec.Meta(description="slots in the stretch")]
     starts_at: Annotated[
-        datetime | None,
+        Moment | None,
         msgspec.Meta(description="when its runs are due, by jitter and flexible window"),
     ]
     backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
@@ -45,7 +46,7 @@ class SlotResource(msgspec.Struct, kw_only=True):
 class PreviewedSlot(msgspec.Struct, kw_only=True):
     """A slot of a cron text."""
 
-    slot: datetime
+    slot: Moment
     local: LocalTime
     marks: list[str]
 

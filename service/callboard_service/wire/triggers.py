@@ -31,7 +31,7 @@ from callboard.domain.trigger import (
 from callboard.errors import InvalidInput, NotSupportedYet
 from callboard_service.wire.fields import Faults, read_value
 from callboard_service.wire.patch import merge_patch
-from callboard_service.wire.shapes import Instant, JsonMap, Name, instant
+from callboard_service.wire.shapes import Instant, JsonMap, Moment, Name, instant
 
 _STAND_IN: Final = {"name": "x", "schedule": {"kind": "on_demand"}, "actions": [{"job": "x"}]}
 
@@ -209,20 +209,20 @@ class TriggerResource(msgspec.Struct, kw_only=True):
     reason: Annotated[str | None, msgspec.Meta(description="why it is parked")]
     misfire: Misfire
     overlap: Overlap
-    start_at: datetime | None
-    end_at: datetime | None
+    start_at: Moment | None
+    end_at: Moment | None
     max_firings: int | None
     jitter_s: float
     flexible_window_s: float
     calendars: list[CalendarRuleDocument]
-    resume_at: Annotated[datetime | None, msgspec.Meta(description="end of a timed pause")]
-    next_slot: datetime | None
-    last_slot: datetime | None
+    resume_at: Annotated[Moment | None, msgspec.Meta(description="end of a timed pause")]
+    next_slot: Moment | None
+    last_slot: Moment | None
     firings: int
     generation: Annotated[int, msgspec.Meta(description="counts the changes of the timing")]
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
-    created_at: datetime | None
-    updated_at: datetime | None
+    created_at: Moment | None
+    updated_at: Moment | None
 
 
 def read_trigger(

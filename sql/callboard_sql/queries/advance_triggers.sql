@@ -1,35 +1,53 @@
--- advance_triggers: move triggers on that nobody has changed since they were read, a hundred at
---     most.
--- takes positions int4[], ids int8[], generations int8[], states text[], next_slots timestamptz[]
---     (these four: as they were read), new_states text[], reasons text[], new_next_slots
---     timestamptz[], last_slots timestamptz[], new_firings int8[] (to be added), resume_ats
---     timestamptz[] (as they were read), new_resume_ats timestamptz[], anchor_ats timestamptz[],
---     new_generations int8[]
--- returns position int4 (of those that moved)
--- index trigger_pkey, also where the planner thinks the table empty
+-- advance_triggers: move triggers on that nobody has changed since they were read.
+-- takes ids int8[] (ascending, each once), generations int8[], states text[], next_slots
+--     timestamptz[] (these three: as they were read), new_states text[], reasons text[],
+--     new_next_slots timestamptz[], last_slots timestamptz[], new_firings int8[] (to be added),
+--     resume_ats timestamptz[] (as they were read), new_resume_ats timestamptz[], anchor_ats
+--     timestamptz[] (NULL: they stay), new_generations int8[]; an array of one stands for all
+-- returns id int8 (of those that moved)
+-- index trigger_pkey, also where the planner thinks the table empty: there is no join, which could
+--     be planned as a loop in a loop; what belongs to a trigger stands where its id stands among
+--     the ids, and width_bucket finds that place by halving
 update callboard.trigger
 set
-    generation = plan.new_generation,
-    state = plan.new_state,
-    reason = plan.reason,
-    next_slot = plan.new_next_slot,
-    last_slot = plan.last_slot,
-    firings = trigger.firings + plan.new_firings,
-    resume_at = plan.new_resume_at,
-    anchor_at = plan.anchor_at
-from unnest(
-    $1::int4[], $2::int8[], $3::int8[], $4::text[], $5::timestamptz[],
-    $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::int8[],
-    $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::int8[]
-) as plan (
-    position, id, generation, state, next_slot,
-    new_state, reason, new_next_slot, last_slot, new_firings,
-    resume_at, new_resume_at, anchor_at, new_generation
-)
-where trigger.id = plan.id
-    and trigger.id = any($2)
-    and trigger.generation = plan.generation
-    and trigger.state = plan.state
-    and trigger.next_slot is not distinct from plan.next_slot
-    and trigger.resume_at is not distinct from plan.resume_at
-returning plan.position;
+    generation = ($13::int8[])[
+        case when cardinality($13) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    state = ($5::text[])[
+        case when cardinality($5) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    reason = ($6::text[])[
+        case when cardinality($6) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    next_slot = ($7::timestamptz[])[
+        case when cardinality($7) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    last_slot = ($8::timestamptz[])[
+        case when cardinality($8) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    firings = trigger.firings + ($9::int8[])[
+        case when cardinality($9) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    resume_at = ($11::timestamptz[])[
+        case when cardinality($11) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ],
+    anchor_at = case
+        when $12::timestamptz[] is null then trigger.anchor_at
+        else ($12::timestamptz[])[
+            case when cardinality($12) = 1 then 1 else width_bucket(trigger.id, $1) end
+        ]
+    end
+where trigger.id = any($1::int8[])
+    and trigger.generation = ($2::int8[])[
+        case when cardinality($2) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ]
+    and trigger.state = ($3::text[])[
+        case when cardinality($3) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ]
+    and trigger.next_slot is not distinct from ($4::timestamptz[])[
+        case when cardinality($4) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ]
+    and trigger.resume_at is not distinct from ($10::timestamptz[])[
+        case when cardinality($10) = 1 then 1 else width_bucket(trigger.id, $1) end
+    ]
+returning trigger.id;

@@ -1,8 +1,9 @@
 -- insert_runs: store new runs, queued, in the given order.
--- takes ids int8[], job_ids int8[], jobs text[], group_names text[], trigger_ids int8[], triggers
---     text[], slots timestamptz[], attempts int4[], previous_run_ids int8[], chain_ids int8[],
---     arguments text[], progress text[], crashes int4[], unique_keys text[], trace_ids text[],
---     created_ats timestamptz[], due_ats timestamptz[]
+-- takes ids text (the literal of an int8[]), job_ids int8[], jobs text[], group_names text[],
+--     trigger_ids int8[], triggers text[], slots timestamptz[], attempts int4[], previous_run_ids
+--     int8[], chain_ids int8[] (NULL: each is its own), arguments text[], progress text[], crashes
+--     int4[], unique_keys text[], trace_ids text[], created_ats timestamptz[], due_ats
+--     timestamptz[]; an array of one stands for all
 -- returns id int8 (of those that were stored: one whose unique_key a live run of the job has is
 --     left out)
 -- index live_run_unique_idx, job_pkey
@@ -23,13 +24,34 @@ insert into callboard.live_run (
     chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at, limited
 )
 select
-    new.id, new.job_id, new.job, new.group_name, new.trigger_id, new.trigger, new.slot, 'queued',
-    new.attempt, new.previous_run_id, new.chain_id, new.arguments::jsonb, new.progress::jsonb,
-    new.crashes, new.unique_key, new.trace_id, new.created_at, new.due_at,
-    new.job_id = any(bounded.job_ids)
+    new.id,
+    coalesce(new.job_id, ($2::int8[])[1]),
+    coalesce(new.job, ($3::text[])[1]),
+    coalesce(new.group_name, ($4::text[])[1]),
+    case when cardinality($5::int8[]) = 1 then ($5::int8[])[1] else new.trigger_id end,
+    case when cardinality($6::text[]) = 1 then ($6::text[])[1] else new.trigger end,
+    case
+        when cardinality($7::timestamptz[]) = 1 then ($7::timestamptz[])[1]
+        else new.slot
+    end,
+    'queued',
+    coalesce(new.attempt, ($8::int4[])[1]),
+    case when cardinality($9::int8[]) = 1 then ($9::int8[])[1] else new.previous_run_id end,
+    case
+        when cardinality($10::int8[]) = 1 then ($10::int8[])[1]
+        else coalesce(new.chain_id, new.id)
+    end,
+    coalesce(new.arguments, ($11::text[])[1])::jsonb,
+    case when cardinality($12::text[]) = 1 then ($12::text[])[1] else new.progress end::jsonb,
+    coalesce(new.crashes, ($13::int4[])[1]),
+    case when cardinality($14::text[]) = 1 then ($14::text[])[1] else new.unique_key end,
+    coalesce(new.trace_id, ($15::text[])[1]),
+    coalesce(new.created_at, ($16::timestamptz[])[1]),
+    coalesce(new.due_at, ($17::timestamptz[])[1]),
+    coalesce(new.job_id, ($2::int8[])[1]) = any(bounded.job_ids)
 from bounded
 cross join unnest(
-    $1::int8[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::text[],
+    $1::text::int8[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::text[],
     $7::timestamptz[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::text[],
     $13::int4[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[]
 ) as new (

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from callboard import BoardConfig
+from callboard import Callboard as Board
 from service.cli.conftest import Beside, Callboard, Done, Run
 from service.cli.processes import ServiceProcess
 from service.cli.test_migrate import execute
@@ -98,12 +100,24 @@ async def test_missing_permissions_fail(postgres_dsn: str, beside: Beside) -> No
         await execute(postgres_dsn, f"drop owned by {reader}; drop role {reader}")
 
 
+async def test_roles_that_no_node_has_are_a_warning(postgres_dsn: str, beside: Beside) -> None:
+    config = BoardConfig(fires=False, executes=False, node_name="desk")
+    async with Board(postgres_dsn, config=config) as board:
+        await board.wait_ready(60)
+        done = await beside("doctor", "--json", "--dsn", postgres_dsn, "--url", NOWHERE)
+    verdict, detail, fix = findings(done.out)["nodes"]
+    assert (verdict, detail) == ("warn", "desk (passive, executes nothing)")
+    assert fix is not None
+    assert "no node decides slots: start one without --fires false" in fix
+    assert "no node executes runs" in fix
+
+
 def test_no_database_is_4(local: Callboard) -> None:
     dsn = "postgresql://me:geheim@127.0.0.1:9/callboard"
     done = doctor(local, "--dsn", dsn)
     assert done.code == 4
     assert "fail  database" in done.out
-    assert "is the server running" in done.out
+    assert "is it running?" in done.out
     assert "geheim" not in done.out + done.err
 
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import json
+
+from callboard.domain.run import RunError
+from callboard.domain.states import RunState
+from callboard_service.cli.views import run_facts
+from callboard_service.wire.runs import run_resource
+from callboard_service.wire.text import encode_json
 from service.cli.conftest import Callboard, Run
 from service.cli.processes import ServiceProcess
+from support.factories import make_job, make_run
 
 Make = Callable[..., str]
 
@@ -35,14 +43,39 @@ def test_wait_with_json_gives_the_ended_run_alone(callboard: Callboard, make_job
 
 
 def test_wait_ends_when_the_run_is_parked(callboard: Callboard, name: str) -> None:
-    import json
-
     job = {"name": name, "kind": "python", "spec": {"handler": "no.such:handler"}}
-    callboard("jobs", "create", "-", stdin=json.dumps(job))
+    callboard("jobs", "create", "-", stdin=json.encode(job).decode())
     done = callboard("start", name, "--wait")
     assert done.code == 1
     assert " parked" in done.err
     assert "there is no module 'no'" in done.err
+
+
+def test_a_parked_run_tells_what_can_be_done(callboard: Callboard, name: str) -> None:
+    job = {"name": name, "kind": "python", "spec": {"handler": "no.such:handler"}}
+    callboard("jobs", "create", "-", stdin=json.encode(job).decode())
+    callboard("start", name, "--wait")
+    (run,) = callboard("runs", "list", "--job", name, "--json").value["items"]
+    shown = callboard("runs", "get", str(run["id"])).out
+    assert f"to do     callboard runs retry {run['id']} releases it, runs stop" in shown
+
+
+def test_g19_a_run_whose_nodes_died_shows_where_its_handler_was() -> None:
+    run = run_resource(
+        make_run(
+            7,
+            make_job(id=1),
+            state=RunState.PARKED,
+            crashes=4,
+            error=RunError(
+                type="NodeLost", message="the lease ended", traceback="work (w.py:1)\ncut (w.py:2)"
+            ),
+        )
+    )
+    facts = list(run_facts(json.decode(encode_json(run)), utc=True))
+    assert ("crashes", 4) in facts
+    place = facts.index(("traceback", "work (w.py:1)"))
+    assert facts[place + 1] == ("", "cut (w.py:2)")
 
 
 def test_wait_ends_when_the_run_is_stopped(
