@@ -206,7 +206,8 @@ async def test_a_passive_node_accepts_starts_and_executes_them(postgresql: Place
     assert {run.node for run in history.runs.values()} == {"passive"}
 
 
-@pytest.mark.parametrize("deaf", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow  # storms share shards, too
+@pytest.mark.parametrize("deaf", [0, 1])
 async def test_shared_shards_follow_the_nodes_that_come_and_die(
     postgresql: Place, deaf: int
 ) -> None:

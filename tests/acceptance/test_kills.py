@@ -46,6 +46,7 @@ def census(history: History) -> str:
     return f"{dict(states)}, {dict(decisions)}, {crashes} crashes, {len(history.events)} events"
 
 
+@pytest.mark.slow  # the storm of test_chaos.py does as much in every run
 async def test_a_node_loses_and_invents_nothing_when_it_is_killed_at_random(
     embedded: Place, seed: int
 ) -> None:
