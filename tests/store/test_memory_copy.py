@@ -7,7 +7,7 @@ import pytest
 
 from callboard.domain.run import Run, RunError, StopMode
 from callboard.domain.states import RunState
-from callboard.store.memory_copy import as_running, new_run, with_end
+from callboard.store.memory_copy import as_running, with_end
 from support.cycles import make_fresh
 from support.factories import after, make_end, make_job, make_node, make_run
 
@@ -51,12 +51,12 @@ def test_the_full_run_leaves_no_field_at_its_default(full: Run) -> None:
 def test_a_new_run_is_queued_now() -> None:
     fresh = make_fresh(9, JOB, arguments={"a": 1})
     at = after(60)
-    assert new_run(fresh, at) == make_run(9, JOB, arguments={"a": 1}, created_at=at, due_at=at)
+    assert fresh.created(at) == make_run(9, JOB, arguments={"a": 1}, created_at=at, due_at=at)
 
 
 def test_a_new_run_is_due_when_it_is_said() -> None:
     fresh = make_fresh(9, JOB, due_at=after(99))
-    assert new_run(fresh, after(60)).due_at == after(99)
+    assert fresh.created(after(60)).due_at == after(99)
 
 
 def test_a_claimed_run_has_a_node(full: Run) -> None:

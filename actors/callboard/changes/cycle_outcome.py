@@ -12,10 +12,9 @@ from callboard.changes.waiting import RestOfEnds, Sink, Waiting
 from callboard.commands import EndedRun, EndRuns
 from callboard.committed_events import CommittedEvents
 from callboard.domain.claimed import ClaimedRun
-from callboard.domain.run import Run, make_run
-from callboard.domain.states import RunState
+from callboard.domain.run import Run
 from callboard.events import Committed
-from callboard.store.cycle import Cycled, FreshRun
+from callboard.store.cycle import Cycled
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +66,7 @@ def _settle_starts(
     plan: Plan, cycled: Cycled, outcome: Outcome
 ) -> tuple[Sequence[Run], Sequence[Run]]:
     """Answer the starts; the runs that were created, as they were queued, and those that run."""
-    runs = [_made(fresh, cycled.now, None, None) for fresh in plan.cycle.starts]
+    runs = [fresh.created(cycled.now) for fresh in plan.cycle.starts]
     is_all = len(cycled.started) == len(runs)
     at = 0
     for command, sink, _ in plan.starts:
@@ -93,43 +92,10 @@ def _assigned(plan: Plan, cycled: Cycled) -> list[ClaimedRun]:
     now, started, node, epoch = cycled.now, cycled.started, cycled.node, cycle.epoch
     jobs = {job.id: job for _, _, job in plan.starts}
     return [
-        ClaimedRun(_made(fresh, now, node, epoch), jobs[fresh.job_id])
+        ClaimedRun(fresh.created(now, node, epoch), jobs[fresh.job_id])
         for fresh in cycle.starts[: cycle.born]
         if fresh.id in started
     ]
-
-
-def _made(fresh: FreshRun, now: datetime, node: str | None, epoch: int | None) -> Run:
-    """The run as it is created: running on a node, or queued."""
-    id, job_id, job, group, arguments, due_at, trace_id = fresh
-    return make_run(
-        id,
-        job,
-        group,
-        job_id,
-        None,  # trigger
-        None,  # trigger_id
-        None,  # slot
-        RunState.QUEUED if epoch is None else RunState.RUNNING,
-        1,
-        None,  # previous_run_id
-        id,
-        arguments,
-        None,  # result
-        None,  # error
-        None,  # progress
-        node,
-        epoch,
-        0,  # crashes
-        None,  # unique_key
-        None,  # stop_mode
-        None,  # stop_grace_s
-        trace_id,
-        now,
-        due_at or now,
-        None if epoch is None else now,  # started_at
-        None,  # ended_at
-    )
 
 
 def _committed(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.work import Work
 from callboard.commands import RetryRun, StartRuns
 from callboard.domain.amend import amended
 from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
 from callboard.domain.run import HELD, NewRun, Run, make_run, merge_arguments
 from callboard.domain.states import RunEvent, RunState, advance
 from callboard.errors import (
@@ -129,32 +130,65 @@ def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
 
 
 def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
-    now = work.now
+    return queued_run(
+        id,
+        job,
+        merge_arguments(job.arguments, new.arguments),
+        new.trace_id or work.new_trace_id(),
+        work.now,
+        new.due_at or work.now,
+        trigger=new.trigger,
+        trigger_id=new.trigger_id,
+        slot=new.slot,
+        attempt=new.attempt,
+        previous_run_id=new.previous_run_id,
+        chain_id=new.chain_id,
+        unique_key=new.unique_key,
+    )
+
+
+def queued_run(
+    id: int,
+    job: Job,
+    arguments: JsonObject,
+    trace_id: str,
+    now: datetime,
+    due_at: datetime,
+    *,
+    trigger: str | None = None,
+    trigger_id: int | None = None,
+    slot: datetime | None = None,
+    attempt: int = 1,
+    previous_run_id: int | None = None,
+    chain_id: int | None = None,
+    unique_key: str | None = None,
+) -> Run:
+    """A run of the job that is created now; without a `chain_id` it begins a chain."""
     return make_run(
         id,
         job.name,
         job.group,
         job.id,
-        new.trigger,
-        new.trigger_id,
-        new.slot,
+        trigger,
+        trigger_id,
+        slot,
         RunState.QUEUED,
-        new.attempt,
-        new.previous_run_id,
-        new.chain_id or id,
-        merge_arguments(job.arguments, new.arguments),
+        attempt,
+        previous_run_id,
+        chain_id or id,
+        arguments,
         None,  # result
         None,  # error
         None,  # progress
         None,  # node
         None,  # epoch
         0,  # crashes
-        new.unique_key,
+        unique_key,
         None,  # stop_mode
         None,  # stop_grace_s
-        new.trace_id or work.new_trace_id(),
+        trace_id,
         now,
-        new.due_at or now,
+        due_at,
         None,  # started_at
         None,  # ended_at
     )

@@ -9,7 +9,7 @@ from itertools import compress
 from typing import NamedTuple, TypeAlias
 
 from callboard.changes.overlap import Gate, open_gate
-from callboard.changes.runs import insert_fresh_runs
+from callboard.changes.runs import insert_fresh_runs, queued_run
 from callboard.changes.shards import which_are_held
 from callboard.changes.work import Work
 from callboard.commands import FireSlots
@@ -20,9 +20,8 @@ from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import STOPPING_POLICIES, Answer, counts_firings, is_sequenced
 from callboard.domain.recount import recounted
-from callboard.domain.run import HELD, Run, make_run, merge_arguments
+from callboard.domain.run import HELD, Run, merge_arguments
 from callboard.domain.spread import starts_at
-from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger
 
 Jobs: TypeAlias = Mapping[tuple[str, str], Job]
@@ -180,33 +179,16 @@ def _count(stored: Sequence[Settled]) -> int:
 
 def _run(id: int, trigger: Trigger, slot: datetime, start: Start, now: datetime) -> Run:
     job, arguments, trace_id, due_at = start
-    return make_run(
+    return queued_run(
         id,
-        job.name,
-        job.group,
-        job.id,
-        trigger.name,
-        trigger.id,
-        slot,
-        RunState.QUEUED,
-        1,
-        None,  # previous_run_id
-        id,
+        job,
         arguments,
-        None,  # result
-        None,  # error
-        None,  # progress
-        None,  # node
-        None,  # epoch
-        0,  # crashes
-        None,  # unique_key
-        None,  # stop_mode
-        None,  # stop_grace_s
         trace_id,
         now,
         due_at,
-        None,  # started_at
-        None,  # ended_at
+        trigger=trigger.name,
+        trigger_id=trigger.id,
+        slot=slot,
     )
 
 

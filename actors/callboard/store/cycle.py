@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from callboard.domain.json import JsonObject
 from callboard.domain.log import LogChunk
-from callboard.domain.run import Run
+from callboard.domain.run import Run, make_run
+from callboard.domain.states import RunState
 from callboard.store.contract import RunEnd
 
 
@@ -31,6 +32,38 @@ class FreshRun(NamedTuple):
     due_at: datetime | None
     """None: now."""
     trace_id: str
+
+    def created(self, now: datetime, node: str | None = None, epoch: int | None = None) -> Run:
+        """The run: queued, or running on the node of an epoch."""
+        id, job_id, job, group, arguments, due_at, trace_id = self
+        return make_run(
+            id,
+            job,
+            group,
+            job_id,
+            None,  # trigger
+            None,  # trigger_id
+            None,  # slot
+            RunState.QUEUED if epoch is None else RunState.RUNNING,
+            1,
+            None,  # previous_run_id
+            id,
+            arguments,
+            None,  # result
+            None,  # error
+            None,  # progress
+            node,
+            epoch,
+            0,  # crashes
+            None,  # unique_key
+            None,  # stop_mode
+            None,  # stop_grace_s
+            trace_id,
+            now,
+            due_at or now,
+            None if epoch is None else now,  # started_at
+            None,  # ended_at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

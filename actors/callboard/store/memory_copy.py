@@ -1,4 +1,4 @@
-"""Runs as they are after what happens to each of them: a start, a claim, an end.
+"""Runs as they are after what happens to each of them: a claim, an end.
 
 A run through the memory store is made three times, and that is most of what it takes there: so
 each field is named, which costs a third of copying all and changing some.
@@ -12,39 +12,6 @@ from callboard.domain.node import Node
 from callboard.domain.run import Run, make_run
 from callboard.domain.states import RunState
 from callboard.store.contract import RunEnd
-from callboard.store.cycle import FreshRun
-
-
-def new_run(start: FreshRun, now: datetime) -> Run:
-    """The queued run."""
-    return make_run(
-        start.id,
-        start.job,
-        start.group,
-        start.job_id,
-        None,  # trigger
-        None,
-        None,
-        RunState.QUEUED,
-        1,  # attempt
-        None,
-        start.id,
-        start.arguments,
-        None,  # result
-        None,
-        None,
-        None,  # node
-        None,
-        0,
-        None,  # unique_key
-        None,
-        None,
-        start.trace_id,
-        now,
-        start.due_at or now,
-        None,
-        None,
-    )
 
 
 def as_running(run: Run, node: Node, now: datetime) -> Run:

@@ -17,7 +17,7 @@ from callboard.domain.run import Run
 from callboard.domain.states import ENDED, TRANSITIONS, RunState
 from callboard.store.contract import RunEnd
 from callboard.store.cycle import Cycle, Cycled
-from callboard.store.memory_copy import as_running, new_run, with_end
+from callboard.store.memory_copy import as_running, with_end
 from callboard.store.memory_events import CycleBatch
 from callboard.store.memory_tables import Tables
 
@@ -33,7 +33,7 @@ def run_cycle(tables: Tables, cycle: Cycle, now: datetime) -> Cycled:
     node = tables.live_node(cycle.epoch, now)
     ended = _end(tables, cycle)
     current = _current_jobs(tables, cycle)
-    fresh = [new_run(start, now) for start in cycle.starts if start.job_id in current]
+    fresh = [start.created(now) for start in cycle.starts if start.job_id in current]
     is_limited, claimed = _claim(tables, cycle, node, now)
     requeued = frozenset(run.id for run in claimed if run.id in tables.requeued.rows)
     born = _create(tables, cycle, fresh, node, now)
