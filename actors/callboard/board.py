@@ -350,12 +350,14 @@ class Callboard(Operations):
         group: str = DEFAULT_GROUP,
         due_at: datetime | None = None,
         unique_key: str | None = None,
+        priority: int | None = None,
     ) -> RunHandle:
         """Start a run; it is committed when this returns.
 
         Args:
             due_at: not before this instant; None: at once.
             unique_key: at most one live run of the job has it; another start gets that run.
+            priority: another than the job's.
         """
         new = NewRun(
             job=_job_name(job),
@@ -363,6 +365,7 @@ class Callboard(Operations):
             arguments=arguments,
             due_at=due_at,
             unique_key=unique_key,
+            priority=priority,
         )
         (run,) = await self._ask(StartRuns(runs=(new,)))
         return RunHandle(self, run)

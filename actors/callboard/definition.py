@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from callboard.domain.job import Job, OnCrash, RetryPolicy
 from callboard.domain.json import Json, JsonObject
+from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,11 +29,18 @@ def job(
     *,
     group: str = DEFAULT_GROUP,
     arguments: JsonObject | None = None,
+    fixed_arguments: JsonObject | None = None,
     description: str | None = None,
     isolation: str | None = None,
     retry: RetryPolicy | None = None,
     timeout_s: float | None = None,
+    queue_timeout_s: float | None = None,
+    chain_timeout_s: float | None = None,
     max_concurrent_runs: int | None = None,
+    concurrency: Concurrency | None = None,
+    rate_limit: RateLimit | None = None,
+    queue: str | None = None,
+    priority: int = 0,
     on_crash: OnCrash | str = OnCrash.RETRY,
     labels: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
@@ -48,11 +56,18 @@ def job(
         fields: dict[str, Any] = {
             "group": group,
             "arguments": arguments or {},
+            "fixed_arguments": fixed_arguments or {},
             "description": _summary(function) if description is None else description,
             "isolation": isolation,
             "retry": retry or RetryPolicy(),
             "timeout_s": timeout_s,
+            "queue_timeout_s": queue_timeout_s,
+            "chain_timeout_s": chain_timeout_s,
             "max_concurrent_runs": max_concurrent_runs,
+            "concurrency": concurrency,
+            "rate_limit": rate_limit,
+            "queue": queue,
+            "priority": priority,
             "on_crash": OnCrash(on_crash),
             "labels": labels or {},
         }

@@ -491,7 +491,7 @@ class Executor(AsyncioActor):
                     log=attempt.take_chunks(),
                 )
             )
-        if attempt.job.max_concurrent_runs is not None:
+        if attempt.job.is_limited or attempt.run.terms is not None:
             self._frees_limited = True
         if not self._is_going:
             self._go_soon()

@@ -211,6 +211,7 @@ CREATE TABLE callboard.ended_run (
     due_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone NOT NULL,
+    terms jsonb,
     CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
 )
 PARTITION BY RANGE (id);
@@ -244,6 +245,7 @@ CREATE TABLE callboard.ended_run_0 (
     due_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone NOT NULL,
+    terms jsonb,
     CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
 );
 
@@ -274,6 +276,7 @@ CREATE TABLE callboard.ended_run_rest (
     due_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone NOT NULL,
+    terms jsonb,
     CONSTRAINT ended_run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'timed_out'::text, 'stopped'::text, 'abandoned'::text])))
 );
 
@@ -335,12 +338,13 @@ CREATE TABLE callboard.job (
     retry jsonb NOT NULL,
     timeout_s double precision,
     max_concurrent_runs integer,
-    limited boolean GENERATED ALWAYS AS ((max_concurrent_runs IS NOT NULL)) STORED NOT NULL,
     on_crash text NOT NULL,
     labels jsonb NOT NULL,
     version bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
+    limited boolean GENERATED ALWAYS AS (((max_concurrent_runs IS NOT NULL) OR (rules ? 'concurrency'::text) OR (rules ? 'rate_limit'::text))) STORED NOT NULL,
     CONSTRAINT job_description_check CHECK ((char_length(description) <= 10000)),
     CONSTRAINT job_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
     CONSTRAINT job_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 255))),
@@ -350,6 +354,8 @@ CREATE TABLE callboard.job (
     CONSTRAINT job_timeout_s_check CHECK ((timeout_s > (0)::double precision)),
     CONSTRAINT job_version_check CHECK ((version >= 1))
 );
+
+COMMENT ON COLUMN callboard.job.rules IS 'What it has beside the usual, and nothing else: fixed_arguments, parameters (JSON Schema), queue, priority, concurrency, rate_limit, queue_timeout_s, chain_timeout_s.';
 
 COMMENT ON COLUMN callboard.job.limited IS 'Copied to the job''s live runs, so that claims can tell them apart without a join.';
 
@@ -413,6 +419,7 @@ CREATE TABLE callboard.live_run (
     due_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     requeued boolean DEFAULT false NOT NULL,
+    terms jsonb,
     CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
     CONSTRAINT live_run_held_check CHECK (((state <> ALL (ARRAY['running'::text, 'stopping'::text, 'lost'::text])) OR ((epoch IS NOT NULL) AND (node IS NOT NULL) AND (started_at IS NOT NULL)))),
@@ -437,6 +444,8 @@ COMMENT ON COLUMN callboard.live_run.crashes IS 'How often a node died under it.
 COMMENT ON COLUMN callboard.live_run.limited IS 'The job''s max_concurrent_runs is set; follows job.limited.';
 
 COMMENT ON COLUMN callboard.live_run.requeued IS 'A node held it before, and may have stored some of its log.';
+
+COMMENT ON COLUMN callboard.live_run.terms IS 'Under which it was started, unless they are the usual ones: priority, queue, concurrency_key, start_by and chain_until (seconds since 1970). With terms it is limited.';
 
 CREATE TABLE callboard.node (
     epoch bigint NOT NULL,
@@ -499,7 +508,8 @@ CREATE VIEW callboard.run AS
     live_run.created_at,
     live_run.due_at,
     live_run.started_at,
-    NULL::timestamp with time zone AS ended_at
+    NULL::timestamp with time zone AS ended_at,
+    live_run.terms
    FROM callboard.live_run
 UNION ALL
  SELECT ended_run.id,
@@ -527,7 +537,8 @@ UNION ALL
     ended_run.created_at,
     ended_run.due_at,
     ended_run.started_at,
-    ended_run.ended_at
+    ended_run.ended_at,
+    ended_run.terms
    FROM callboard.ended_run;
 
 COMMENT ON VIEW callboard.run IS 'All runs, live and ended.';
@@ -723,11 +734,6 @@ ALTER TABLE ONLY callboard.event_batch
 
 ALTER TABLE ONLY callboard.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key);
-
-ALTER TABLE ONLY callboard.job
-    ADD CONSTRAINT job_limited_key UNIQUE (limited, id);
-
-COMMENT ON CONSTRAINT job_limited_key ON callboard.job IS 'Makes "limited" a key column: an update of it waits for everybody who holds the job FOR KEY SHARE, which is what insert_runs does before it copies the value.';
 
 ALTER TABLE ONLY callboard.job
     ADD CONSTRAINT job_name_key UNIQUE (group_name, name);

@@ -41,6 +41,11 @@ async def test_started_run_has_every_field_of_the_resource(client: Client) -> No
         "error": None,
         "progress": None,
         "unique_key": None,
+        "priority": 0,
+        "queue": None,
+        "concurrency_key": None,
+        "start_by": None,
+        "chain_until": None,
         "held": False,
         "crashes": 0,
     }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from callboard.domain.run import Run, RunError, StopMode
+from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard.store.memory_copy import as_running, with_end
 from support.cycles import make_fresh
@@ -33,6 +34,7 @@ FULL: dict[str, Any] = {
     "due_at": after(2),
     "started_at": after(3),
     "ended_at": after(4),
+    "terms": RunTerms(priority=7),
 }
 
 

@@ -78,7 +78,7 @@ def _seated(starts: Sequence[Start], room: int) -> tuple[Sequence[Start], int]:
 
 def may_be_born(command: StartRuns, job: Job) -> bool:
     """Whether its runs may be created running: due at once, of a job without a limit."""
-    if job.max_concurrent_runs is not None:
+    if job.is_limited:
         return False
     for new in command.runs:  # noqa: SIM110 - a generator costs more than the loop
         if new.due_at is not None:
@@ -96,7 +96,7 @@ def _fresh(
             job.id,
             job.name,
             job.group,
-            {**job.arguments, **new.arguments} if job.arguments else new.arguments,
+            job.arguments_with(new.arguments),
             new.due_at,
             new.trace_id or new_trace_id(),
         )

@@ -73,7 +73,7 @@ def hot_job(command: StartRuns, jobs: JobCache) -> Job | None:
         return None
     first = command.runs[0]
     job = jobs.named(first.group, first.job)
-    if job is None or job.disabled:
+    if job is None or job.disabled or job.has_terms:
         return None
     for new in command.runs:
         if new.job != job.name or new.group != job.group or not _is_plain(new):
@@ -84,6 +84,7 @@ def hot_job(command: StartRuns, jobs: JobCache) -> Job | None:
 def _is_plain(new: NewRun) -> bool:
     return (
         new.unique_key is None
+        and not new.priority
         and new.trigger_id is None
         and new.trigger is None
         and new.slot is None

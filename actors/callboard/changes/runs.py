@@ -12,7 +12,8 @@ from callboard.commands import RetryRun, StartRuns
 from callboard.domain.amend import amended
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
-from callboard.domain.run import HELD, NewRun, Run, make_run, merge_arguments
+from callboard.domain.run import HELD, NewRun, Run, make_run
+from callboard.domain.run_terms import terms_of
 from callboard.domain.states import RunEvent, RunState, advance
 from callboard.errors import (
     Conflict,
@@ -130,13 +131,14 @@ def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
 
 
 def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
+    arguments, due_at = job.arguments_with(new.arguments), new.due_at or work.now
     return queued_run(
         id,
         job,
-        merge_arguments(job.arguments, new.arguments),
+        arguments,
         new.trace_id or work.new_trace_id(),
         work.now,
-        new.due_at or work.now,
+        due_at,
         trigger=new.trigger,
         trigger_id=new.trigger_id,
         slot=new.slot,
@@ -144,6 +146,7 @@ def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
         previous_run_id=new.previous_run_id,
         chain_id=new.chain_id,
         unique_key=new.unique_key,
+        priority=new.priority,
     )
 
 
@@ -162,8 +165,12 @@ def queued_run(
     previous_run_id: int | None = None,
     chain_id: int | None = None,
     unique_key: str | None = None,
+    priority: int | None = None,
 ) -> Run:
     """A run of the job that is created now; without a `chain_id` it begins a chain."""
+    terms = None
+    if priority or job.has_terms:
+        terms = terms_of(job, arguments, now, due_at, priority=priority)
     return make_run(
         id,
         job.name,
@@ -191,6 +198,7 @@ def queued_run(
         due_at,
         None,  # started_at
         None,  # ended_at
+        terms,
     )
 
 

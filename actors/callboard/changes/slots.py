@@ -20,7 +20,7 @@ from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import STOPPING_POLICIES, Answer, counts_firings, is_sequenced
 from callboard.domain.recount import recounted
-from callboard.domain.run import HELD, Run, merge_arguments
+from callboard.domain.run import HELD, Run
 from callboard.domain.spread import starts_at
 from callboard.domain.trigger import Trigger
 
@@ -150,7 +150,7 @@ def _enabled(trigger: Trigger, jobs: Jobs) -> list[tuple[Job, JsonObject]]:
     """Jobs of its actions that are not disabled, with the arguments of a run of them."""
     found = [(jobs.get((trigger.group, each.job)), each.arguments) for each in trigger.actions]
     return [
-        (job, merge_arguments(job.arguments, arguments) if job.arguments else arguments)
+        (job, job.arguments_with(arguments))
         for job, arguments in found
         if job is not None and not job.disabled
     ]

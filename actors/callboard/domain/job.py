@@ -9,13 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from callboard.domain.job_spec import spec_problems
 from callboard.domain.json import JsonObject, check_json
+from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP, name_problem
-from callboard.errors import FieldProblem, InvalidInput, NotSupportedYet
+from callboard.errors import FieldProblem, InvalidInput
 
-KINDS: Final = ("python", "command")
-LATER_KINDS: Final = ("http", "script", "batch")
-MAX_ARGUMENTS: Final = 256
+MAX_PRIORITY: Final = 100
 MAX_SECONDS: Final = 366 * 24 * 3600.0
 
 
@@ -47,6 +47,14 @@ class RetryPolicy:
     max_s: float = 300.0
     """No delay is longer than this many seconds."""
     jitter: Jitter = Jitter.FULL
+    retry_on: tuple[str, ...] = ()
+    """Kinds of failures that are worth another attempt; none: all that are not fatal. See
+    `domain.retry.kinds_of`: an exception's class and its bases, an error's type, exit_code:N."""
+    fatal: tuple[str, ...] = ()
+    """Kinds of failures that are final at the first attempt; they win over `retry_on`."""
+    budget: RateLimit | None = None
+    """Retries of the job that may be created within a time, over all nodes; a failure beyond them
+    is final. None: any number."""
 
     def problems(self, prefix: str) -> Iterator[FieldProblem]:
         if not 1 <= self.max_attempts <= 1000:
@@ -55,6 +63,10 @@ class RetryPolicy:
             yield from seconds_problem(getattr(self, name), f"{prefix}.{name}", zero=True)
         if not (math.isfinite(self.factor) and 1 <= self.factor <= 100):
             yield FieldProblem(f"{prefix}.factor", "is outside 1 to 100")
+        for name in ("retry_on", "fatal"):
+            yield from _kind_problems(getattr(self, name), f"{prefix}.{name}")
+        if self.budget is not None:
+            yield from self.budget.problems(f"{prefix}.budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +81,29 @@ class Job:
     """python: `{handler, isolation}`; command: `{argv | shell, cwd, env}`."""
     arguments: JsonObject = field(default_factory=dict)
     """Default arguments; those of a run are laid over them, key by key."""
+    fixed_arguments: JsonObject = field(default_factory=dict)
+    """Laid over everything else; a start that gives one of them is refused."""
+    parameters: JsonObject | None = None
+    """JSON Schema (2020-12) of a run's arguments as a whole; None: whatever it is given."""
     description: str = ""
     disabled: bool = False
     """A disabled job is not started: slots are skipped, starts are refused."""
     retry: RetryPolicy = RetryPolicy()
     timeout_s: float | None = None
     """Seconds a run may take before it is ended as timed_out."""
+    queue_timeout_s: float | None = None
+    """Seconds a run may wait from its due_at on before it is ended as timed_out."""
+    chain_timeout_s: float | None = None
+    """Seconds that all attempts of a chain may take together, with the waiting between them."""
     max_concurrent_runs: int | None = None
     """Runs of this job that may be on nodes at once; None: any number."""
+    concurrency: Concurrency | None = None
+    rate_limit: RateLimit | None = None
+    """Runs of this job that may begin within a time."""
+    queue: str | None = None
+    """Name of the queue whose capacity its runs share with those of other jobs; None: of none."""
+    priority: int = 0
+    """Of its runs, from -100 to 100: a higher one is claimed earlier, see `run_terms.AGEING_S`."""
     on_crash: OnCrash = OnCrash.RETRY
     labels: Mapping[str, str] = field(default_factory=dict)
     id: int = 0
@@ -90,6 +117,34 @@ class Job:
             raise InvalidInput(*problems)
         check_json(self.spec, "spec")
         check_json(self.arguments, "arguments")
+        check_json(self.fixed_arguments, "fixed_arguments")
+        check_json(self.parameters, "parameters")
+
+    def arguments_with(self, given: JsonObject) -> JsonObject:
+        """A run's arguments: the given ones over the defaults, the fixed ones over both."""
+        if not (self.arguments or self.fixed_arguments):
+            return given
+        return {**self.arguments, **given, **self.fixed_arguments}
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a claim of its runs has to count: the column `limited` says the same."""
+        return not (
+            self.max_concurrent_runs is None
+            and self.concurrency is None
+            and self.rate_limit is None
+        )
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether its runs have RunTerms."""
+        return bool(
+            self.priority
+            or self.queue is not None
+            or self.concurrency is not None
+            or self.queue_timeout_s is not None
+            or self.chain_timeout_s is not None
+        )
 
     def _problems(self) -> Iterator[FieldProblem]:
         for name, value in (("name", self.name), ("group", self.group)):
@@ -100,11 +155,36 @@ class Job:
         yield from self.retry.problems("retry")
         if self.timeout_s is not None:
             yield from seconds_problem(self.timeout_s, "timeout_s")
+        for name in ("queue_timeout_s", "chain_timeout_s"):
+            value = getattr(self, name)
+            if value is not None:
+                yield from seconds_problem(value, name)
+        if self.concurrency is not None:
+            yield from self.concurrency.problems("concurrency")
+        if self.rate_limit is not None:
+            yield from self.rate_limit.problems("rate_limit")
+        yield from priority_problem(self.priority, "priority")
+        if self.queue is not None and (problem := name_problem(self.queue, "queue")) is not None:
+            yield problem
         if self.max_concurrent_runs is not None and not 1 <= self.max_concurrent_runs <= 1_000_000:
             yield FieldProblem("max_concurrent_runs", "is outside 1 to 1000000", "null: no limit")
         if len(self.description) > 10_000:
             yield FieldProblem("description", "is longer than 10000 characters")
         yield from _label_problems(self.labels)
+
+
+def priority_problem(value: int, name: str) -> Iterator[FieldProblem]:
+    """The problem, if any, of a priority."""
+    if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
+        yield FieldProblem(name, f"{value} is outside -{MAX_PRIORITY} to {MAX_PRIORITY}")
+
+
+def _kind_problems(kinds: tuple[str, ...], name: str) -> Iterator[FieldProblem]:
+    if len(kinds) > 100:
+        yield FieldProblem(name, "has more than 100 entries")
+    for kind in kinds:
+        if not isinstance(kind, str) or not 1 <= len(kind) <= 255:
+            yield FieldProblem(name, f"{kind!r} is not the name of a kind of failure")
 
 
 def seconds_problem(
@@ -116,74 +196,6 @@ def seconds_problem(
         if not zero:
             reason = f"{value:g} is not more than 0 and at most {maximum:.15g} seconds"
         yield FieldProblem(name, reason)
-
-
-def spec_problems(kind: str, spec: JsonObject) -> Iterator[FieldProblem]:
-    """What is wrong with a job's kind and spec; may be empty.
-
-    Raises:
-        NotSupportedYet: the kind is documented but comes with a later release.
-    """
-    if kind in LATER_KINDS:
-        raise NotSupportedYet("kind", f"the kind {kind!r}")
-    if kind not in KINDS:
-        yield FieldProblem("kind", f"{kind!r} is not a kind of job", f"use {' or '.join(KINDS)}")
-    elif not isinstance(spec, Mapping):
-        yield FieldProblem("spec", "is not an object")
-    elif kind == "python":
-        yield from _python_problems(spec)
-    else:
-        yield from _command_problems(spec)
-
-
-def _unknown(spec: JsonObject, *known: str) -> Iterator[FieldProblem]:
-    for key in spec:
-        if key not in known:
-            yield FieldProblem(f"spec.{key}", "is not a field", f"known: {', '.join(known)}")
-
-
-def _python_problems(spec: JsonObject) -> Iterator[FieldProblem]:
-    yield from _unknown(spec, "handler", "isolation")
-    handler = spec.get("handler")
-    if not isinstance(handler, str) or not 1 <= len(handler) <= 500 or not handler.isprintable():
-        yield FieldProblem("spec.handler", "is not a handler's name", "write module:function")
-    isolation = spec.get("isolation")
-    if isolation == "process":
-        raise NotSupportedYet("spec.isolation", "isolation in a process")
-    if isolation not in (None, "loop", "thread"):
-        yield FieldProblem("spec.isolation", f"{isolation!r} is unknown", "use loop or thread")
-
-
-def _command_problems(spec: JsonObject) -> Iterator[FieldProblem]:
-    yield from _unknown(spec, "argv", "shell", "cwd", "env", "stdin")
-    argv, shell = spec.get("argv"), spec.get("shell")
-    if (argv is None) == (shell is None):
-        yield FieldProblem("spec", "needs exactly one of argv and shell", 'e.g. {"argv": ["ls"]}')
-    if argv is not None and not (
-        isinstance(argv, list | tuple)
-        and 1 <= len(argv) <= MAX_ARGUMENTS
-        and all(isinstance(item, str) for item in argv)
-        and argv[0]
-    ):
-        reason = f"is not a list of 1 to {MAX_ARGUMENTS} strings"
-        yield FieldProblem("spec.argv", reason, 'e.g. ["python", "-V"]')
-    for name, value in (("shell", shell), ("cwd", spec.get("cwd")), ("stdin", spec.get("stdin"))):
-        if value is not None and not isinstance(value, str):
-            yield FieldProblem(f"spec.{name}", "is not a string")
-    if shell == "":
-        yield FieldProblem("spec.shell", "is empty", "write the command line")
-    yield from _environment_problems(spec.get("env"))
-
-
-def _environment_problems(env: object) -> Iterator[FieldProblem]:
-    if env is None:
-        return
-    if not isinstance(env, Mapping):
-        yield FieldProblem("spec.env", "is not an object", 'e.g. {"LANG": "C"}')
-        return
-    for key, value in env.items():
-        if not isinstance(value, str) or not key or "=" in key:
-            yield FieldProblem(f"spec.env.{key}", "is not a variable with a string value")
 
 
 def _label_problems(labels: Mapping[str, str]) -> Iterator[FieldProblem]:

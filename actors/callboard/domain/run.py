@@ -9,10 +9,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from callboard.domain.instant import utc_instant
+from callboard.domain.job import priority_problem
 from callboard.domain.json import Json, JsonObject, check_json_object
 from callboard.domain.names import DEFAULT_GROUP
+from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import ENDED, RunState
-from callboard.errors import invalid
+from callboard.errors import InvalidInput, invalid
 
 MAX_RUN_ID: Final = 2**53 - 1
 """Ids stay exact in a double, which is what JSON readers in browsers have."""
@@ -53,6 +55,8 @@ class NewRun:
     """Not before this instant; None: at once."""
     unique_key: str | None = None
     """At most one live run of the job carries the same key."""
+    priority: int | None = None
+    """None: the job's."""
     trigger_id: int | None = None
     trigger: str | None = None
     slot: datetime | None = None
@@ -71,6 +75,7 @@ class NewRun:
         arguments: JsonObject | None = None,
         due_at: datetime | None = None,
         unique_key: str | None = None,
+        priority: int | None = None,
         trigger_id: int | None = None,
         trigger: str | None = None,
         slot: datetime | None = None,
@@ -81,6 +86,8 @@ class NewRun:
     ) -> None:
         if unique_key is not None:
             _check_key(unique_key)
+        if priority is not None:
+            _check_priority(priority)
         if due_at is not None:
             utc_instant(due_at, "due_at")
         if arguments is None:
@@ -95,6 +102,7 @@ class NewRun:
         new.arguments = arguments
         new.due_at = due_at
         new.unique_key = unique_key
+        new.priority = priority
         new.trigger_id = trigger_id
         new.trigger = trigger
         new.slot = slot
@@ -109,6 +117,11 @@ def _check_key(key: str) -> None:
     if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
         reason = f"is not a key of 1 to {MAX_KEY} printable characters"
         raise invalid("unique_key", reason, "null: no key")
+
+
+def _check_priority(priority: int) -> None:
+    if problems := tuple(priority_problem(priority, "priority")):
+        raise InvalidInput(*problems)
 
 
 class _OpenNewRun:
@@ -153,6 +166,7 @@ class Run:
     due_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    terms: RunTerms | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -200,6 +214,7 @@ def make_run(
     due_at: datetime,
     started_at: datetime | None,
     ended_at: datetime | None,
+    terms: RunTerms | None = None,
 ) -> Run:
     """The run of these fields, in the order of the class, at a seventh of `Run(...)`'s cost.
 
@@ -234,6 +249,7 @@ def make_run(
     run.due_at = due_at
     run.started_at = started_at
     run.ended_at = ended_at
+    run.terms = terms
     run.__class__ = Run
     made: Run = run
     return made

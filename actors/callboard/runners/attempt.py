@@ -136,6 +136,16 @@ class Attempt:
         if self._control is not None:
             self._control.listen(self._press)
 
+    @property
+    def clear_job(self) -> Job:
+        """The job as its runner needs it: what it refers to is in it."""
+        return self.job
+
+    @property
+    def clear_run(self) -> Run:
+        """The run likewise. Neither of them is for anybody else's eyes."""
+        return self.run
+
     # what the executor and the attempt's own clock want of it
 
     def request_stop(self, mode: StopMode, grace_s: float) -> None:

@@ -30,10 +30,18 @@ class Outcome:
     """How a run ended."""
 
     state: RunState
-    """succeeded, failed, timed_out or stopped; parked: an operator has to decide, see `error`."""
+    """succeeded, failed, timed_out or stopped; parked: an operator has to decide, see `error`;
+    queued: it is to be run again, the same attempt, after `after_s` (a snooze)."""
     result: Json = None
     """Plain JSON of at most MAX_RESULT_BYTES when an attempt tells it."""
     error: RunError | None = None
+    kinds: tuple[str, ...] = ()
+    """Of a failure: the names by which a retry policy may sort it, beside `error.type` and
+    `exit_code:N`: of the exception's class and of its bases, in full and in short."""
+    retry: bool | None = None
+    """Whether another attempt is wanted; None: what the job's policy says of `kinds`."""
+    after_s: float | None = None
+    """Seconds until the next attempt; None: what the policy says."""
 
 
 class Begin(Protocol):
@@ -132,5 +140,7 @@ class Runners:
 
 def _start_executing(runner: Runner, attempt: Attempt) -> None:
     attempt.work(
-        lambda: runner.execute(attempt.job, attempt.run, log=attempt.log, control=attempt.control)
+        lambda: runner.execute(
+            attempt.clear_job, attempt.clear_run, log=attempt.log, control=attempt.control
+        )
     )

@@ -60,7 +60,7 @@ class PythonRunner:
         """As StartingRunner.start."""
         self._capture.renew()
         run = attempt.run
-        arguments = _own_arguments(run.arguments) if run.arguments else {}
+        arguments = _own_arguments(attempt.clear_run.arguments) if run.arguments else {}
         context = attempt.context = context_of(run, arguments, attempt.open_log)
         spec = attempt.job.spec
         handler = self._registry.known(spec["handler"])  # type: ignore[arg-type]  # a string (Job)

@@ -81,7 +81,7 @@ class Cycle:
     version, or gone."""
     born: int = 0
     """So many of the first starts are created running, under `epoch`; the caller has seen to it
-    that they are due and that their jobs have no max_concurrent_runs."""
+    that they are due and that their jobs are not limited."""
     epoch: int | None = None
     """Of the node that claims; None: nothing is claimed, and nobody is born running."""
     claim: int = 0

@@ -43,6 +43,7 @@ def as_running(run: Run, node: Node, now: datetime) -> Run:
         run.due_at,
         now,
         None,
+        run.terms,
     )
 
 
@@ -75,4 +76,5 @@ def with_end(run: Run, end: RunEnd) -> Run:
         run.due_at,
         run.started_at,
         end.ended_at,
+        run.terms,
     )

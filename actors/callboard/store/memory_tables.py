@@ -72,11 +72,11 @@ class JobTable(NamedTable[Job]):
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
         self.limited: set[int] = set()
-        """Ids of jobs with max_concurrent_runs."""
+        """Ids of jobs with a limit."""
 
     def reindex(self, key: int, before: Job | None, after: Job | None) -> None:
         super().reindex(key, before, after)
-        if after is not None and after.max_concurrent_runs is not None:
+        if after is not None and after.is_limited:
             self.limited.add(key)
         else:
             self.limited.discard(key)

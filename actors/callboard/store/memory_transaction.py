@@ -566,4 +566,5 @@ def _with_changeable_fields(stored: Run, run: Run) -> Run:
         stop_grace_s=run.stop_grace_s,
         progress=run.progress,
         error=run.error,
+        terms=run.terms,
     )

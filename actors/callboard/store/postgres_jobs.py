@@ -85,4 +85,19 @@ def _definition(job: Job) -> tuple[object, ...]:
         job.max_concurrent_runs,
         job.on_crash.value,
         to_json(job.labels),
+        to_json(_rules(job)),
     )
+
+
+def _rules(job: Job) -> dict[str, object]:
+    given = {
+        "fixed_arguments": job.fixed_arguments or None,
+        "parameters": job.parameters,
+        "queue": job.queue,
+        "priority": job.priority or None,
+        "concurrency": job.concurrency,
+        "rate_limit": job.rate_limit,
+        "queue_timeout_s": job.queue_timeout_s,
+        "chain_timeout_s": job.chain_timeout_s,
+    }
+    return {name: value for name, value in given.items() if value is not None}

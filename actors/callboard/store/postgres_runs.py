@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from callboard.domain.run import Run
+from callboard.domain.run_terms import terms_to_json
 from callboard.store.columns import int_array, thinned
 from callboard.store.contract import RunEnd
 from callboard.store.postgres_json import to_json, to_json_or_none
@@ -47,6 +48,7 @@ async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
         thinned([run.trace_id for run in runs]),
         thinned([run.created_at for run in runs]),
         thinned([run.due_at for run in runs]),
+        thinned([_terms(run) for run in runs]),
     )
     return {row[0] for row in rows}
 
@@ -115,7 +117,12 @@ def _changeable(runs: Sequence[Run]) -> Iterable[object]:
         [run.stop_grace_s for run in runs],
         [to_json_or_none(run.progress) for run in runs],
         [to_json_or_none(run.error) for run in runs],
+        [_terms(run) for run in runs],
     )
+
+
+def _terms(run: Run) -> str | None:
+    return None if run.terms is None else to_json(terms_to_json(run.terms))
 
 
 async def end_runs(sql: Statements, ends: Sequence[RunEnd]) -> list[Run]:

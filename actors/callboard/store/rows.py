@@ -18,8 +18,10 @@ from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
+from callboard.domain.limits import RateLimit, concurrency_from_json
 from callboard.domain.overlap import Firing
 from callboard.domain.run import Run, RunError, StopMode, make_run
+from callboard.domain.run_terms import terms_from_json
 from callboard.domain.schedule import schedule_from_json
 from callboard.domain.states import RunState
 from callboard.domain.trigger import (
@@ -71,6 +73,7 @@ RUN_COLUMNS: Final = (
     "due_at",
     "started_at",
     "ended_at",
+    "terms",
 )
 _STATES: Final[Mapping[str, RunState]] = {state.value: state for state in RunState}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,6 +110,7 @@ def run_from_row(row: Row | tuple[Any, ...]) -> Run:
         due_at if due_at.tzinfo else instant(due_at),
         row[24],
         row[25],
+        None if row[26] is None else terms_from_json(from_json(row[26])),
     )
 
 
@@ -136,7 +140,8 @@ def job_from_row(row: Row) -> Job:
 
 
 def _job(row: Row) -> Job:
-    retry = from_json(row["retry"])
+    rules = from_json(row["rules"])
+    concurrency, rate_limit = rules.get("concurrency"), rules.get("rate_limit")
     return Job(
         name=row["name"],
         group=row["group_name"],
@@ -145,15 +150,36 @@ def _job(row: Row) -> Job:
         arguments=from_json(row["arguments"]),
         description=row["description"],
         disabled=row["disabled"],
-        retry=RetryPolicy(**{**retry, "jitter": Jitter(retry["jitter"])}),
+        retry=_retry(from_json(row["retry"])),
         timeout_s=row["timeout_s"],
         max_concurrent_runs=row["max_concurrent_runs"],
         on_crash=OnCrash(row["on_crash"]),
         labels=from_json(row["labels"]),
+        fixed_arguments=rules.get("fixed_arguments", {}),
+        parameters=rules.get("parameters"),
+        queue=rules.get("queue"),
+        priority=rules.get("priority", 0),
+        concurrency=concurrency and concurrency_from_json(concurrency),
+        rate_limit=rate_limit and RateLimit(**rate_limit),
+        queue_timeout_s=rules.get("queue_timeout_s"),
+        chain_timeout_s=rules.get("chain_timeout_s"),
         id=row["id"],
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+    )
+
+
+def _retry(stored: dict[str, Any]) -> RetryPolicy:
+    budget = stored.pop("budget", None)
+    return RetryPolicy(
+        **{
+            **stored,
+            "jitter": Jitter(stored["jitter"]),
+            "retry_on": tuple(stored.get("retry_on", ())),
+            "fatal": tuple(stored.get("fatal", ())),
+        },
+        budget=budget and RateLimit(**budget),
     )
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from callboard.domain.job import KINDS, Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.job import MAX_PRIORITY, Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.job_spec import KINDS
+from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import read_value
 from callboard_service.wire.shapes import JsonMap, Moment, Name
@@ -27,6 +29,26 @@ Labels: TypeAlias = dict[str, str]
 _STAND_IN: Final = {"name": "x", "kind": "command", "spec": {"argv": ["x"]}}
 
 
+class RateLimitForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """No more than `runs` begin within any stretch of `per_s` seconds, over all nodes."""
+
+    runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    per_s: Annotated[float, msgspec.Meta(ge=0.1, le=604_800)]
+
+
+class ConcurrencyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of the runs whose arguments agree in some names, only so many are on nodes at once."""
+
+    key: Annotated[
+        list[str],
+        msgspec.Meta(min_length=1, max_length=8, description="names of arguments"),
+    ]
+    max_runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    max_queued: (
+        Annotated[int, msgspec.Meta(ge=1, description="a start beyond is refused")] | None
+    ) = None
+
+
 class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How often and how soon a failed run is tried again."""
 
@@ -35,6 +57,21 @@ class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
     max_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     jitter: Jitter = Jitter.FULL
+    retry_on: Annotated[
+        list[str],
+        msgspec.Meta(
+            max_length=100,
+            description=(
+                "kinds of failures that are worth another attempt: classes of exceptions, types of "
+                "errors, `exit_code:N`; none: all that are not fatal"
+            ),
+        ),
+    ] = []
+    fatal: Annotated[
+        list[str],
+        msgspec.Meta(max_length=100, description="kinds of failures that are final; they win"),
+    ] = []
+    budget: RateLimitForm | None = None
 
 
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -45,11 +82,23 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     kind: Kind
     spec: Spec
     arguments: JsonMap = {}
+    fixed_arguments: Annotated[
+        JsonMap, msgspec.Meta(description="a start that gives one of them is refused")
+    ] = {}
+    parameters: (
+        Annotated[JsonMap, msgspec.Meta(description="JSON Schema of a run's arguments")] | None
+    ) = None
     description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     disabled: bool = False
     retry: Retry = msgspec.field(default_factory=Retry)
     timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    queue_timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    chain_timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     max_concurrent_runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    concurrency: ConcurrencyForm | None = None
+    rate_limit: RateLimitForm | None = None
+    queue: Name | None = None
+    priority: Annotated[int, msgspec.Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
     on_crash: OnCrash = OnCrash.RETRY
     labels: Labels = {}
 
@@ -62,11 +111,19 @@ class JobResource(msgspec.Struct, kw_only=True):
     kind: str
     spec: JsonMap
     arguments: JsonMap
+    fixed_arguments: JsonMap
+    parameters: JsonMap | None
     description: str
     disabled: bool
     retry: Retry
     timeout_s: float | None
+    queue_timeout_s: float | None
+    chain_timeout_s: float | None
     max_concurrent_runs: int | None
+    concurrency: ConcurrencyForm | None
+    rate_limit: RateLimitForm | None
+    queue: str | None
+    priority: int
     on_crash: OnCrash
     labels: Labels
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
@@ -105,6 +162,8 @@ def job_resource(job: Job) -> JobResource:
         kind=job.kind,
         spec=dict(job.spec),
         arguments=dict(job.arguments),
+        fixed_arguments=dict(job.fixed_arguments),
+        parameters=None if job.parameters is None else dict(job.parameters),
         description=job.description,
         disabled=job.disabled,
         retry=Retry(
@@ -113,15 +172,38 @@ def job_resource(job: Job) -> JobResource:
             factor=job.retry.factor,
             max_s=job.retry.max_s,
             jitter=job.retry.jitter,
+            retry_on=list(job.retry.retry_on),
+            fatal=list(job.retry.fatal),
+            budget=_rate_form(job.retry.budget),
         ),
         timeout_s=job.timeout_s,
+        queue_timeout_s=job.queue_timeout_s,
+        chain_timeout_s=job.chain_timeout_s,
         max_concurrent_runs=job.max_concurrent_runs,
+        concurrency=None
+        if job.concurrency is None
+        else ConcurrencyForm(
+            key=list(job.concurrency.key),
+            max_runs=job.concurrency.max_runs,
+            max_queued=job.concurrency.max_queued,
+        ),
+        rate_limit=_rate_form(job.rate_limit),
+        queue=job.queue,
+        priority=job.priority,
         on_crash=job.on_crash,
         labels=dict(job.labels),
         version=job.version,
         created_at=job.created_at,
         updated_at=job.updated_at,
     )
+
+
+def _rate_form(limit: RateLimit | None) -> RateLimitForm | None:
+    return None if limit is None else RateLimitForm(runs=limit.runs, per_s=limit.per_s)
+
+
+def _rate_limit(form: RateLimitForm | None) -> RateLimit | None:
+    return None if form is None else RateLimit(runs=form.runs, per_s=form.per_s)
 
 
 def _job_of(given: JobInput) -> Job:
@@ -131,6 +213,8 @@ def _job_of(given: JobInput) -> Job:
         kind=given.kind,
         spec=given.spec,
         arguments=given.arguments,
+        fixed_arguments=given.fixed_arguments,
+        parameters=given.parameters,
         description=given.description,
         disabled=given.disabled,
         retry=RetryPolicy(
@@ -139,9 +223,24 @@ def _job_of(given: JobInput) -> Job:
             factor=given.retry.factor,
             max_s=given.retry.max_s,
             jitter=given.retry.jitter,
+            retry_on=tuple(given.retry.retry_on),
+            fatal=tuple(given.retry.fatal),
+            budget=_rate_limit(given.retry.budget),
         ),
         timeout_s=given.timeout_s,
+        queue_timeout_s=given.queue_timeout_s,
+        chain_timeout_s=given.chain_timeout_s,
         max_concurrent_runs=given.max_concurrent_runs,
+        concurrency=None
+        if given.concurrency is None
+        else Concurrency(
+            key=tuple(given.concurrency.key),
+            max_runs=given.concurrency.max_runs,
+            max_queued=given.concurrency.max_queued,
+        ),
+        rate_limit=_rate_limit(given.rate_limit),
+        queue=given.queue,
+        priority=given.priority,
         on_crash=given.on_crash,
         labels=given.labels,
     )

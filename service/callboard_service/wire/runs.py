@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from callboard.domain.job import seconds_problem
+from callboard.domain.job import MAX_PRIORITY, seconds_problem
 from callboard.domain.log import LogLine
 from callboard.domain.run import HELD, NewRun, Run, StopMode
+from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard.errors import InvalidInput
 from callboard_service.wire.fields import Faults, read_value
@@ -18,6 +19,17 @@ from callboard_service.wire.shapes import Instant, JsonMap, Moment, Name, check_
 MOST_RUNS: Final = 10_000
 """Runs started by one request at the most."""
 LONGEST_GRACE_S: Final = 86_400.0
+_USUAL_TERMS: Final = RunTerms()
+
+
+Priority: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(
+        ge=-MAX_PRIORITY,
+        le=MAX_PRIORITY,
+        description="a higher one is claimed earlier; null: job's",
+    ),
+]
 
 
 class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +41,7 @@ class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         str | None,
         msgspec.Meta(description="at most one live run of the job has it; else that run is given"),
     ] = None
+    priority: Priority | None = None
 
 
 class NewRunInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +52,7 @@ class NewRunInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     arguments: JsonMap = {}
     due_at: Instant | None = None
     unique_key: str | None = None
+    priority: Priority | None = None
 
 
 class NewRunsInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +111,15 @@ class RunResource(msgspec.Struct, kw_only=True):
     progress: Any
     node: str | None
     unique_key: str | None
+    priority: int
+    queue: str | None
+    concurrency_key: str | None
+    start_by: Annotated[
+        Moment | None, msgspec.Meta(description="when it still waits then, it is timed_out")
+    ]
+    chain_until: Annotated[
+        Moment | None, msgspec.Meta(description="the end of its chain's chain_timeout_s")
+    ]
     trace_id: str
     created_at: Moment
     due_at: Annotated[
@@ -185,7 +208,7 @@ def read_fire(raw: object) -> FireInput:
 
 def run_resource(run: Run) -> RunResource:
     """The wire form of a run."""
-    error = run.error
+    error, terms = run.error, run.terms or _USUAL_TERMS
     return RunResource(
         id=run.id,
         job=run.job,
@@ -210,6 +233,11 @@ def run_resource(run: Run) -> RunResource:
         progress=run.progress,
         node=run.node,
         unique_key=run.unique_key,
+        priority=terms.priority,
+        queue=terms.queue,
+        concurrency_key=terms.concurrency_key,
+        start_by=terms.start_by,
+        chain_until=terms.chain_until,
         trace_id=run.trace_id,
         created_at=run.created_at,
         # What was held until its end never was due.
@@ -236,6 +264,7 @@ def _listed_run(given: NewRunInput, group: str) -> NewRun:
         arguments=given.arguments,
         due_at=instant(given.due_at, "due_at"),
         unique_key=given.unique_key,
+        priority=given.priority,
     )
 
 
@@ -259,6 +288,7 @@ def _new_run(
             arguments=given.arguments,
             due_at=due_at,
             unique_key=given.unique_key,
+            priority=given.priority,
         ),
         NewRun(job=job, group=group),
         under=where.removesuffix("."),

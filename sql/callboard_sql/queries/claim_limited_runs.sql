@@ -6,7 +6,7 @@
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
---     timestamptz, started_at timestamptz, ended_at timestamptz
+--     timestamptz, started_at timestamptz, ended_at timestamptz, terms text
 -- index live_run_free_idx, live_run_limited_idx (job_id, due_at, id) where state = 'queued' and
 --     limited, live_run_slot_idx, live_run_pkey
 -- lock needs lock_limited_jobs in a statement before: the counts are taken after it
@@ -83,11 +83,11 @@ claimed as (
         run.arguments::text as arguments, null::text as result, run.error::text as error,
         run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
         run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
-        run.started_at, null::timestamptz as ended_at
+        run.started_at, null::timestamptz as ended_at, run.terms::text as terms
 )
 select
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
     chain_id, arguments, result, error, progress, node, epoch, crashes, unique_key, stop_mode,
-    stop_grace_s, trace_id, created_at, due_at, started_at, ended_at
+    stop_grace_s, trace_id, created_at, due_at, started_at, ended_at, terms
 from claimed
 order by due_at, id;

@@ -5,9 +5,9 @@
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
---     timestamptz, started_at timestamptz, ended_at timestamptz, is_limited bool (due runs of
---     jobs with a limit wait: nothing was claimed, claim_limited_runs must); always at least one
---     row, its run NULL when nothing was claimed
+--     timestamptz, started_at timestamptz, ended_at timestamptz, terms text, is_limited
+--     bool (due runs of jobs with a limit wait: nothing was claimed, claim_limited_runs must);
+--     always at least one row, its run NULL when nothing was claimed
 -- index live_run_free_idx (due_at, id) where state = 'queued' and not limited,
 --     live_run_limited_due_idx, live_run_pkey
 -- lock the runs; those that others hold are passed over
@@ -51,7 +51,7 @@ claimed as (
         run.arguments::text as arguments, null::text as result, run.error::text as error,
         run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
         run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
-        run.started_at, null::timestamptz as ended_at
+        run.started_at, null::timestamptz as ended_at, run.terms::text as terms
 )
 select
     claimed.id, claimed.job, claimed.group_name, claimed.job_id, claimed.trigger,
@@ -59,7 +59,7 @@ select
     claimed.chain_id, claimed.arguments, claimed.result, claimed.error, claimed.progress,
     claimed.node, claimed.epoch, claimed.crashes, claimed.unique_key, claimed.stop_mode,
     claimed.stop_grace_s, claimed.trace_id, claimed.created_at, claimed.due_at,
-    claimed.started_at, claimed.ended_at,
+    claimed.started_at, claimed.ended_at, claimed.terms,
     waiting.is_limited
 from waiting
 left join claimed on true

@@ -56,20 +56,20 @@ gone as (
         run.id, run.job, run.group_name, run.job_id, run.trigger, run.trigger_id, run.slot,
         run.attempt, run.previous_run_id, run.chain_id, run.arguments, run.progress, run.node,
         run.epoch, run.crashes, run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id,
-        run.created_at, run.due_at, run.started_at, width_bucket(run.id, $2) as place
+        run.created_at, run.due_at, run.started_at, run.terms, width_bucket(run.id, $2) as place
 ),
 ended as (
     insert into callboard.ended_run (
         id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
         chain_id, arguments, result, error, progress, node, epoch, crashes, unique_key,
-        stop_mode, stop_grace_s, trace_id, created_at, due_at, started_at, ended_at
+        stop_mode, stop_grace_s, trace_id, created_at, due_at, started_at, ended_at, terms
     )
     select
         id, job, group_name, job_id, trigger, trigger_id, slot,
         coalesce(($4::text[])[place], 'succeeded'), attempt, previous_run_id, chain_id,
         arguments, ($5::text[])[place]::jsonb, ($6::text[])[place]::jsonb, progress, node, epoch,
         crashes, unique_key, stop_mode, stop_grace_s, trace_id, created_at, due_at, started_at,
-        to_timestamp(($7::float8[])[place])
+        to_timestamp(($7::float8[])[place]), terms
     from gone
     returning id
 ),

@@ -3,7 +3,7 @@
 --     trigger_ids int8[], triggers text[], slots timestamptz[], attempts int4[], previous_run_ids
 --     int8[], chain_ids int8[] (NULL: each is its own), arguments text[], progress text[], crashes
 --     int4[], unique_keys text[], trace_ids text[], created_ats timestamptz[], due_ats
---     timestamptz[]; an array of one stands for all
+--     timestamptz[], terms text[]; an array of one stands for all
 -- returns id int8 (of those that were stored: one whose unique_key a live run of the job has is
 --     left out)
 -- index live_run_unique_idx, job_pkey
@@ -21,7 +21,8 @@ bounded as materialized (
 )
 insert into callboard.live_run (
     id, job_id, job, group_name, trigger_id, trigger, slot, state, attempt, previous_run_id,
-    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at, limited
+    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at, terms,
+    limited
 )
 select
     new.id,
@@ -48,15 +49,18 @@ select
     coalesce(new.trace_id, ($15::text[])[1]),
     coalesce(new.created_at, ($16::timestamptz[])[1]),
     coalesce(new.due_at, ($17::timestamptz[])[1]),
+    case when cardinality($18::text[]) = 1 then ($18::text[])[1] else new.terms end::jsonb,
     coalesce(new.job_id, ($2::int8[])[1]) = any(bounded.job_ids)
+    or case when cardinality($18::text[]) = 1 then ($18::text[])[1] else new.terms end is not null
 from bounded
 cross join unnest(
     $1::text::int8[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::text[],
     $7::timestamptz[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::text[],
-    $13::int4[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[]
+    $13::int4[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::text[]
 ) as new (
     id, job_id, job, group_name, trigger_id, trigger, slot, attempt, previous_run_id,
-    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at
+    chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at,
+    terms
 )
 on conflict (job_id, unique_key) where unique_key is not null do nothing
 returning id;

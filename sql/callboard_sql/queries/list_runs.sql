@@ -6,13 +6,13 @@
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
---     timestamptz, started_at timestamptz, ended_at timestamptz
+--     timestamptz, started_at timestamptz, ended_at timestamptz, terms text
 -- index live_run_pkey, live_run_begun_idx, ended_run_pkey, ended_run_unsuccessful_idx; a branch
 --     without a wanted state is not run
 select
     id, job, group_name, job_id, trigger, trigger_id, slot, state, attempt, previous_run_id,
     chain_id, arguments, result, error, progress, node, epoch, crashes, unique_key, stop_mode,
-    stop_grace_s, trace_id, created_at, due_at, started_at, ended_at
+    stop_grace_s, trace_id, created_at, due_at, started_at, ended_at, terms
 from (
     (
         select
@@ -21,7 +21,7 @@ from (
             run.arguments::text as arguments, null::text as result, run.error::text as error,
             run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
             run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
-            run.started_at, null::timestamptz as ended_at
+            run.started_at, null::timestamptz as ended_at, run.terms::text as terms
         from callboard.live_run as run
         where run.state = 'queued'
             and ($1::text[] is null or 'queued' = any($1))
@@ -43,7 +43,7 @@ from (
             run.arguments::text as arguments, null::text as result, run.error::text as error,
             run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
             run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at,
-            run.started_at, null::timestamptz as ended_at
+            run.started_at, null::timestamptz as ended_at, run.terms::text as terms
         from callboard.live_run as run
         where run.id = any(
             array(
@@ -75,7 +75,7 @@ from (
             run.arguments::text as arguments, run.result::text as result,
             run.error::text as error, run.progress::text as progress, run.node, run.epoch,
             run.crashes, run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id,
-            run.created_at, run.due_at, run.started_at, run.ended_at
+            run.created_at, run.due_at, run.started_at, run.ended_at, run.terms::text as terms
         from callboard.ended_run as run
         where run.state = 'succeeded'
             and ($1::text[] is null or 'succeeded' = any($1))
@@ -97,7 +97,7 @@ from (
             run.arguments::text as arguments, run.result::text as result,
             run.error::text as error, run.progress::text as progress, run.node, run.epoch,
             run.crashes, run.unique_key, run.stop_mode, run.stop_grace_s, run.trace_id,
-            run.created_at, run.due_at, run.started_at, run.ended_at
+            run.created_at, run.due_at, run.started_at, run.ended_at, run.terms::text as terms
         from callboard.ended_run as run
         where run.state <> 'succeeded'
             and (

@@ -2,14 +2,14 @@
 -- takes group_names text[], names text[] (pairs)
 -- returns id int8, group_name text, name text, kind text, spec text, arguments text, description
 --     text, disabled bool, retry text, timeout_s float8, max_concurrent_runs int4, on_crash text,
---     labels text, version int8, created_at timestamptz, updated_at timestamptz
+--     labels text, rules text, version int8, created_at timestamptz, updated_at timestamptz
 -- index job_name_key
 -- lock for key share, in the order of ids
 select
     job.id, job.group_name, job.name, job.kind, job.spec::text as spec,
     job.arguments::text as arguments, job.description, job.disabled, job.retry::text as retry,
     job.timeout_s, job.max_concurrent_runs, job.on_crash, job.labels::text as labels,
-    job.version, job.created_at, job.updated_at
+    job.rules::text as rules, job.version, job.created_at, job.updated_at
 from callboard.job
 where job.id = any(
     array(

@@ -5,7 +5,7 @@
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
 --     text, stop_mode text, stop_grace_s float8, trace_id text, created_at timestamptz, due_at
---     timestamptz, started_at timestamptz, ended_at timestamptz
+--     timestamptz, started_at timestamptz, ended_at timestamptz, terms text
 -- index live_run_begun_idx (epoch, id) where state <> 'queued', node_pkey
 -- lock the runs; those that others hold are passed over
 select
@@ -14,7 +14,7 @@ select
     run.arguments::text as arguments, null::text as result, run.error::text as error,
     run.progress::text as progress, run.node, run.epoch, run.crashes, run.unique_key,
     run.stop_mode, run.stop_grace_s, run.trace_id, run.created_at, run.due_at, run.started_at,
-    null::timestamptz as ended_at
+    null::timestamptz as ended_at, run.terms::text as terms
 from callboard.live_run as run
 where run.state in ('running', 'stopping', 'lost')
     and run.state <> 'queued'

@@ -1,0 +1,110 @@
+"""RunTerms: what a run was started under beside its arguments, where that is not the usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
+from callboard.domain.limits import concurrency_key
+
+AGEING_S: Final = 60.0
+"""Seconds of waiting that weigh as much as one step of priority (R10)."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTerms:
+    """Most runs have none. One that has some is claimed with more care."""
+
+    priority: int = 0
+    """A run of priority p is claimed as if it had waited p * AGEING_S longer than it has."""
+    queue: str | None = None
+    """The queue of its job when it was created."""
+    concurrency_key: str | None = None
+    """By its job's rule when it was created."""
+    start_by: datetime | None = None
+    """If it still waits at this instant, it ends as timed_out."""
+    chain_until: datetime | None = None
+    """At this instant its whole chain of attempts is over: it ends as timed_out, waiting or
+    running, and no further attempt follows."""
+
+
+def terms_of(
+    job: Job, arguments: JsonObject, now: datetime, due_at: datetime, *, priority: int | None = None
+) -> RunTerms | None:
+    """The terms of the first attempt of a chain that is created now; None: the usual ones.
+
+    Args:
+        arguments: the run's own, the defaults among them.
+        priority: another than the job's.
+    """
+    if not (job.has_terms or priority):
+        return None
+    terms = RunTerms(
+        priority=job.priority if priority is None else priority,
+        queue=job.queue,
+        concurrency_key=_key(job, arguments),
+        start_by=start_by_of(job, due_at),
+        chain_until=_later(now, job.chain_timeout_s),
+    )
+    return None if terms == RunTerms() else terms
+
+
+def _key(job: Job, arguments: JsonObject) -> str | None:
+    return None if job.concurrency is None else concurrency_key(job.concurrency, arguments)
+
+
+def start_by_of(job: Job, due_at: datetime) -> datetime | None:
+    """Until when a run of the job that is due then may wait; None: for ever."""
+    return _later(due_at, job.queue_timeout_s)
+
+
+def terms_to_json(terms: RunTerms | None) -> dict[str, Any] | None:
+    """As it is stored: what is not the usual, instants as seconds since 1970."""
+    if terms is None:
+        return None
+    given = {
+        "priority": terms.priority or None,
+        "queue": terms.queue,
+        "concurrency_key": terms.concurrency_key,
+        "start_by": terms.start_by and _seconds(terms.start_by),
+        "chain_until": terms.chain_until and _seconds(terms.chain_until),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def terms_from_json(stored: Mapping[str, Any]) -> RunTerms:
+    """From what `terms_to_json` made of it."""
+    return RunTerms(
+        priority=stored.get("priority", 0),
+        queue=stored.get("queue"),
+        concurrency_key=stored.get("concurrency_key"),
+        start_by=_instant(stored.get("start_by")),
+        chain_until=_instant(stored.get("chain_until")),
+    )
+
+
+def without_start_by(terms: RunTerms | None) -> RunTerms | None:
+    """The terms of a run that does not wait by itself: one that is held has no time to be over."""
+    return terms if terms is None else replace(terms, start_by=None)
+
+
+def _later(instant: datetime, seconds: float | None) -> datetime | None:
+    if seconds is None:
+        return None
+    try:
+        return instant + timedelta(seconds=seconds)
+    except OverflowError:  # of a run that is held: the end of time, and then some
+        return None
+
+
+def _seconds(instant: datetime) -> float:
+    return (instant - _EPOCH) / timedelta(seconds=1)
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)

@@ -1,0 +1,44 @@
+"""What is wrong with the spec of a command job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from callboard.domain.json import JsonObject
+from callboard.domain.spec_field import unknown_fields
+from callboard.errors import FieldProblem
+
+MAX_ARGUMENTS: Final = 256
+
+
+def command_problems(spec: JsonObject) -> Iterator[FieldProblem]:
+    yield from unknown_fields(spec, "argv", "shell", "cwd", "env", "stdin")
+    argv, shell = spec.get("argv"), spec.get("shell")
+    if (argv is None) == (shell is None):
+        yield FieldProblem("spec", "needs exactly one of argv and shell", 'e.g. {"argv": ["ls"]}')
+    if argv is not None and not (
+        isinstance(argv, list | tuple)
+        and 1 <= len(argv) <= MAX_ARGUMENTS
+        and all(isinstance(item, str) for item in argv)
+        and argv[0]
+    ):
+        reason = f"is not a list of 1 to {MAX_ARGUMENTS} strings"
+        yield FieldProblem("spec.argv", reason, 'e.g. ["python", "-V"]')
+    for name, value in (("shell", shell), ("cwd", spec.get("cwd")), ("stdin", spec.get("stdin"))):
+        if value is not None and not isinstance(value, str):
+            yield FieldProblem(f"spec.{name}", "is not a string")
+    if shell == "":
+        yield FieldProblem("spec.shell", "is empty", "write the command line")
+    yield from environment_problems(spec.get("env"))
+
+
+def environment_problems(env: object) -> Iterator[FieldProblem]:
+    if env is None:
+        return
+    if not isinstance(env, Mapping):
+        yield FieldProblem("spec.env", "is not an object", 'e.g. {"LANG": "C"}')
+        return
+    for key, value in env.items():
+        if not isinstance(value, str) or not key or "=" in key:
+            yield FieldProblem(f"spec.env.{key}", "is not a variable with a string value")

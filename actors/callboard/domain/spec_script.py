@@ -1,0 +1,14 @@
+"""What is wrong with the spec of a script job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callboard.domain.json import JsonObject
+from callboard.domain.spec_field import unknown_fields
+from callboard.errors import FieldProblem
+
+
+def script_problems(spec: JsonObject) -> Iterator[FieldProblem]:
+    """May be empty."""
+    yield from unknown_fields(spec, "interpreter", "location", "arguments")
