@@ -95,9 +95,12 @@ async def queued_run_ids(sql: Statements, job_id: int, limit: int) -> list[int]:
 
 async def update_runs(sql: Statements, runs: Sequence[Run]) -> None:
     for has_ended, group in groupby(sorted(runs, key=_place), key=attrgetter("has_ended")):
-        statement = "update_ended_runs" if has_ended else "update_live_runs"
         for part in in_parts(list(group)):
-            await sql.rows(statement, *_changeable(part))
+            if has_ended:
+                await sql.rows("update_ended_runs", *_changeable(part))
+            else:
+                terms = [_terms(run) for run in part]
+                await sql.rows("update_live_runs", *_changeable(part), terms)
 
 
 def _place(run: Run) -> tuple[bool, int]:
@@ -117,7 +120,6 @@ def _changeable(runs: Sequence[Run]) -> Iterable[object]:
         [run.stop_grace_s for run in runs],
         [to_json_or_none(run.progress) for run in runs],
         [to_json_or_none(run.error) for run in runs],
-        [_terms(run) for run in runs],
     )
 
 
