@@ -8,9 +8,21 @@ from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.explain import Explanation
 from callboard.domain.job import Job, OnCrash, RetryPolicy
+from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.pause import Missed
+from callboard.domain.queue import Queue
 from callboard.domain.run import NewRun, Run, RunError, StopMode
-from callboard.domain.schedule import after, at, calendar_interval, cron, every, on_demand
+from callboard.domain.schedule import (
+    Condition,
+    after,
+    at,
+    calendar_interval,
+    cron,
+    every,
+    on_demand,
+    when_all,
+    when_any,
+)
 from callboard.domain.states import RunState
 from callboard.domain.trigger import (
     Action,
@@ -22,10 +34,13 @@ from callboard.domain.trigger import (
     Trigger,
     TriggerState,
 )
+from callboard.domain.wish import Cancel, Retry, Snooze
 from callboard.errors import CallboardError, RunFailed
 from callboard.events import Event
 from callboard.runners.context import RunContext, current_run
+from callboard.runners.contract import Outcome
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.secrets import EnvSecrets, FileSecrets, SecretMissing, SecretProvider
 from callboard.subscription import EventFilter
 
 __all__ = [
@@ -38,10 +53,15 @@ __all__ = [
     "CalendarRule",
     "Callboard",
     "CallboardError",
+    "Cancel",
     "Coalesce",
+    "Concurrency",
+    "Condition",
+    "EnvSecrets",
     "Event",
     "EventFilter",
     "Explanation",
+    "FileSecrets",
     "HandlerRegistry",
     "Health",
     "Job",
@@ -51,8 +71,12 @@ __all__ = [
     "NewBackfill",
     "NewRun",
     "OnCrash",
+    "Outcome",
     "OverlapPolicy",
     "OverlapPolicyName",
+    "Queue",
+    "RateLimit",
+    "Retry",
     "RetryPolicy",
     "Run",
     "RunContext",
@@ -60,7 +84,10 @@ __all__ = [
     "RunFailed",
     "RunHandle",
     "RunState",
+    "SecretMissing",
+    "SecretProvider",
     "Shift",
+    "Snooze",
     "StopMode",
     "Trigger",
     "TriggerState",
@@ -72,4 +99,6 @@ __all__ = [
     "every",
     "job",
     "on_demand",
+    "when_all",
+    "when_any",
 ]

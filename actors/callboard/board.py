@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import pykka
 
+from callboard.adopter import Adopter
 from callboard.backfiller import Backfiller
 from callboard.clock import Clock, SystemClock, next_turn
 from callboard.commands import StartRuns
 from callboard.config import BoardConfig
 from callboard.definition import Definition, definition_of, handler_name, to_job
+from callboard.domain.egress import Egress
+from callboard.domain.http_exchange import Reply, Request
 from callboard.domain.job import Job
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.names import DEFAULT_GROUP
@@ -37,13 +40,16 @@ from callboard.errors import (
     StoreUnavailable,
     UsageError,
 )
+from callboard.evaluator import Evaluator
 from callboard.events import Fact, ShardsChanged
 from callboard.executor import Executor
 from callboard.heart import Heart, Told
 from callboard.job_store import JobStore
 from callboard.leader import Leader
+from callboard.notifier import Notifier
 from callboard.operations import Operations
 from callboard.operations.turnstile import Turnstile
+from callboard.postman import Postman
 from callboard.pruner import Pruner
 from callboard.pulse import BEATS_PER_LEASE
 from callboard.registrar import Registrar, this_node
@@ -51,7 +57,9 @@ from callboard.rescuer import Rescuer
 from callboard.resident import resident_mb
 from callboard.runners.contract import Runners
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.plugins import Plugins, load_plugins
 from callboard.runners.running import RunningHandlers
+from callboard.runners.secrets import SecretProvider, Secrets
 from callboard.runners.standard import standard_runners
 from callboard.runners.vitals import NodeVitals
 from callboard.runtime import RestartPolicy, ask, stop
@@ -61,13 +69,16 @@ from callboard.store.contract import Store
 from callboard.store.dsn import open_store
 from callboard.stream import Stream
 from callboard.supervisor import Close, Factory, GetChildren, Supervisor
+from callboard.timekeeper import Timekeeper
 from callboard.trace_ids import TraceIds
+from callboard.transactional import started_on
 
 if TYPE_CHECKING:
     import asyncpg
 
 READY_S: Final = 60.0
 READY_POLL_S: Final = 0.02
+PROMISE_POLL_S: Final = 0.05
 RUNS_PER_TURN: Final = 1000
 """Runs of a bulk start that are looked at before others have their turn on the loop."""
 
@@ -109,6 +120,8 @@ class Health:
     """Slots that this node decided since it was made, by `fired` or the reason of the skip."""
     mailboxes: Mapping[str, int]
     """Messages that wait, by actor."""
+    stuck: int = 0
+    """Handlers that go on although their runs have ended; each keeps a place of the node busy."""
 
     @property
     def role(self) -> str:
@@ -119,10 +132,14 @@ class Health:
 class RunHandle:
     """A started run, for whoever started it."""
 
-    __slots__ = ("_board", "started")
+    __slots__ = ("_board", "_is_promised", "started")
 
-    def __init__(self, board: Operations, run: Run) -> None:
+    def __init__(self, board: Operations, run: Run, *, is_promised: bool = False) -> None:
+        """Args:
+        is_promised: it begins its life when its caller's transaction is committed.
+        """
         self._board = board
+        self._is_promised = is_promised
         self.started = run
         """The run as it was created."""
 
@@ -131,8 +148,28 @@ class RunHandle:
         return self.started.id
 
     async def wait(self, timeout_s: float | None = None) -> Run:
-        """The run when it has ended, or as it is when the time is over."""
+        """The run when it has ended, or as it is when the time is over.
+
+        One that was started in a caller's transaction is waited for, too.
+
+        Raises:
+            NotFound: that transaction was not committed in time.
+        """
+        if self._is_promised:
+            timeout_s = await self._arrival(timeout_s)
         return await self._board.wait_run(self.id, timeout_s=timeout_s)
+
+    async def _arrival(self, timeout_s: float | None) -> float | None:
+        """Wait until the run is there; the seconds that are left."""
+        clock = self._board.clock
+        over_at = None if timeout_s is None else clock.monotonic() + timeout_s
+        while not await self._board.has_run(self.id):
+            now = clock.monotonic()
+            if over_at is not None and now >= over_at:
+                break
+            await clock.sleep_until(now + PROMISE_POLL_S)
+        self._is_promised = False
+        return None if over_at is None else max(0.0, over_at - clock.monotonic())
 
     async def result(self, timeout_s: float | None = None) -> Json:
         """What the handler returned.
@@ -150,6 +187,10 @@ class RunHandle:
         if run.error is not None:
             error = {"type": run.error.type, "message": run.error.message}
         raise RunFailed(run.id, run.state.value, error)
+
+    async def progress(self) -> Json:
+        """What it said last: `{"done", "total", "note", "at"}`; None: nothing."""
+        return (await self._board.get_run(self.id)).progress
 
     async def stop(self, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0) -> Run:
         """Stop it; see Operations.stop_run."""
@@ -173,12 +214,17 @@ class Callboard(Operations):
         clock: Clock | None = None,
         rng: Random | None = None,
         environ: Mapping[str, str] | None = None,
+        secrets: Mapping[str, SecretProvider] | None = None,
+        runners: Sequence[object] = (),
     ) -> None:
         """Args:
         dsn: `postgresql://...`, `embedded:PATH` or `memory:`; not used with `pool` or `store`.
         handlers: functions known by name; others are imported by `module:function`.
         pool: the host's own, which stays the host's.
         environ: what commands inherit a little of; the process's own by default.
+        secrets: where the values of references come from, by the name of the provider.
+        runners: of further kinds of jobs, beside those of installed packages; see
+            `runners.plugins`.
         """
         self.clock = clock or SystemClock()
         self.config = config or BoardConfig()
@@ -198,6 +244,9 @@ class Callboard(Operations):
         self._standing = Standing()
         self._running = RunningHandlers()
         self._turnstile = Turnstile(self.config.calls_limit)
+        self._offered = tuple(runners)
+        self._secrets = Secrets(secrets, clock=self.clock)
+        self._plugins: Plugins | None = None
         self._failure: CallboardError | None = None
         self._failed = asyncio.Event()
 
@@ -223,6 +272,7 @@ class Callboard(Operations):
         if self._supervisor is not None:
             raise UsageError("this board is open already")
         self._failure = None
+        self._plugins = load_plugins(self._offered)
         self._supervisor = Supervisor.start(
             factories=self._factories(),
             policy=RestartPolicy(),
@@ -256,6 +306,9 @@ class Callboard(Operations):
         if supervisor.is_alive():
             await ask(supervisor, Close(drain_s=self.config.drain_s), timeout=None)
             await stop(supervisor)
+        if self._plugins is not None:
+            self._plugins.end()
+            self._plugins = None
         self._actors = {}
         self._standing = Standing()
 
@@ -290,6 +343,7 @@ class Callboard(Operations):
             mailboxes={
                 name: len(cast(Sized, ref.actor_inbox)) for name, ref in self._actors.items()
             },
+            stuck=self._running.stuck,
         )
 
     def _warnings(self) -> Iterator[str]:
@@ -297,6 +351,10 @@ class Callboard(Operations):
         if skew_s is not None and abs(skew_s) > self.config.clock_skew_limit_s:
             where = "ahead of" if skew_s > 0 else "behind"
             yield f"this node's clock is {abs(skew_s):.1f} s {where} the database's"
+        if stuck := self._running.stuck:
+            yield f"handlers left behind that do not end: {stuck} of {self.config.capacity} places"
+        for kind, why in self._plugins.broken.items() if self._plugins is not None else ():
+            yield f"the runner of kind {kind} does not load: {why}"
 
     def present(self) -> datetime:
         """The store's present, by which slots and runs are due, as far as this node knows it."""
@@ -351,10 +409,13 @@ class Callboard(Operations):
         due_at: datetime | None = None,
         unique_key: str | None = None,
         priority: int | None = None,
+        connection: Any = None,
     ) -> RunHandle:
         """Start a run; it is committed when this returns.
 
         Args:
+            connection: of the caller, to this board's database: the run begins its life when the
+                caller's transaction is committed. See `callboard.transactional.start`.
             due_at: not before this instant; None: at once.
             unique_key: at most one live run of the job has it; another start gets that run.
             priority: another than the job's.
@@ -367,7 +428,15 @@ class Callboard(Operations):
             unique_key=unique_key,
             priority=priority,
         )
-        (run,) = await self._ask(StartRuns(runs=(new,)))
+        if connection is not None:
+            if not self._store.has_callers:
+                raise UsageError("there are no connections to a board in memory: use PostgreSQL")
+            (run_id,) = await self._store.allocate_run_ids(1)
+            return RunHandle(self, await started_on(connection, new, run_id), is_promised=True)
+        try:
+            (run,) = await self._ask(StartRuns(runs=(new,)))
+        except InvalidInput as error:
+            raise error.within("runs[0]") from None
         return RunHandle(self, run)
 
     async def start_many(
@@ -434,12 +503,19 @@ class Callboard(Operations):
             "rescuer": self._make_rescuer,
             "pruner": self._make_pruner,
         }
+        if self._store.has_callers:
+            factories["adopter"] = self._make_adopter
+        if self.config.executes or self.config.fires:
+            factories["timekeeper"] = self._make_timekeeper
+        if self.config.notifies:
+            factories["notifier"] = self._make_notifier
         if self.config.executes:
             factories["executor"] = self._make_executor
         if self.config.fires:
             factories["leader"] = self._make_leader
             factories["scheduler"] = self._make_scheduler
             factories["backfiller"] = self._make_backfiller
+            factories["evaluator"] = self._make_evaluator
         return factories
 
     def _make_job_store(self, supervisor: Supervisor) -> JobStore:
@@ -448,6 +524,30 @@ class Callboard(Operations):
             publish=supervisor.publish,
             new_trace_id=TraceIds(self._rng),
             clock=self.clock,
+        )
+
+    def _make_notifier(self, supervisor: Supervisor) -> Notifier:
+        postman = Postman(
+            send=self._send_http, resolve=self._secrets.value, rng=self._rng, clock=self.clock
+        )
+        return Notifier(
+            job_store=supervisor.child("job_store"),
+            postman=postman,
+            poll_s=self.config.poll_s,
+            clock=self.clock,
+        )
+
+    async def _send_http(self, request: Request) -> Reply:
+        # Needs aiohttp, which not every board has.
+        from callboard.runners.http_client import GuardedClient
+
+        egress = Egress.of(self.config.egress_allow)
+        async with GuardedClient(egress, clock=self.clock) as client:
+            return await client.send(request)
+
+    def _make_adopter(self, supervisor: Supervisor) -> Adopter:
+        return Adopter(
+            job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
     def _make_stream(self, supervisor: Supervisor) -> Stream:
@@ -484,6 +584,7 @@ class Callboard(Operations):
             resident_mb=resident_mb,
             present=self.present,
             older_than_s=self.config.lease_s / BEATS_PER_LEASE,
+            stuck=lambda: self._running.stuck,
         )
 
     def _make_rescuer(self, supervisor: Supervisor) -> Rescuer:
@@ -494,6 +595,11 @@ class Callboard(Operations):
             lease=self.config.lease,
             crash_budget=self.config.crash_budget,
             clock=self.clock,
+        )
+
+    def _make_timekeeper(self, supervisor: Supervisor) -> Timekeeper:
+        return Timekeeper(
+            job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
     def _make_pruner(self, supervisor: Supervisor) -> Pruner:
@@ -508,6 +614,7 @@ class Callboard(Operations):
             rng=self._rng,
             clock=self.clock,
             running=self._running,
+            secrets=self._secrets,
         )
 
     def _make_leader(self, supervisor: Supervisor) -> Leader:
@@ -530,18 +637,28 @@ class Callboard(Operations):
             share=self._share(),
         )
 
+    def _make_evaluator(self, supervisor: Supervisor) -> Evaluator:
+        return Evaluator(
+            job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
+        )
+
     def _make_backfiller(self, supervisor: Supervisor) -> Backfiller:
         return Backfiller(
             job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
     def _make_runners(self) -> Runners:
-        return standard_runners(
+        runners = standard_runners(
             self.handlers,
             capacity=self.config.capacity,
             environ=self._environ,
+            runs_per_worker=self.config.process_runs,
             hold=getattr(self.clock, "hold", nullcontext),
+            egress=Egress.of(self.config.egress_allow),
         )
+        for runner in self._plugins.runners if self._plugins is not None else ():
+            runners.add(runner)
+        return runners
 
 
 def _job_name(job: str | Callable[..., Any]) -> str:

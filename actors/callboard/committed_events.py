@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol, overload
 
@@ -18,6 +18,14 @@ class Ended(Protocol):
     def run(self) -> Run: ...
     @property
     def end(self) -> RunEnd: ...
+
+
+def are_ended(events: Sequence[Event], job_ids: Collection[int]) -> bool:
+    """Whether a run of these jobs ended; as cheap as can be where events are not made yet."""
+    if isinstance(events, CommittedEvents):
+        return events.are_ended(job_ids)
+    runs = (event.run for event in events)
+    return any(run is not None and run.job_id in job_ids and run.has_ended for run in runs)
 
 
 class CommittedEvents(Sequence[Event]):
@@ -79,6 +87,14 @@ class CommittedEvents(Sequence[Event]):
         if self._made is None:
             self._made = tuple(self._make())
         return self._made
+
+    def are_ended(self, job_ids: Collection[int]) -> bool:
+        """Whether a run of these jobs ended; nothing is made for it."""
+        if any(one.run.job_id in job_ids for one in self._ended):
+            return True
+        return any(
+            run is not None and run.job_id in job_ids and run.has_ended for _, run in self._told
+        )
 
     def _make(self) -> Iterator[Event]:
         for seq, (type, run, subject) in enumerate(self._facts(), start=self.first_seq):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from callboard.domain.egress import Egress
 from callboard.domain.job import seconds_problem
 from callboard.domain.names import name_problem
 from callboard.domain.shards import Scheduling as Scheduling
@@ -30,10 +31,15 @@ class BoardConfig:
     """Whether this node decides slots, and moves backfills on."""
     executes: bool = True
     """Whether this node executes runs."""
+    notifies: bool = True
+    """Whether this node calls webhooks, and looks for missed deadlines."""
     scheduling: Scheduling = Scheduling.SHARED
     """The same on all nodes of a database."""
     modules: tuple[str, ...] | None = None
     """Modules from which handlers may be imported by name; None: any."""
+    egress_allow: tuple[str, ...] = ()
+    """Where http jobs may connect to besides the public internet: networks, hosts, host:port; see
+    `domain.egress`."""
     lease_s: float = 15.0
     """Seconds without a sign of life after which others take a node's runs away."""
     firing_lease_s: float = 6.0
@@ -55,6 +61,8 @@ class BoardConfig:
     """Seconds between looks for nodes that died."""
     crash_budget: int = 3
     """Nodes that may die under a run before it is parked."""
+    process_runs: int = 100
+    """Runs that a worker process executes (jobs with isolation process) before it is replaced."""
     drain_s: float = 30.0
     """Seconds that running handlers have when the board closes; then they are handed back."""
     log_limit_bytes: int = 1_048_576
@@ -87,10 +95,16 @@ class BoardConfig:
             yield FieldProblem("calls_limit", f"{self.calls_limit} is outside 1 to 10000")
         if not 0 <= self.crash_budget <= 1000:
             yield FieldProblem("crash_budget", f"{self.crash_budget} is outside 0 to 1000")
+        if not 1 <= self.process_runs <= 1_000_000:
+            yield FieldProblem("process_runs", f"{self.process_runs} is outside 1 to 1000000")
         if not 1024 <= self.log_limit_bytes <= 1 << 30:
             yield FieldProblem("log_limit_bytes", "is outside 1 KiB to 1 GiB")
         if self.keep_runs_per_job is not None and not 0 <= self.keep_runs_per_job <= 10**9:
             yield FieldProblem("keep_runs_per_job", "is outside 0 to 1000000000; null: any number")
+        try:
+            Egress.of(self.egress_allow)
+        except InvalidInput as error:
+            yield from error.problems
         for name in ("lease_s", "firing_lease_s", "poll_s", "horizon_s", "rescue_every_s"):
             yield from seconds_problem(getattr(self, name), name)
         for name in ("log_flush_s", "loop_block_warn_s", "loop_block_limit_s"):

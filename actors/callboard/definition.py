@@ -30,6 +30,7 @@ def job(
     group: str = DEFAULT_GROUP,
     arguments: JsonObject | None = None,
     fixed_arguments: JsonObject | None = None,
+    parameters: JsonObject | None = None,
     description: str | None = None,
     isolation: str | None = None,
     retry: RetryPolicy | None = None,
@@ -48,6 +49,7 @@ def job(
 
     Args:
         name: the job's; the function's own name by default.
+        parameters: JSON Schema of its arguments; by default what its signature says.
         description: the function's docstring by default, its first line.
         isolation: loop or thread; None: coroutine functions on the loop, others in a thread.
     """
@@ -57,6 +59,7 @@ def job(
             "group": group,
             "arguments": arguments or {},
             "fixed_arguments": fixed_arguments or {},
+            "parameters": parameters,
             "description": _summary(function) if description is None else description,
             "isolation": isolation,
             "retry": retry or RetryPolicy(),

@@ -11,6 +11,7 @@ CallboardError
 |  |- AlreadyExists      the name is taken
 |  |- Conflict           the state of the thing does not allow it
 |  |- StaleVersion       somebody changed it since the caller read it
+|  |- TooManyQueued      the runs that wait behind a key are as many as its job allows
 |  |- Overloaded         a mailbox is full; try again shortly
 |- StoreError            the database
 |  |- StoreUnavailable   it cannot be reached or did not answer in time (try again)
@@ -62,6 +63,12 @@ class FieldProblem:
         joint = "" if not self.field or self.field.startswith("[") else "."
         return FieldProblem(f"{prefix}{joint}{self.field}", self.reason, self.fix)
 
+    def within(self, prefix: str) -> FieldProblem:
+        """The same problem, seen from one level further in, if it is one of what is below that."""
+        if not self.field.startswith(f"{prefix}."):
+            return self
+        return FieldProblem(self.field.removeprefix(f"{prefix}."), self.reason, self.fix)
+
 
 class InvalidInput(UsageError):
     """One or more fields are wrong; nothing was done."""
@@ -75,6 +82,10 @@ class InvalidInput(UsageError):
     def under(self, prefix: str) -> InvalidInput:
         """The same problems, seen from one level further out."""
         return InvalidInput(*(problem.under(prefix) for problem in self.problems))
+
+    def within(self, prefix: str) -> InvalidInput:
+        """The same problems, seen from one level further in: those below `prefix` lose it."""
+        return InvalidInput(*(problem.within(prefix) for problem in self.problems))
 
 
 class NotSupportedYet(UsageError):
@@ -122,6 +133,22 @@ class Conflict(RefusedError):
     def __init__(self, code: str, message: str) -> None:
         self.code = code
         super().__init__(message)
+
+
+class TooManyQueued(RefusedError):
+    """As many runs as its job allows wait behind the concurrency key of a start."""
+
+    retryable = True
+
+    def __init__(self, job: str, key: str, limit: int, *, retry_after_s: float = 5.0) -> None:
+        self.job = job
+        self.key = key
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{limit} runs of job {job!r} wait behind the key {key}, and no more may: try again "
+            "when some have begun"
+        )
 
 
 class StaleVersion(RefusedError):

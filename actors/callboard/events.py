@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | run.queued | a run was created, or is to be run again after its node died | run |
 | run.started | a node claimed it | run |
+| run.progress | its handler said how far it is; `progress` says it, the state is as before | run |
 | run.stopping | a stop was requested and its handler has not ended yet | run |
 | run.lost | its node's lease ended under it | run |
 | run.parked | it waits for an operator | run |
@@ -13,6 +14,10 @@
 | trigger.deleted | gone | trigger |
 | job.changed, job.deleted | likewise | job |
 | calendar.changed, calendar.deleted | likewise | calendar |
+| queue.changed, queue.deleted | likewise | queue, with `paused` |
+| webhook.changed, webhook.deleted | likewise | webhook |
+| webhook.called | somebody asked for a message: a ping, or one again | webhook |
+| deadline.missed | a slot's runs were late | deadline: the trigger's name, slot, deadline, reason, run_ids |
 | backfill.changed | created, paused, resumed, moved on, ended | trigger, backfill |
 | clock.jumped | a clock stepped under a node | clock: node, source (`node` or `store`), by_s |
 
@@ -31,7 +36,7 @@ from typing import Any, Final, TypeAlias
 from callboard.domain.amend import amended
 from callboard.domain.backfill import Backfill
 from callboard.domain.claimed import ClaimedRun
-from callboard.domain.json import JsonObject
+from callboard.domain.json import Json, JsonObject
 from callboard.domain.node import Node
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import ENDED, RunState
@@ -48,6 +53,7 @@ EVENT_OF_STATE: Final[Mapping[RunState, str]] = {
     RunState.ABANDONED: "run.abandoned",
     **dict.fromkeys(ENDED - {RunState.ABANDONED}, "run.ended"),
 }
+PROGRESS: Final = "run.progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ class Event:
     run: Run | None = None
     """run.*: the run as it was right after the change; None when its history is pruned."""
     subject: JsonObject = field(default_factory=dict)
-    """trigger.*, job.*, calendar.*: group, name, state, version; backfill.*: the same with id and
+    """trigger.*, job.*, calendar.*, queue.*: group, name, state, version; backfill.*: the same with id and
     counters, the name being its trigger's; clock.*: node, source, by_s."""
 
 
@@ -132,6 +138,14 @@ class RunsAssigned:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentUnsure:
     """A commit that was to assign runs to this node may have done so, or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitLimited:
+    """Runs were queued that may not wait for ever."""
+
+    in_s: float
+    """Seconds until the first of them has waited for too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +259,7 @@ Fact: TypeAlias = (
     Committed
     | RunsAssigned
     | AssignmentUnsure
+    | WaitLimited
     | Hinted
     | LeaseGained
     | LeaseRenewed
@@ -265,7 +280,7 @@ def run_record(run: Run) -> EventRecord:
     error = None
     if run.error is not None:
         error = {"type": run.error.type, "message": run.error.message[:1000]}
-    patch: JsonObject = {
+    patch: dict[str, Json] = {
         "state": run.state.value,
         "node": run.node,
         "crashes": run.crashes,
@@ -274,7 +289,14 @@ def run_record(run: Run) -> EventRecord:
         "ended_at": None if run.ended_at is None else _text(run.ended_at),
         "error": error,
     }
+    if run.progress is not None:
+        patch["progress"] = run.progress
     return EventRecord(type=EVENT_OF_STATE[run.state], run_id=run.id, patch=patch)
+
+
+def progress_record(run: Run) -> EventRecord:
+    """The record of what a run has said of its progress."""
+    return EventRecord(type=PROGRESS, run_id=run.id, patch=run_record(run).patch)
 
 
 def subject_record(type: str, group: str, name: str, **facts: Any) -> EventRecord:
@@ -339,6 +361,7 @@ def run_as_of(run: Run, record: EventRecord) -> Run:
         started_at=_instant(patch.get("started_at")),
         ended_at=_instant(patch.get("ended_at")),
         result=run.result if final else None,
+        progress=run.progress if final else patch.get("progress"),
         error=run.error if final else _error(error) if isinstance(error, Mapping) else None,
     )
 

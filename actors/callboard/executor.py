@@ -14,7 +14,8 @@ Receives
     _Go()                        from self        runs have ended, or may begin
     _Flush()                     from self        logs are to be stored
 Sends
-    ClaimRuns, EndRuns, ParkRun, HandBack, AppendLog, NextDueAt    to job store
+    ClaimRuns, EndRuns, ParkRun, SnoozeRun, HandBack, NextDueAt    to job store
+    AppendLog, ReportProgress                                      to job store
 Owns
     ready: claimed runs that wait for a place, no longer than WAIT_S
     held: runs that have a place, by id, at most `capacity`; lost on a crash, then handed back
@@ -50,7 +51,6 @@ from callboard.commands import (
 from callboard.config import BoardConfig
 from callboard.domain.node import Node
 from callboard.domain.pace import Pace
-from callboard.domain.retry import retry_delay_s
 from callboard.domain.run import Run, StopMode
 from callboard.domain.states import RunState
 from callboard.domain.timeline import Timeline
@@ -64,11 +64,12 @@ from callboard.events import (
     RunsAssigned,
 )
 from callboard.ready_runs import ReadyRuns
-from callboard.run_ending import ended_run, gone_job_end, waiting_end
+from callboard.run_ending import ended_run, failed_run, gone_job_end, waiting_end
 from callboard.run_reports import ASK_S, OUTAGES, RETRY_S, RunReports
 from callboard.runners.attempt import Attempt, Stage
 from callboard.runners.contract import Outcome, Runners
 from callboard.runners.running import RunningHandlers
+from callboard.runners.secrets import Secrets
 from callboard.runtime import AsyncioActor, Command, ask, begin_task
 
 CLAIM_LIMIT: Final = 1000
@@ -141,9 +142,11 @@ class Executor(AsyncioActor):
         rng: Random,
         clock: Clock,
         running: RunningHandlers | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         """Args:
         running: is shown what runs here.
+        secrets: what references in jobs and arguments stand for; None: nothing can be had.
         """
         super().__init__(clock=clock)
         self._job_store = job_store
@@ -158,6 +161,7 @@ class Executor(AsyncioActor):
             begin=begin_task,
             on_end=self._on_end,
             on_fault=self.crash,
+            secrets=secrets or Secrets(),
             log_limit_bytes=config.log_limit_bytes,
         )
         self._epoch: int | None = None
@@ -181,7 +185,7 @@ class Executor(AsyncioActor):
         self._is_unsure = False
         """Whether the store may hold runs for this epoch that this actor does not know of."""
         if running is not None:
-            running.watch(self._held)
+            running.watch(self._held, lambda: self._runners.stuck)
 
     def on_start(self) -> None:
         node = self._known_node()
@@ -475,31 +479,28 @@ class Executor(AsyncioActor):
 
     def _on_end(self, attempt: Attempt, outcome: Outcome) -> None:
         """Called in the task of the handler: what it leads to is done by `_on_go`."""
+        if (progress := attempt.take_progress()) is not None:
+            self._reports.said_last(attempt.run.id, progress)
         run = attempt.run
         del self._held[run.id]
         self._newly_ended += 1
         state = outcome.state
-        if state is RunState.PARKED:
-            self._reports.park(attempt, outcome)
+        if state is RunState.PARKED or state is RunState.QUEUED:
+            self._reports.put_back(attempt, outcome)
         else:
-            self._reports.ended.append(
-                ended_run(
-                    run,
-                    outcome,
-                    elapsed_s=self.clock.monotonic() - attempt.began_at,
-                    retry_after_s=self._retry_after_s(attempt, state),
-                    log=attempt.take_chunks(),
+            elapsed_s = self.clock.monotonic() - attempt.began_at
+            log = attempt.take_chunks()
+            if state in RETRYABLE:
+                ended = failed_run(
+                    run, attempt.job, outcome, elapsed_s=elapsed_s, rng=self._rng, log=log
                 )
-            )
+            else:
+                ended = ended_run(run, outcome, elapsed_s=elapsed_s, log=log)
+            self._reports.ended.append(ended)
         if attempt.job.is_limited or attempt.run.terms is not None:
             self._frees_limited = True
         if not self._is_going:
             self._go_soon()
-
-    def _retry_after_s(self, attempt: Attempt, state: RunState) -> float | None:
-        if state is RunState.SUCCEEDED or state not in RETRYABLE:
-            return None
-        return retry_delay_s(attempt.job.retry, attempt.run.attempt, self._rng)
 
     def _go_soon(self) -> None:
         if not self._is_going:

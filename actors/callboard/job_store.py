@@ -8,6 +8,7 @@ Sends
     Committed, Hinted, StoreChanged, Hopeless    to the board's other actors, through `publish`
     RunsAssigned, AssignmentUnsure               to executor, likewise: runs that started here, for
                                                  the places that its last claim left empty
+    WaitLimited                                  to timekeeper, likewise
 Owns
     waiting: changes that no commit has taken yet, at most WAITING_LIMIT
     the store and its connections
@@ -51,6 +52,7 @@ from callboard.events import (
     LeaseRenewed,
     RunsAssigned,
     StoreChanged,
+    WaitLimited,
 )
 from callboard.reads import READ
 from callboard.runtime import AsyncioActor, Reply
@@ -73,7 +75,8 @@ REMIND_S: Final = 30.0
 
 Inbox: TypeAlias = Change | Read | LeaseRenewed
 Publish: TypeAlias = Callable[
-    [Committed | RunsAssigned | AssignmentUnsure | Hinted | StoreChanged | Hopeless], None
+    [Committed | RunsAssigned | AssignmentUnsure | WaitLimited | Hinted | StoreChanged | Hopeless],
+    None,
 ]
 
 logger = logging.getLogger(__name__)

@@ -34,6 +34,9 @@ from callboard.store.contract import Cutoffs
 KEEP_REQUESTS: Final = timedelta(hours=24)
 """How long the answer to a request with an Idempotency-Key is kept."""
 
+KEEP_UNREAD: Final = timedelta(hours=24)
+"""How much longer events are kept that a follower of them has not read."""
+
 ROOM_EVERY_S: Final = 60.0
 """Much less than the time for which room is made."""
 
@@ -113,6 +116,7 @@ class Pruner(AsyncioActor):
             runs_per_job=config.keep_runs_per_job,
             ledger=_before(now, config.keep_ledger_s),
             events=_before(now, config.keep_events_s),
+            unread_events=_before(now, config.keep_events_s, KEEP_UNREAD),
             idempotency=now - KEEP_REQUESTS,
         )
 
@@ -130,5 +134,7 @@ def prune_pace_s(config: BoardConfig) -> float:
     return min(usual_s, max(LEAST_S, min(paces, default=usual_s)))
 
 
-def _before(now: datetime, keep_s: float | None) -> datetime | None:
-    return None if keep_s is None else now - timedelta(seconds=keep_s)
+def _before(
+    now: datetime, keep_s: float | None, longer: timedelta = timedelta()
+) -> datetime | None:
+    return None if keep_s is None else now - timedelta(seconds=keep_s) - longer

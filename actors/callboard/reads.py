@@ -8,6 +8,12 @@ from typing import Any, Final
 from callboard import commands as c
 from callboard.store.contract import Store
 
+
+async def _watched_jobs(store: Store) -> frozenset[int]:
+    watches = await store.condition_watches()
+    return frozenset(job_id for each in watches for job_id in each.job_ids)
+
+
 READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.Prune: lambda store, ask: store.prune(ask.cutoffs),
     c.MakeRoom: lambda store, ask: store.make_room(ask.keep_s),
@@ -20,13 +26,23 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.CountTriggers: lambda store, ask: store.count_triggers(ask.filter),
     c.GetCalendar: lambda store, ask: store.get_calendar(ask.group, ask.name),
     c.ListCalendars: lambda store, ask: store.list_calendars(ask.filter),
+    c.GetWebhook: lambda store, ask: store.get_webhook(ask.group, ask.name),
+    c.ListWebhooks: lambda store, ask: store.list_webhooks(ask.filter),
+    c.ListDeliveries: lambda store, ask: store.list_deliveries(ask.filter),
+    c.ListWatchedSlots: lambda store, ask: store.watched_slots(),
+    c.NextDeliveryAt: lambda store, ask: store.next_delivery_at(),
+    c.GetQueue: lambda store, ask: store.get_queue(ask.group, ask.name),
+    c.ListQueues: lambda store, ask: store.list_queues(ask.filter),
+    c.CountQueue: lambda store, ask: store.count_queue(ask.group, ask.name),
     c.DueTriggers: lambda store, ask: store.due_triggers(ask.until, ask.limit, ask.shards),
     c.NextSlotAfter: lambda store, ask: store.next_slot_after(ask.instant),
+    c.WatchedJobs: lambda store, ask: _watched_jobs(store),
     c.GetRun: lambda store, ask: store.get_run(ask.run_id),
     c.GetRuns: lambda store, ask: store.get_runs(ask.ids),
     c.ListRuns: lambda store, ask: store.list_runs(ask.filter),
     c.CountLiveRuns: lambda store, ask: store.count_live_runs(),
     c.NextDueAt: lambda store, ask: store.next_due_at(),
+    c.NextOverdue: lambda store, ask: store.next_overdue_s(),
     c.ReadLedger: lambda store, ask: store.read_ledger(
         ask.trigger_id,
         since=ask.since,
@@ -41,6 +57,9 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
         ask.trigger_id, since=ask.since, until=ask.until, limit=ask.limit
     ),
     c.ReadLog: lambda store, ask: store.read_log(ask.run_id, after=ask.after, limit=ask.limit),
+    c.SearchLog: lambda store, ask: store.search_log(
+        ask.run_id, ask.filter, after=ask.after, limit=ask.limit
+    ),
     c.ReadEvents: lambda store, ask: store.read_events(ask.after, ask.limit),
     c.EventRange: lambda store, ask: store.event_range(),
     c.TakeSnapshot: lambda store, ask: store.snapshot(ask.limit),

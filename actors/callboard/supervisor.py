@@ -46,6 +46,7 @@ from callboard.events import (
     ShardsChanged,
     SlotsRefused,
     StoreChanged,
+    WaitLimited,
 )
 from callboard.executor import Drain
 from callboard.runtime import AsyncioActor, Command, RestartPolicy, ask, stop, supervise
@@ -53,10 +54,22 @@ from callboard.runtime import AsyncioActor, Command, RestartPolicy, ask, stop, s
 STOP_S: Final = 5.0
 AGAIN_S: Final = 0.1
 LISTENERS: Final[Mapping[type, tuple[str, ...]]] = {
-    Committed: ("stream", "executor", "scheduler", "backfiller"),
+    Committed: ("stream", "executor", "scheduler", "backfiller", "notifier", "evaluator"),
     RunsAssigned: ("executor",),
     AssignmentUnsure: ("executor",),
-    Hinted: ("stream", "registrar", "leader", "executor", "scheduler", "backfiller"),
+    WaitLimited: ("timekeeper",),
+    Hinted: (
+        "stream",
+        "registrar",
+        "leader",
+        "executor",
+        "scheduler",
+        "backfiller",
+        "evaluator",
+        "adopter",
+        "notifier",
+        "timekeeper",
+    ),
     LeaseGained: ("leader", "executor"),
     LeaseRenewed: ("job_store", "executor"),
     LeaseLost: ("leader", "executor"),
@@ -171,6 +184,9 @@ class Supervisor(AsyncioActor):
             logger.debug("%s misses %s: %s", name, type(fact).__name__, error)
 
     async def _on_close(self, message: Close) -> None:
+        await self._stop("notifier")
+        await self._stop("adopter")
+        await self._stop("evaluator")
         await self._stop("backfiller")
         await self._stop("scheduler")
         await self._stop("leader")  # others take over while this node drains

@@ -8,6 +8,7 @@
 | callboard_slot_lateness_seconds | histogram | from a slot to the creation of its runs (*) |
 | callboard_slots_total{decision} | counter | slots decided by this node: `fired`, or why not |
 | callboard_live_runs{state} | gauge | live runs (*) |
+| callboard_stuck_handlers | gauge | handlers on this node that go on although their runs ended |
 | callboard_mailbox_depth{actor} | gauge | messages that wait for an actor of this node |
 | callboard_store_up | gauge | 1 while the database answers |
 | callboard_ready | gauge | 1 while the node schedules and runs |
@@ -126,6 +127,11 @@ class Metrics:
         )
         self.store_up = Gauge("callboard_store_up", "The database answers", registry=registry)
         self.ready = Gauge("callboard_ready", "The node schedules and runs", registry=registry)
+        self.stuck = Gauge(
+            "callboard_stuck_handlers",
+            "Handlers on this node that go on although their runs have ended",
+            registry=registry,
+        )
         self.shards = Gauge(
             "callboard_shards",
             "Shards of triggers of which this node decides the slots",
@@ -194,6 +200,7 @@ class Metrics:
         self.loop_blocks.blocks = health.loop_blocks
         self.store_up.set(health.is_store_up)
         self.ready.set(health.is_ready)
+        self.stuck.set(health.stuck)
         self.shards.set(health.shards)
         self.taken_over.counts = {"": health.shards_taken_over}
         self.clock_skew.set(health.clock_skew_s or 0.0)

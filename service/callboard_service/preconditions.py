@@ -10,11 +10,13 @@ from aiohttp import web
 
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
+from callboard.domain.queue import Queue
 from callboard.domain.trigger import Trigger
+from callboard.domain.webhook import Webhook
 from callboard.errors import StaleVersion
 from callboard_service.problems import Refusal
 
-Versioned: TypeAlias = Job | Trigger | Calendar
+Versioned: TypeAlias = Job | Trigger | Calendar | Queue | Webhook
 """What is changed by version."""
 _TAG: Final = re.compile(r'\s*(?:(W/)?"([^"]*)"|([^\s",]+))\s*(?:,|$)')
 

@@ -166,6 +166,20 @@ _ALL: Final = (
     ),
     _code(
         409,
+        "webhook_disabled",
+        "The webhook is disabled",
+        "A disabled webhook sends nothing.",
+        "Set its disabled to false.",
+    ),
+    _code(
+        409,
+        "queue_in_use",
+        "Jobs name the queue",
+        "A queue cannot be deleted while jobs name it: their runs would have no limits then.",
+        "Change the jobs that the detail names, or take the limits of the queue away.",
+    ),
+    _code(
+        409,
         "backfill_ended",
         "The backfill has ended",
         "A completed or cancelled backfill does not change any more.",
@@ -261,6 +275,14 @@ _ALL: Final = (
         "This release does not have it",
         "The words are right and documented, but come with a later release.",
         "See the changelog for what the releases bring.",
+    ),
+    _code(
+        429,
+        "too_many_queued",
+        "Too many runs wait behind the key",
+        "As many runs as the job's `concurrency.max_queued` allows wait behind the concurrency key "
+        "of the start. Runs of triggers and next attempts are created all the same.",
+        "Wait as long as Retry-After says, then send it again; or raise the limit.",
     ),
     _code(
         503,

@@ -8,6 +8,7 @@
 | EventsGone | 410 | events_gone |
 | StaleVersion | 412 | stale_version |
 | InvalidInput | 422 | invalid_input |
+| TooManyQueued | 429 | too_many_queued |
 | NotSupportedYet | 501 | not_supported_yet |
 | Overloaded, StoreError, AskTimeout, an actor that stopped | 503 | overloaded, store_unavailable |
 | everything else | 500 | internal_error, with an incident's number |
@@ -36,6 +37,7 @@ from callboard.errors import (
     Overloaded,
     StaleVersion,
     StoreError,
+    TooManyQueued,
 )
 from callboard.runtime import AskTimeout
 from callboard_service.problem_codes import PROBLEM_CODES
@@ -151,6 +153,9 @@ def answer_to(error: Exception) -> web.Response:
             return problem_response("stale_version", str(error), facts=facts)
         case Conflict():
             return _conflict(error)
+        case TooManyQueued():
+            after = {"Retry-After": str(max(1, round(error.retry_after_s)))}
+            return problem_response("too_many_queued", str(error), headers=after)
         case Overloaded():
             after = {"Retry-After": str(max(1, round(error.retry_after_s)))}
             return problem_response("overloaded", str(error), headers=after)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from callboard_service.call import Route
 from callboard_service.native import (
     backfills,
+    bulk_runs,
     calendars,
     cron,
     explain,
@@ -15,22 +16,27 @@ from callboard_service.native import (
     log,
     nodes,
     pauses,
+    queues,
     runs,
     site,
     slots,
     stream,
     triggers,
+    webhooks,
 )
 
 ROUTES: Final[tuple[Route[Any], ...]] = (
     *jobs.ROUTES,
     *runs.ROUTES,
+    *bulk_runs.ROUTES,
     *log.ROUTES,
     *triggers.ROUTES,
+    *webhooks.ROUTES,
     *pauses.ROUTES,
     *slots.ROUTES,
     *explain.ROUTES,
     *calendars.ROUTES,
+    *queues.ROUTES,
     *backfills.ROUTES,
     *cron.ROUTES,
     *stream.ROUTES,

@@ -17,6 +17,7 @@ from aiohttp import web
 from callboard.board import Callboard
 from callboard.clock import SystemClock
 from callboard.errors import CallboardError, UsageError
+from callboard.runners.secrets import EnvSecrets, FileSecrets, SecretProvider
 from callboard_service.app import SERVICE, build_app
 from callboard_service.logs import set_up_logs
 from callboard_service.settings import GOOD_TOKEN, Settings
@@ -80,7 +81,10 @@ def loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def board_of(settings: Settings) -> Callboard:
     """The board that the settings describe, not open yet."""
-    return Callboard(settings.dsn, config=settings.board_config())
+    secrets: dict[str, SecretProvider] = {"env": EnvSecrets(os.environ)}
+    if settings.secrets_dir is not None:
+        secrets["file"] = FileSecrets(settings.secrets_dir)
+    return Callboard(settings.dsn, config=settings.board_config(), secrets=secrets)
 
 
 def _import_handlers(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -51,6 +52,11 @@ class Settings:
     """Origins of web pages that may use the API, besides the service's own: https://ops.example."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that a service on loopback is also called by; `*`: any."""
+    secrets_dir: str | None = None
+    """Directory below which `{"$secret": "file:name"}` finds values; None: nowhere. Values of
+    `env:NAME` are the variables CALLBOARD_SECRET_NAME."""
+    egress_allow: tuple[str, ...] = ()
+    """Where http jobs may connect to besides the public internet: networks, hosts, host:port."""
     capacity: int = 100
     """Runs on this node at once."""
     drain_s: float = 30.0
@@ -142,6 +148,8 @@ class Settings:
         for host in self.allowed_hosts:
             if _HOST.fullmatch(host) is None:
                 yield FieldProblem("allowed_hosts", f"{host!r} is not a host", "e.g. ops.example")
+        if self.secrets_dir is not None and not Path(self.secrets_dir).is_dir():
+            yield FieldProblem("secrets_dir", f"{self.secrets_dir!r} is not a directory")
         yield from self._number_problems()
         for name, allowed in (
             ("log_format", LOG_FORMATS),
@@ -276,6 +284,7 @@ def _is_token(token: str) -> bool:
 
 _SWITCHES: Final = ("fires", "executes")
 _OF_BOARD: Final = (
+    "egress_allow",
     "capacity",
     "drain_s",
     *_SWITCHES,
@@ -316,5 +325,6 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "handlers": _words,
         "allowed_origins": _words,
         "allowed_hosts": _words,
+        "egress_allow": _words,
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from callboard.clock import Clock
 
@@ -46,6 +46,31 @@ async def within(clock: Clock, seconds: float) -> AsyncIterator[None]:
             yield
         finally:
             alarm.cancel()
+
+
+class Group:
+    """Works that begin one by one beside a block and let no error out; those that are not over at
+    its end are cancelled. `async with` it."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[object, asyncio.Future[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await _cancel(list(self._tasks.values()))
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._tasks
+
+    def begin(self, key: object, work: Coroutine[Any, Any, None]) -> None:
+        """Begin it; `key` is free again when it has ended."""
+        task = self._tasks[key] = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
 
 async def _cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:

@@ -184,6 +184,34 @@ ALTER TABLE callboard.calendar ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE callboard.condition_set (
+    trigger_id bigint NOT NULL,
+    generation bigint NOT NULL,
+    since_seq bigint NOT NULL,
+    job_ids bigint[] NOT NULL,
+    met jsonb NOT NULL,
+    CONSTRAINT condition_set_since_seq_check CHECK ((since_seq >= 0))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE callboard.condition_set IS 'What each conditional trigger watches, and has seen since its last slot.';
+
+COMMENT ON COLUMN callboard.condition_set.generation IS 'Of the trigger; a set of another one means nothing.';
+
+COMMENT ON COLUMN callboard.condition_set.since_seq IS 'Only events with greater numbers count: those after the activation, or the edit.';
+
+COMMENT ON COLUMN callboard.condition_set.met IS 'Object: by the names of the jobs whose condition is met, the run that met it.';
+
+CREATE TABLE callboard.deadline_check (
+    trigger_id bigint NOT NULL,
+    kind text NOT NULL,
+    checked_until timestamp with time zone NOT NULL,
+    CONSTRAINT deadline_check_kind_check CHECK ((kind = ANY (ARRAY['start'::text, 'finish'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN callboard.deadline_check.checked_until IS 'The slots up to this instant have been looked at, each when its time was over.';
+
 CREATE TABLE callboard.ended_run (
     id bigint NOT NULL,
     job_id bigint NOT NULL,
@@ -314,6 +342,26 @@ COMMENT ON COLUMN callboard.event_batch.started IS 'Runs that were claimed at th
 
 COMMENT ON COLUMN callboard.event_batch.started_crashes IS 'How often a node had died under them; null: never.';
 
+CREATE TABLE callboard.failing_job (
+    job_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE callboard.failing_job IS 'Jobs that webhooks watch and whose last chain did not succeed.';
+
+CREATE TABLE callboard.follower (
+    name text NOT NULL COLLATE pg_catalog."C",
+    seq bigint,
+    moved_at timestamp with time zone NOT NULL,
+    CONSTRAINT follower_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT follower_seq_check CHECK ((seq >= 0))
+);
+
+COMMENT ON TABLE callboard.follower IS 'How far somebody has got who follows the events for the whole cluster: whoever has the row locked goes on from there, and moves it in the transaction in which the events have their effects.';
+
+COMMENT ON COLUMN callboard.follower.seq IS 'Number of the last event that was dealt with; null: there is nothing to look for, and no event is kept for it.';
+
 CREATE TABLE callboard.idempotency_key (
     key text NOT NULL COLLATE pg_catalog."C",
     digest text NOT NULL,
@@ -378,6 +426,7 @@ CREATE TABLE callboard.ledger (
     reason text,
     decided_at timestamp with time zone NOT NULL,
     run_ids bigint[] NOT NULL,
+    caused_by bigint[],
     CONSTRAINT ledger_decision_check CHECK ((decision = ANY (ARRAY['fired'::text, 'skipped'::text]))),
     CONSTRAINT ledger_reason_check CHECK ((reason = ANY (ARRAY['paused'::text, 'misfire'::text, 'overlap'::text, 'calendar'::text, 'dst_gap'::text, 'limit'::text, 'disabled'::text, 'coalesced'::text, 'capped'::text]))),
     CONSTRAINT ledger_reasoned_check CHECK (((reason IS NULL) = (decision = 'fired'::text))),
@@ -391,6 +440,8 @@ COMMENT ON COLUMN callboard.ledger.until IS 'Last slot of a stretch of skipped o
 COMMENT ON COLUMN callboard.ledger.slot_count IS 'Slots in the stretch, both ends included.';
 
 COMMENT ON COLUMN callboard.ledger.run_ids IS 'Runs that the slot started, in the order of the trigger''s actions.';
+
+COMMENT ON COLUMN callboard.ledger.caused_by IS 'Runs whose ends met the conditions of a conditional trigger; null: of others.';
 
 CREATE TABLE callboard.live_run (
     id bigint NOT NULL,
@@ -420,6 +471,11 @@ CREATE TABLE callboard.live_run (
     started_at timestamp with time zone,
     requeued boolean DEFAULT false NOT NULL,
     terms jsonb,
+    queue text GENERATED ALWAYS AS (COALESCE((terms ->> 'queue'::text), ''::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    concurrency_key text GENERATED ALWAYS AS (COALESCE((terms ->> 'concurrency_key'::text), ''::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    priority integer GENERATED ALWAYS AS (COALESCE(((terms ->> 'priority'::text))::integer, 0)) STORED NOT NULL,
+    wait_until timestamp with time zone GENERATED ALWAYS AS (to_timestamp(LEAST(((terms ->> 'start_by'::text))::double precision, ((terms ->> 'chain_until'::text))::double precision))) STORED,
+    completed jsonb,
     CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
     CONSTRAINT live_run_held_check CHECK (((state <> ALL (ARRAY['running'::text, 'stopping'::text, 'lost'::text])) OR ((epoch IS NOT NULL) AND (node IS NOT NULL) AND (started_at IS NOT NULL)))),
@@ -445,7 +501,13 @@ COMMENT ON COLUMN callboard.live_run.limited IS 'The job''s max_concurrent_runs 
 
 COMMENT ON COLUMN callboard.live_run.requeued IS 'A node held it before, and may have stored some of its log.';
 
-COMMENT ON COLUMN callboard.live_run.terms IS 'Under which it was started, unless they are the usual ones: priority, queue, concurrency_key, start_by and chain_until (seconds since 1970). With terms it is limited.';
+COMMENT ON COLUMN callboard.live_run.terms IS 'Under which it was started, unless they are the usual ones: priority, queue, concurrency_key, start_by and chain_until (seconds since 1970), and the timeouts that make them anew. With terms it is limited.';
+
+COMMENT ON COLUMN callboard.live_run.queue IS 'Of the terms, as are concurrency_key and priority: with job_id they are the lane that the run waits in, within which the order of claims is that of due_at and id.';
+
+COMMENT ON COLUMN callboard.live_run.wait_until IS 'From then on it is not claimed any more: it is to end as timed_out.';
+
+COMMENT ON COLUMN callboard.live_run.completed IS 'Object with the "result": the run''s work was committed, in the same transaction as this. However it ends, it has succeeded.';
 
 CREATE TABLE callboard.node (
     epoch bigint NOT NULL,
@@ -481,6 +543,51 @@ CREATE SEQUENCE callboard.node_epoch
     CACHE 1;
 
 ALTER SEQUENCE callboard.node_epoch OWNED BY callboard.node.epoch;
+
+CREATE TABLE callboard.queue (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text NOT NULL,
+    capacity integer,
+    rate_runs integer,
+    rate_per_s double precision,
+    paused boolean NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT queue_capacity_check CHECK ((capacity >= 1)),
+    CONSTRAINT queue_description_check CHECK ((char_length(description) <= 10000)),
+    CONSTRAINT queue_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT queue_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT queue_rate_check CHECK (((rate_runs IS NULL) = (rate_per_s IS NULL))),
+    CONSTRAINT queue_rate_per_s_check CHECK ((rate_per_s > (0)::double precision)),
+    CONSTRAINT queue_rate_runs_check CHECK ((rate_runs >= 1)),
+    CONSTRAINT queue_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON TABLE callboard.queue IS 'What the runs of jobs that name it share. Whoever claims some of a limited one has locked its row.';
+
+ALTER TABLE callboard.queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.queue_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE callboard.rate_window (
+    name text NOT NULL COLLATE pg_catalog."C",
+    marks jsonb NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT rate_window_name_check CHECK ((char_length(name) <= 255))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='100');
+
+COMMENT ON TABLE callboard.rate_window IS 'What happened lately of what is limited by "so many within a time": job:ID and queue:ID (starts), retry:ID (retries of a job).';
+
+COMMENT ON COLUMN callboard.rate_window.marks IS 'Ascending pairs [microseconds since 1970, how many]; some 64 of them at the most.';
 
 CREATE VIEW callboard.run AS
  SELECT live_run.id,
@@ -610,6 +717,25 @@ CREATE TABLE callboard.schema_migration (
     CONSTRAINT schema_migration_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE callboard.start_request (
+    run_id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    arguments jsonb NOT NULL,
+    due_at timestamp with time zone,
+    unique_key text COLLATE pg_catalog."C",
+    priority integer,
+    trace_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT start_request_run_id_check CHECK (((run_id >= 1) AND (run_id <= '9007199254740991'::bigint))),
+    CONSTRAINT start_request_trace_id_check CHECK ((char_length(trace_id) <= 64)),
+    CONSTRAINT start_request_unique_key_check CHECK ((octet_length(unique_key) <= 2000))
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+
+COMMENT ON TABLE callboard.start_request IS 'Runs that callers start in transactions of their own: rows of others'' transactions, seen when those are committed, and then made into runs. Numbering their events at once would make everybody wait for such a transaction.';
+
 CREATE TABLE callboard.stream_head (
     seq bigint NOT NULL,
     only_row boolean DEFAULT true NOT NULL,
@@ -655,6 +781,7 @@ CASE state
     ELSE NULL::timestamp with time zone
 END) STORED,
     is_sequenced boolean GENERATED ALWAYS AS (COALESCE((((schedule ->> 'kind'::text) = 'delay'::text) OR ((overlap ->> 'policy'::text) = ANY (ARRAY['buffer_one'::text, 'buffer'::text, 'cancel_old'::text, 'kill_old'::text]))), false)) STORED NOT NULL,
+    deadlines jsonb,
     CONSTRAINT trigger_description_check CHECK ((char_length(description) <= 10000)),
     CONSTRAINT trigger_firings_check CHECK ((firings >= 0)),
     CONSTRAINT trigger_flexible_window_s_check CHECK ((flexible_window_s >= (0)::double precision)),
@@ -685,6 +812,8 @@ COMMENT ON COLUMN callboard.trigger.wake_at IS 'When the scheduler has to look a
 
 COMMENT ON COLUMN callboard.trigger.is_sequenced IS 'The end of its runs means something to it: a delay begins, or a held run is released.';
 
+COMMENT ON COLUMN callboard.trigger.deadlines IS 'Seconds after a slot within which its runs have to start and to finish: start_within_s, finish_within_s; null: they need not.';
+
 ALTER TABLE callboard.trigger ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME callboard.trigger_id_seq
     START WITH 1
@@ -701,6 +830,61 @@ CREATE TABLE callboard.trigger_job (
 );
 
 COMMENT ON TABLE callboard.trigger_job IS 'Which triggers have an action on which job: an index over trigger.actions that an advancing trigger need not touch.';
+
+CREATE TABLE callboard.webhook (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    definition jsonb NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT webhook_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT webhook_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON COLUMN callboard.webhook.definition IS 'Object: url, events, job, trigger, secret (a reference), description, disabled.';
+
+CREATE TABLE callboard.webhook_delivery (
+    id bigint NOT NULL,
+    webhook_id bigint NOT NULL,
+    event text NOT NULL,
+    subject text NOT NULL,
+    payload jsonb NOT NULL,
+    state text NOT NULL,
+    attempts integer NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    status integer,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT webhook_delivery_ended_check CHECK (((ended_at IS NULL) = (state = 'queued'::text))),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'delivered'::text, 'failed'::text]))),
+    CONSTRAINT webhook_delivery_subject_check CHECK ((char_length(subject) <= 1000))
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+COMMENT ON COLUMN callboard.webhook_delivery.subject IS 'What the message is about: of each there is one.';
+
+ALTER TABLE callboard.webhook_delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.webhook_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE callboard.webhook ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.webhook_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_0 FOR VALUES FROM (MINVALUE) TO ('10000001');
 
@@ -720,6 +904,12 @@ ALTER TABLE ONLY callboard.calendar
 ALTER TABLE ONLY callboard.calendar
     ADD CONSTRAINT calendar_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY callboard.condition_set
+    ADD CONSTRAINT condition_set_pkey PRIMARY KEY (trigger_id);
+
+ALTER TABLE ONLY callboard.deadline_check
+    ADD CONSTRAINT deadline_check_pkey PRIMARY KEY (trigger_id, kind);
+
 ALTER TABLE ONLY callboard.ended_run
     ADD CONSTRAINT ended_run_pkey PRIMARY KEY (id);
 
@@ -731,6 +921,12 @@ ALTER TABLE ONLY callboard.ended_run_rest
 
 ALTER TABLE ONLY callboard.event_batch
     ADD CONSTRAINT event_batch_pkey PRIMARY KEY (first_seq);
+
+ALTER TABLE ONLY callboard.failing_job
+    ADD CONSTRAINT failing_job_pkey PRIMARY KEY (job_id);
+
+ALTER TABLE ONLY callboard.follower
+    ADD CONSTRAINT follower_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY callboard.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key);
@@ -750,6 +946,15 @@ ALTER TABLE ONLY callboard.live_run
 ALTER TABLE ONLY callboard.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (epoch);
 
+ALTER TABLE ONLY callboard.queue
+    ADD CONSTRAINT queue_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.rate_window
+    ADD CONSTRAINT rate_window_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY callboard.run_log
     ADD CONSTRAINT run_log_pkey PRIMARY KEY (run_id, first_seq);
 
@@ -761,6 +966,9 @@ ALTER TABLE ONLY callboard.scheduler_shard
 
 ALTER TABLE ONLY callboard.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY callboard.start_request
+    ADD CONSTRAINT start_request_pkey PRIMARY KEY (run_id);
 
 ALTER TABLE ONLY callboard.stream_head
     ADD CONSTRAINT stream_head_pkey PRIMARY KEY (only_row);
@@ -776,6 +984,18 @@ ALTER TABLE ONLY callboard.trigger
 
 ALTER TABLE ONLY callboard.trigger
     ADD CONSTRAINT trigger_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_once_key UNIQUE (webhook_id, subject, event);
+
+ALTER TABLE ONLY callboard.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.webhook
+    ADD CONSTRAINT webhook_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
 
 CREATE INDEX backfill_group_idx ON callboard.backfill USING btree (group_name, id);
 
@@ -823,6 +1043,10 @@ CREATE INDEX ended_run_rest_trigger_id_idx ON callboard.ended_run_rest USING btr
 
 CREATE INDEX idempotency_key_created_idx ON callboard.idempotency_key USING btree (created_at);
 
+CREATE INDEX job_queue_idx ON callboard.job USING btree (group_name, ((rules ->> 'queue'::text)), name) WHERE (rules ? 'queue'::text);
+
+COMMENT ON INDEX callboard.job_queue_idx IS 'Jobs that name a queue, for whoever wants to delete it.';
+
 CREATE INDEX ledger_slot_idx ON callboard.ledger USING btree (slot);
 
 CREATE INDEX ledger_stretch_idx ON callboard.ledger USING btree (trigger_id, until) WHERE (until IS NOT NULL);
@@ -841,15 +1065,27 @@ CREATE INDEX live_run_job_idx ON callboard.live_run USING btree (job_id, id) WHE
 
 COMMENT ON INDEX callboard.live_run_job_idx IS 'Queued runs of a job, for lists of them. A statement has to say "id > 0" to use it.';
 
+CREATE INDEX live_run_lane_idx ON callboard.live_run USING btree (job_id, queue, concurrency_key, priority, due_at, id) WHERE ((state = 'queued'::text) AND limited);
+
 CREATE INDEX live_run_limited_due_idx ON callboard.live_run USING btree (due_at) WHERE ((state = 'queued'::text) AND limited AND (id > 0));
 
 COMMENT ON INDEX callboard.live_run_limited_due_idx IS 'Whether runs of jobs with a limit are due. A statement has to say "id > 0" to use it.';
 
-CREATE INDEX live_run_limited_idx ON callboard.live_run USING btree (job_id, due_at, id) WHERE ((state = 'queued'::text) AND limited);
+CREATE INDEX live_run_overdue_idx ON callboard.live_run USING btree (wait_until) WHERE ((wait_until IS NOT NULL) AND (state = 'queued'::text));
 
-CREATE INDEX live_run_slot_idx ON callboard.live_run USING btree (job_id) WHERE ((state = ANY (ARRAY['running'::text, 'stopping'::text])) AND limited);
+COMMENT ON INDEX callboard.live_run_overdue_idx IS 'Which runs have waited for too long.';
 
-COMMENT ON INDEX callboard.live_run_slot_idx IS 'Counts what a job with max_concurrent_runs has on nodes.';
+CREATE INDEX live_run_queue_idx ON callboard.live_run USING btree (group_name, queue) WHERE ((state = 'queued'::text) AND limited AND (queue > ''::text));
+
+COMMENT ON INDEX callboard.live_run_queue_idx IS 'Counts what waits in a queue, for whoever looks at it.';
+
+CREATE INDEX live_run_queue_slot_idx ON callboard.live_run USING btree (group_name, queue) WHERE ((state = ANY (ARRAY['running'::text, 'stopping'::text])) AND limited AND (queue > ''::text));
+
+COMMENT ON INDEX callboard.live_run_queue_slot_idx IS 'Counts what a queue has on nodes.';
+
+CREATE INDEX live_run_slot_idx ON callboard.live_run USING btree (job_id, concurrency_key) WHERE ((state = ANY (ARRAY['running'::text, 'stopping'::text])) AND limited);
+
+COMMENT ON INDEX callboard.live_run_slot_idx IS 'Counts what a job, or a key of it, has on nodes.';
 
 CREATE INDEX live_run_stopping_idx ON callboard.live_run USING btree (epoch, id) WHERE (state = 'stopping'::text);
 
@@ -861,6 +1097,8 @@ CREATE UNIQUE INDEX node_name_key ON callboard.node USING btree (name) WHERE (NO
 
 CREATE INDEX trigger_calendar_trigger_idx ON callboard.trigger_calendar USING btree (trigger_id);
 
+CREATE INDEX trigger_deadlines_idx ON callboard.trigger USING btree (id) WHERE (deadlines IS NOT NULL);
+
 CREATE INDEX trigger_delay_idx ON callboard.trigger USING btree (id) WHERE ((state = 'active'::text) AND (next_slot IS NULL) AND ((schedule ->> 'kind'::text) = 'delay'::text));
 
 COMMENT ON INDEX callboard.trigger_delay_idx IS 'Delays that begin when the last live run ends: few, and looked at should that end be missed.';
@@ -870,6 +1108,12 @@ CREATE INDEX trigger_job_trigger_idx ON callboard.trigger_job USING btree (trigg
 CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((state = ANY (ARRAY['active'::text, 'paused'::text])) AND (lower(btrim((schedule ->> 'expression'::text), ' 	'::text)) = '@reboot'::text));
 
 CREATE INDEX trigger_wake_idx ON callboard.trigger USING btree (wake_at, id) WHERE (wake_at IS NOT NULL);
+
+CREATE INDEX webhook_delivery_due_idx ON callboard.webhook_delivery USING btree (due_at) WHERE (state = 'queued'::text);
+
+CREATE INDEX webhook_delivery_ended_idx ON callboard.webhook_delivery USING btree (ended_at) WHERE (state <> 'queued'::text);
+
+CREATE INDEX webhook_delivery_log_idx ON callboard.webhook_delivery USING btree (webhook_id, id);
 
 ALTER INDEX callboard.ended_run_chain_idx ATTACH PARTITION callboard.ended_run_0_chain_id_id_idx;
 
@@ -899,8 +1143,17 @@ ALTER INDEX callboard.ended_run_pkey ATTACH PARTITION callboard.ended_run_rest_p
 
 ALTER INDEX callboard.ended_run_trigger_idx ATTACH PARTITION callboard.ended_run_rest_trigger_id_idx;
 
+ALTER TABLE ONLY callboard.condition_set
+    ADD CONSTRAINT condition_set_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY callboard.deadline_check
+    ADD CONSTRAINT deadline_check_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY callboard.trigger_calendar
     ADD CONSTRAINT trigger_calendar_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY callboard.trigger_job
     ADD CONSTRAINT trigger_job_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES callboard.trigger(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY callboard.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES callboard.webhook(id) ON DELETE CASCADE;

@@ -7,31 +7,39 @@ import typing
 import pytest
 
 from callboard import (
+    adopter,
     backfiller,
+    evaluator,
     events,
     executor,
     job_store,
     leader,
+    notifier,
     pruner,
     registrar,
     rescuer,
     scheduler,
     stream,
     supervisor,
+    timekeeper,
 )
 from support.contract import assert_contract
 
 ACTORS = [
+    adopter,
     backfiller,
+    evaluator,
     executor,
     job_store,
     leader,
+    notifier,
     pruner,
     registrar,
     rescuer,
     scheduler,
     stream,
     supervisor,
+    timekeeper,
 ]
 
 

@@ -14,17 +14,21 @@ import orjson
 import pytest
 
 from callboard import (
+    adopter,
     backfiller,
     commands,
+    evaluator,
     events,
     executor,
     heart,
     leader,
+    notifier,
     pulse,
     registrar,
     rescuer,
     scheduler,
     stream,
+    timekeeper,
 )
 from callboard.domain.backfill import NewBackfill
 from callboard.domain.calendar import Calendar
@@ -32,6 +36,7 @@ from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.schedule import Cron
 from callboard.domain.trigger import Action, Trigger
+from callboard.domain.webhook import Webhook
 from callboard.runtime import Command
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,18 +54,31 @@ ATOMS: dict[Any, Any] = {
 MESSAGES = [
     *typing.get_args(commands.Change),
     *typing.get_args(commands.Read),
+    adopter._Beat,
     backfiller._Beat,
+    evaluator._Beat,
+    evaluator._Hurry,
     executor.Drain,
     executor._Look,
     executor._Go,
     executor._Flush,
     leader._Beat,
+    notifier._Beat,
+    notifier._Due,
+    notifier._Ends,
     registrar._Beat,
     rescuer._Beat,
     scheduler._Tick,
     stream.Subscribe,
+    timekeeper._Look,
 ]
-FACTS = [events.Committed, events.RunsAssigned, events.AssignmentUnsure, events.Hinted]
+FACTS = [
+    events.Committed,
+    events.RunsAssigned,
+    events.AssignmentUnsure,
+    events.WaitLimited,
+    events.Hinted,
+]
 TOLD = [*FACTS, heart.Stopped, pulse.Failing, pulse.GivenUp, pulse.Renewed]
 """What is told of commits, and what the heart tells; nobody answers it."""
 
@@ -90,6 +108,10 @@ def sample_dataclass(kind: Any) -> Any:
         return kind(name="c", definition={"kind": "dates", "zone": "UTC", "dates": ["2026-12-25"]})
     if kind is Trigger:
         return kind(name="t", schedule=Cron(expression="0 2 * * *"), actions=(Action(job="j"),))
+    if kind is Webhook:
+        return kind(name="w", url="https://example.org/")
+    if typing.get_origin(kind) is typing.Literal:
+        return typing.get_args(kind)[0]
     if kind is NewBackfill:
         return kind(trigger="t", from_at=NOW, until_at=NOW + timedelta(days=1))
     if hasattr(kind, "_fields"):

@@ -16,7 +16,7 @@ from callboard import at, cron, every
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarRule, Shift
 from callboard.domain.job import Job
-from callboard.domain.schedule import At, Cron, Schedule, on_demand, slots_between
+from callboard.domain.schedule import At, Cron, Schedule, on_demand, slots_between, when_all
 from callboard.domain.trigger import (
     Action,
     OverlapPolicy,
@@ -258,6 +258,17 @@ async def test_a_delay_counts_from_the_end_of_the_run() -> None:
     given = scenario(trigger("t", Delay(after_s=600.0)), days=1, durations={"load": 3000.0})
     (found,) = (await simulate(given)).triggers
     assert (found.fired, found.first) == (24, START + timedelta(minutes=10))
+
+
+async def test_a_conditional_trigger_follows_the_runs_that_it_watches() -> None:
+    wanted = {"hourly": 24, "daily": 1, "each": 24, "both": 1}
+    assert wanted == await fired(
+        trigger("hourly", every(hours=1), "load", start_at=START),
+        trigger("daily", cron("30 12 * * *"), "check"),
+        trigger("each", when_all("load"), "send"),
+        trigger("both", when_all("check", "send"), "report"),
+        days=1,
+    )
 
 
 async def test_a_limited_job_is_shared_by_all_that_start_it() -> None:

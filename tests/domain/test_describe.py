@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 from callboard.domain.cron import parse_cron
 from callboard.domain.cron_words import MOST_TIMES, cron_words
 from callboard.domain.describe import describe
-from callboard.domain.schedule import Schedule, after, at, calendar_interval, cron, every, on_demand
+from callboard.domain.schedule import (
+    Condition,
+    Schedule,
+    after,
+    at,
+    calendar_interval,
+    cron,
+    every,
+    on_demand,
+    when_all,
+    when_any,
+)
 from callboard.errors import InvalidInput
 from domain.oracle_samples import DIALECTS, make_text
 from domain.oracle_text import Meaning, fields_of, read, values_of
@@ -131,6 +142,15 @@ def test_other_dialects_in_words(dialect: str, expression: str, words: str) -> N
         ),
         (at(NOON), "Once, at 2026-11-20T12:00:00Z"),
         (on_demand(), "Only on demand"),
+        (when_all("load"), "Each time load succeeds"),
+        (
+            when_all("load", Condition(job="check", states=("failed", "timed_out")), "x"),
+            "Each time load succeeds, check fails or times out and x succeeds, since the last time",
+        ),
+        (
+            when_any("load", Condition(job="check", states=("stopped",))),
+            "Each time load succeeds or check is stopped",
+        ),
     ],
 )
 def test_other_kinds_in_words(schedule: Schedule, words: str) -> None:

@@ -15,7 +15,7 @@ from callboard.domain.explain_text import length_text, listed_ids
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import plan_slots
 from callboard.domain.pause import paused
-from callboard.domain.schedule import Schedule, after, cron, on_demand
+from callboard.domain.schedule import Schedule, after, cron, on_demand, when_all
 from callboard.domain.trigger import (
     Action,
     OverlapPolicy,
@@ -184,6 +184,7 @@ def test_an_instant_without_a_slot_says_why(fields: dict[str, Any], words: str):
     ("schedule", "words"),
     [
         (on_demand(), "only when somebody asks"),
+        (when_all("load"), "the instants at which its conditions are met"),
         (after(hours=1), "a while after the end of its runs"),
         (cron("@reboot"), "the starts of the cluster"),
     ],

@@ -29,6 +29,7 @@ from callboard.domain.schedule import (
     slot_marks,
     slots_between,
     waits_without_slot,
+    when_all,
 )
 from callboard.errors import InvalidInput
 
@@ -125,6 +126,7 @@ KINDS: list[Schedule] = [
     at(NOON),
     calendar_interval("02:30", days=1, zone="America/New_York"),
     on_demand(),
+    when_all("a", "b"),
 ]
 
 
@@ -243,7 +245,7 @@ def test_an_instant_is_a_slot_or_not(schedule: Schedule) -> None:
 
 def test_some_kinds_wait_although_they_have_no_next_slot() -> None:
     waiting = [schedule.kind for schedule in KINDS if waits_without_slot(schedule)]
-    assert waiting == ["cron", "delay", "on_demand"]
+    assert waiting == ["cron", "delay", "on_demand", "conditional"]
     assert waits_without_slot(cron("@reboot"))
 
 

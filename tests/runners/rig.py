@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from callboard.clock import Clock, SystemClock
+from callboard.domain.egress import Egress
 from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.run import Run
@@ -53,6 +54,18 @@ def command_job(*argv: str, **spec: Any) -> Job:
     timeout_s = spec.pop("timeout_s", None)
     program = {"argv": list(argv)} if argv else {}
     return Job(name="a-job", kind="command", spec=_spec(**program, **spec), timeout_s=timeout_s)
+
+
+def script_job(location: str, **spec: Any) -> Job:
+    timeout_s = spec.pop("timeout_s", None)
+    return Job(
+        name="a-job", kind="script", spec=_spec(location=location, **spec), timeout_s=timeout_s
+    )
+
+
+def http_job(url: str, **spec: Any) -> Job:
+    timeout_s = spec.pop("run_timeout_s", None)
+    return Job(name="a-job", kind="http", spec=_spec(url=url, **spec), timeout_s=timeout_s)
 
 
 def _spec(**fields: Json) -> dict[str, Json]:
@@ -171,7 +184,8 @@ async def open_rig(
     clock: Clock | None = None, *, capacity: int = 4, eager: bool = True
 ) -> AsyncIterator[Rig]:
     registry = HandlerRegistry()
-    runners = standard_runners(registry, capacity=capacity, environ=os.environ)
+    egress = Egress.of(["127.0.0.1"])
+    runners = standard_runners(registry, capacity=capacity, environ=os.environ, egress=egress)
     try:
         yield Rig(runners, registry, clock or SystemClock(), eager=eager)
     finally:

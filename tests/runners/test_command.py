@@ -20,7 +20,9 @@ from callboard.domain.run import RunError, StopMode
 from callboard.domain.states import RunState
 from callboard.runners.command import CommandRunner
 from callboard.runners.contract import Outcome, Runners
+from callboard.runners.file_threads import THREADS
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.program_host import ProgramHost
 from runners.rig import TRACE_ID, Rig, command_job, eventually, make_run, open_rig
 
 READY_AND_ON = "echo ready; while :; do sleep 0.05; done"
@@ -87,6 +89,18 @@ async def test_a_program_killed_by_a_signal_says_which(rig: Rig) -> None:
     assert "SIGSEGV" in error.message
 
 
+async def test_a_retry_policy_may_name_the_signal_or_all_failures(rig: Rig) -> None:
+    outcome, _ = await rig.execute(command_job(shell="kill -TERM $$"))
+    assert outcome.kinds == ("CommandFailed", "SIGTERM")
+
+
+async def test_a_kill_that_was_not_ours_is_told_so(rig: Rig) -> None:
+    """R02: mostly it is the system, when memory ran out."""
+    error = failure((await rig.execute(command_job(shell="kill -KILL $$")))[0])
+    assert (error.type, error.exit_code) == ("CommandKilled", 137)
+    assert "not by Callboard" in error.message
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -96,7 +110,7 @@ async def test_a_program_killed_by_a_signal_says_which(rig: Rig) -> None:
         ({"argv": ["/tmp"]}, "'/tmp' is not an executable file"),
         ({"argv": ["true"], "cwd": "/no/such/place"}, "'/no/such/place' does not exist"),
         ({"argv": ["true"], "cwd": "/etc/passwd"}, "'/etc/passwd' is not a directory"),
-        ({"argv": ["true", "x" * 200_000]}, "the longest part has 200000 characters"),
+        ({"argv": ["true", "x" * 200_000]}, "the longest part, argv[1], has 200000 characters"),
     ],
 )
 async def test_what_cannot_be_started_fails_with_the_reason(
@@ -138,7 +152,7 @@ async def test_a_program_that_does_not_read_its_stdin_may_end(rig: Rig) -> None:
 async def test_it_gets_a_few_variables_of_the_node_and_no_secrets() -> None:
     clock = SystemClock()
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "DATABASE_PASSWORD": "secret"}
-    runner = CommandRunner(clock=clock, environ=environ)
+    runner = CommandRunner(ProgramHost(clock=clock, environ=environ))
     rig = Rig(Runners([runner]), HandlerRegistry(), clock)
     _, attempt = await rig.execute(command_job("env", env={"OWN": "yes", "LC_ALL": "cs"}))
     runner.close()
@@ -168,6 +182,15 @@ async def test_it_gets_the_runs_facts_and_arguments(rig: Rig) -> None:
     facts = ("CALLBOARD_RUN_ID", "CALLBOARD_JOB", "CALLBOARD_ATTEMPT")
     assert [env[name] for name in facts] == ["42", "a-job", "2"]
     assert env["TRACEPARENT"].startswith(f"00-{TRACE_ID}-")
+
+
+async def test_arguments_that_no_variable_holds_are_in_a_file(rig: Rig) -> None:
+    arguments: dict[str, Json] = {"text": "č" * 100_000, "count": 3}
+    show = "cat $CALLBOARD_ARGUMENTS_FILE >&2; env | grep -o '^CALLBOARD_ARG.*=' | sort"
+    outcome, attempt = await rig.execute(command_job(shell=f"{show}; exit 7"), arguments)
+    assert failure(outcome).exit_code == 7
+    assert attempt.texts("stdout") == ["CALLBOARD_ARGUMENTS_FILE=", "CALLBOARD_ARG_COUNT="]
+    assert json.loads("".join(attempt.texts("stderr"))) == arguments
 
 
 async def test_invalid_utf8_is_replaced_also_between_two_reads(rig: Rig) -> None:
@@ -253,10 +276,21 @@ async def test_a_child_that_holds_the_pipes_does_not_hold_the_run(rig: Rig) -> N
     assert "killed what the command left running" in attempt.texts("log")[0]
 
 
-async def test_a_daemon_that_left_the_group_does_not_hold_the_run(rig: Rig) -> None:
-    outcome, attempt = await rig.execute(command_job(shell="setsid sleep 1000 & echo child $!"))
+async def test_a_daemon_that_left_the_group_is_killed_with_the_command(rig: Rig) -> None:
+    """It is found by the mark in its environment, though no parent of it is left."""
+    shell = "setsid sh -c 'sleep 1000 & echo child $!' & wait"
+    outcome, attempt = await rig.execute(command_job(shell=shell))
     assert outcome.state is RunState.SUCCEEDED
-    os.kill(number_in(attempt.texts("stdout")[0]), signal.SIGKILL)
+    await eventually(lambda: not is_alive(number_in(attempt.texts("stdout")[0])))
+
+
+async def test_a_daemon_without_the_mark_is_left_alone(rig: Rig) -> None:
+    shell = "env -u CALLBOARD_EXECUTION setsid sh -c 'sleep 1000 & echo child $!' & wait"
+    outcome, attempt = await rig.execute(command_job(shell=shell))
+    assert outcome.state is RunState.SUCCEEDED
+    child = number_in(attempt.texts("stdout")[0])
+    assert is_alive(child)
+    os.kill(child, signal.SIGKILL)
 
 
 async def test_output_of_a_child_that_ends_soon_after_is_kept(rig: Rig) -> None:
@@ -290,8 +324,9 @@ async def test_no_descriptor_thread_or_zombie_is_left(
     rig: Rig, open_files: Callable[[], int]
 ) -> None:
     before = children_of(os.getpid())  # the suite's own servers, say
+    threads = threading.active_count()
     await rig.execute(command_job("true"))
-    files, threads = open_files(), threading.active_count()
+    files = open_files()
     jobs = (
         command_job("cat", stdin="text"),
         command_job("false"),
@@ -301,8 +336,10 @@ async def test_no_descriptor_thread_or_zombie_is_left(
         command_job("sleep", "1000", timeout_s=0.05),
     )
     await asyncio.gather(*(rig.execute(job) for job in jobs))
-    await eventually(lambda: (open_files(), threading.active_count()) == (files, threads))
+    assert threading.active_count() <= threads + THREADS
+    await eventually(lambda: open_files() == files)
     rig.runners.close()
+    await eventually(lambda: threading.active_count() == threads)
     assert children_of(os.getpid()) - before == set()
 
 
@@ -338,16 +375,21 @@ asyncio.run(main())
 
 
 async def test_a_command_and_its_children_die_with_a_node_that_is_killed() -> None:
-    shell = "trap '' TERM HUP; sleep 1000 & echo $$ $!; sleep 1000; :"
+    """Also a daemon, which left the group: the warden knows its mark."""
+    daemon = "setsid sh -c 'sleep 1000 >/dev/null & echo $!'"
+    place = "${CALLBOARD_RESULT_FILE%/*}"
+    shell = f"trap '' TERM HUP; sleep 1000 & echo {place} $$ $! $({daemon}); sleep 1000; :"
     code = NODE.format(path=[str(Path(__file__).parents[1]), *sys.path], shell=shell)
     node = await asyncio.create_subprocess_exec(*python(code), stdout=asyncio.subprocess.PIPE)
     assert node.stdout is not None
-    pids = [int(pid) for pid in (await node.stdout.readline()).split()]
-    assert len(pids) == 2
+    workplace, *words = (await node.stdout.readline()).decode().split()
+    pids = [int(pid) for pid in words]
+    assert len(pids) == 3
     assert all(map(is_alive, pids))
     node.kill()
     await node.wait()
     await eventually(lambda: not any(map(is_alive, pids)))
+    await eventually(lambda: not Path(workplace).exists())
 
 
 def test_it_works_on_uvloop() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,22 @@ def test_without_a_command_there_is_none() -> None:
     warden.forget(1)
     warden.close()
     assert warden._shell is None
+
+
+def test_it_kills_what_bears_the_mark_in_whatever_group_and_removes_the_folder(
+    sleepers: Sleepers, tmp_path: Path
+) -> None:
+    folder = tmp_path / "work place"
+    folder.mkdir()
+    (folder / "script.py").touch()
+    mark = f"CALLBOARD_EXECUTION={os.getpid()}.1."
+    name, _, value = mark.partition("=")
+    marked = subprocess.Popen(
+        ["sleep", "1000"], start_new_session=True, env={**os.environ, name: f"{value}7"}
+    )
+    warden = GroupWarden(mark=mark, folder=str(folder))
+    warden.watch(sleepers[0].pid)
+    warden.close()
+    assert [process.wait(10) for process in (sleepers[0], marked)] == [-signal.SIGKILL] * 2
+    assert sleepers[1].poll() is None
+    assert not folder.exists()

@@ -220,7 +220,7 @@ def service() -> Iterator[Service]:
         runner.run(stack.aclose())
 
 
-async def _add() -> None:
+async def _add(a: int = 0) -> None:
     pass
 
 

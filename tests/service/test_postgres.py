@@ -43,7 +43,13 @@ async def nodes(postgres_dsn: str, handlers: HandlerRegistry) -> AsyncIterator[N
 async def test_definitions_come_back_as_they_were_given(nodes: Nodes) -> None:
     client = await nodes.start("a1")
     arguments = {"text": "č \u2028 \U0001f600", "n": 2**63, "f": 0.1, "deep": [[{}]], "": None}
-    job = await call(client, "POST", "/v1/jobs", 201, json={**JOB, "arguments": arguments})
+    job = await call(
+        client,
+        "POST",
+        "/v1/jobs",
+        201,
+        json={**JOB, "arguments": arguments, "parameters": {"type": "object"}},
+    )
     assert await call(client, "GET", "/v1/jobs/add") == job
     assert job["arguments"] == arguments
     body = {

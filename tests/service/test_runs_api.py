@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callboard import Callboard, StopMode
+from callboard import Callboard, HandlerRegistry, RunContext, StopMode
 from support.service_calls import Client, call, reasons, refused
 
 pytestmark = pytest.mark.usefixtures("jobs")
@@ -260,7 +260,7 @@ async def test_log_is_given_in_pages(client: Client) -> None:
     path = f"/v1/runs/{run['id']}/log"
     first = await call(client, "GET", f"{path}?limit=3")
     assert [line["text"] for line in first["items"]] == ["line 0", "line 1", "line 2"]
-    assert set(first["items"][0]) == {"seq", "at", "stream", "level", "text"}
+    assert set(first["items"][0]) == {"seq", "at", "stream", "level", "text", "fields"}
     second = await call(client, "GET", f"{path}?limit=3&cursor={first['next_cursor']}")
     assert [line["seq"] for line in second["items"]] == [4, 5]
     assert second["next_cursor"] is None
@@ -272,3 +272,38 @@ async def test_log_of_a_level_leaves_out_what_is_below(client: Client) -> None:
     run = await call(client, "POST", "/v1/jobs/talk/runs?wait_s=10", 201)
     page = await call(client, "GET", f"/v1/runs/{run['id']}/log?level=warning")
     assert page == {"items": [], "next_cursor": None}
+
+
+async def test_log_is_searched(client: Client) -> None:
+    run = await call(
+        client, "POST", "/v1/jobs/talk/runs?wait_s=10", 201, json={"arguments": {"lines": 12}}
+    )
+    path = f"/v1/runs/{run['id']}/log"
+    first = await call(client, "GET", f"{path}?search=E%201&limit=2")
+    assert [line["seq"] for line in first["items"]] == [2, 11]
+    query = f"search=E%201&limit=2&cursor={first['next_cursor']}"
+    second = await call(client, "GET", f"{path}?{query}")
+    assert ([line["seq"] for line in second["items"]], second["next_cursor"]) == ([12], None)
+    assert (await call(client, "GET", f"{path}?search=%25"))["items"] == []
+    assert (await call(client, "GET", f"{path}?stream=stderr"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["search=", "search=" + "x" * 201, "stream=stdin", "level=loud", "search=a%00"]
+)
+async def test_log_is_not_searched_for_what_cannot_be(client: Client, query: str) -> None:
+    run = await call(client, "POST", "/v1/jobs/talk/runs", 201)
+    await refused(client, "GET", f"/v1/runs/{run['id']}/log?{query}", "invalid_query")
+
+
+async def test_progress_of_a_run_is_shown(client: Client, handlers: HandlerRegistry) -> None:
+    def work(ctx: RunContext) -> None:
+        ctx.progress(1, 4, "\x1b[31mrows")
+
+    handlers.register("work", work)
+    body = {"name": "work", "kind": "python", "spec": {"handler": "work"}}
+    await call(client, "POST", "/v1/jobs", 201, json=body)
+    run = await call(client, "POST", "/v1/jobs/work/runs?wait_s=10", 201)
+    said = run["progress"]
+    assert said.pop("at").endswith("Z")
+    assert said == {"done": 1, "total": 4, "note": "\x1b[31mrows"}

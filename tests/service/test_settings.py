@@ -54,6 +54,7 @@ def test_empty_variable_is_not_set() -> None:
         ("allowed_origins", "ops.example"),
         ("allowed_origins", "https://ops.example/path"),
         ("allowed_hosts", "https://x"),
+        ("egress_allow", "http://x/"),
         ("log_format", "xml"),
         ("log_level", "loud"),
         ("loop", "trio"),

@@ -22,10 +22,11 @@ from support.postgres_store import connected, opened
 FILL = """
     insert into callboard.job (
         group_name, name, kind, spec, arguments, description, disabled, retry,
-        max_concurrent_runs, on_crash, labels, version, created_at, updated_at
+        max_concurrent_runs, on_crash, labels, version, created_at, updated_at, rules
     )
     select 'g' || n % 50, 'job' || n, 'python', '{}', '{}', '', false, '{}',
-        case when n % 10 = 0 then 5 end, 'retry', '{}', 1, now(), now()
+        case when n % 10 = 0 then 5 end, 'retry', '{}', 1, now(), now(),
+        case when n % 100 = 0 then jsonb_build_object('queue', 'queue' || n) else '{}' end
     from generate_series(1, 5000) as n;
 
     insert into callboard.live_run (
@@ -74,6 +75,17 @@ FILL = """
     insert into callboard.trigger_calendar (group_name, calendar, trigger_id)
     select group_name, 'calendar' || id % 5000 + 1, id
     from callboard.trigger;
+
+    insert into callboard.queue (
+        group_name, name, description, capacity, rate_runs, rate_per_s, paused, version,
+        created_at, updated_at
+    )
+    select 'g' || n % 50, 'queue' || n, '', 5, 10, 60, false, 1, now(), now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.rate_window (name, marks, updated_at)
+    select 'job:' || n, '[[1, 1]]', now()
+    from generate_series(1, 5000) as n;
 
     insert into callboard.ledger (
         trigger_id, slot, generation, until, slot_count, decision, reason, decided_at, run_ids
@@ -138,11 +150,13 @@ ON_CONFLICT = {
     "insert_job",
     "insert_ledger",
     "insert_node",
+    "insert_queue",
     "insert_triggers",
+    "lock_rate_windows",
 }
 """Their index is what an insert runs into; a plan has only the arbiter, or nothing."""
 
-FEW_ROWS = {"stream_head", "node", "ended_run_rest", "run_id_block", "scheduler_lease"}
+FEW_ROWS = {"stream_head", "follower", "node", "ended_run_rest", "run_id_block", "scheduler_lease"}
 
 WHOLE = {"prune_runs_of_jobs": {"job"}}
 """Tables that a statement is there to go through from end to end."""
@@ -162,7 +176,7 @@ HOT = (
     "list_firings",
     "list_stopping_runs",
     "lock_held_runs",
-    "lock_limited_jobs",
+    "lock_lanes",
     "lock_live_runs",
     "lock_lost_runs",
     "lock_node_runs",
@@ -172,7 +186,7 @@ HOT = (
     "update_live_runs",
 )
 
-SMALL = {"node_pkey", "live_run_begun_idx", "live_run_limited_idx", "live_run_limited_due_idx"}
+SMALL = {"node_pkey", "live_run_begun_idx", "live_run_lane_idx", "live_run_limited_due_idx"}
 """Indexes that may be read from their beginning: they are small, or only the first row is read."""
 
 READ = (

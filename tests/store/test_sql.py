@@ -31,6 +31,7 @@ RETURNING_RUNS = {
     "lock_live_runs",
     "lock_lost_runs",
     "lock_node_runs",
+    "lock_overdue_runs",
     "read_snapshot",
 }
 

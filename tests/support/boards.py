@@ -38,7 +38,7 @@ async def answered(work: Awaitable[Any]) -> Any:
 
 async def die(board: Callboard, clock: VirtualClock) -> None:
     """As after SIGKILL: nothing of the board is told to the store any more."""
-    for name in ("executor", "registrar", "rescuer", "leader", "scheduler"):
+    for name in ("executor", "registrar", "rescuer", "leader", "scheduler", "evaluator"):
         actor = board._actors[name]._actor_weakref()
         actor.timers.cancel_all()
         actor._life.kill()

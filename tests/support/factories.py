@@ -17,6 +17,7 @@ from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import SlotPlan
+from callboard.domain.queue import Queue
 from callboard.domain.run import Run
 from callboard.domain.schedule import every
 from callboard.domain.shards import SHARDS, Scheduling
@@ -172,6 +173,14 @@ async def stored_calendar(store: Store, name: str = "holidays", **changes: Any) 
         calendar = await tx.insert_calendar(make_calendar(name, **changes))
     assert calendar is not None, f"the calendar {name} is there already"
     return calendar
+
+
+async def stored_queue(store: Store, name: str = "mail", **changes: Any) -> Queue:
+    """A queue that the store has."""
+    async with store.begin() as tx:
+        queue = await tx.insert_queue(Queue(name=name, **changes))
+    assert queue is not None, f"the queue {name} is there already"
+    return queue
 
 
 async def stored_node(store: Store, name: str = "node-a", lease: timedelta = LEASE) -> Node:

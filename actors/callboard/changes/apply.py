@@ -7,19 +7,28 @@ from typing import Any, Final
 
 from callboard import commands as c
 from callboard.changes import (
+    adoptions,
     backfills,
+    bulk_runs,
     calendars,
+    conditions,
     creations,
     ends,
     jobs,
+    lateness,
     nodes,
+    notices,
     pauses,
+    queues,
     requests,
+    requeue,
     runs,
     sequence,
     shards,
     slots,
+    timeouts,
     triggers,
+    webhooks,
 )
 from callboard.changes.work import Work
 from callboard.errors import RefusedError, UsageError
@@ -39,18 +48,35 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.CreateCalendar: calendars.create_calendar,
     c.ReplaceCalendar: calendars.replace_calendar,
     c.DeleteCalendar: calendars.delete_calendar,
+    c.CreateQueue: queues.create_queue,
+    c.ReplaceQueue: queues.replace_queue,
+    c.PauseQueue: queues.pause_queue,
+    c.ResumeQueue: queues.resume_queue,
+    c.DeleteQueue: queues.delete_queue,
     c.FireTrigger: triggers.fire_trigger,
     c.ParkTrigger: triggers.park_trigger,
     c.ParkRun: ends.park_run,
     c.HandBack: ends.hand_back,
     c.StopRun: ends.stop_run,
     c.RetryRun: runs.retry_run,
+    c.RetryRuns: bulk_runs.retry_runs,
     c.AbandonRun: ends.abandon_run,
+    c.AdoptStarts: adoptions.adopt_starts,
+    c.CreateWebhook: webhooks.create_webhook,
+    c.ReplaceWebhook: webhooks.replace_webhook,
+    c.DeleteWebhook: webhooks.delete_webhook,
+    c.PingWebhook: webhooks.ping_webhook,
+    c.Redeliver: webhooks.redeliver,
+    c.TakeDeliveries: webhooks.take_deliveries,
+    c.UpdateDelivery: webhooks.update_delivery,
+    c.NoteEnds: notices.note_ends,
+    c.NoteDeadlines: lateness.note_deadlines,
     c.CreateBackfill: backfills.create_backfill,
     c.PauseBackfill: backfills.pause_backfill,
     c.ResumeBackfill: backfills.resume_backfill,
     c.CancelBackfill: backfills.cancel_backfill,
     c.AdvanceBackfill: backfills.advance_backfill,
+    c.EvaluateConditions: conditions.evaluate_conditions,
     c.RegisterNode: nodes.register_node,
     c.RenewLease: nodes.renew_lease,
     c.DeregisterNode: nodes.deregister_node,
@@ -58,6 +84,7 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.RescueRuns: ends.rescue_runs,
     c.ShareShards: shards.share_shards,
     c.EndFiring: shards.end_firing,
+    c.TimeOutRuns: timeouts.time_out_runs,
     c.ReleaseHeld: sequence.release_held,
     c.BeginRequest: requests.begin_request,
     c.FinishRequest: requests.finish_request,
@@ -68,9 +95,11 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
 
 BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] = {
     c.EndRuns: ends.end_runs,
+    c.SnoozeRun: requeue.snooze_runs,
     c.FireSlots: slots.fire_slots,
     c.StartRuns: runs.start_all,
     c.AppendLog: nodes.append_log,
+    c.ReportProgress: nodes.report_progress,
     c.CreateTrigger: creations.create_each,
     c.CreateTriggers: creations.create_all,
 }
@@ -102,7 +131,8 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     firing = [change for change in changes if isinstance(change, c.FireSlots)]
     await shards.hold_shards(work, firing)
     await _lock_ahead(work, changes)
-    await _apply_bulk(work, c.EndRuns, changes, answers)
+    for ending in (c.ReportProgress, c.EndRuns, c.SnoozeRun):
+        await _apply_bulk(work, ending, changes, answers)
     await _apply_each(work, changes, _places(changes, FIRST), answers)
     for kind in (c.FireSlots, c.StartRuns, c.AppendLog):
         await _apply_bulk(work, kind, changes, answers)
@@ -133,7 +163,8 @@ async def _lock_ahead(work: Work, changes: Sequence[c.Change]) -> None:
         if isinstance(change, c.EndRuns)
         for each in change.ended
     ]
-    single = [change.run_id for change in changes if isinstance(change, c.StopRun | c.ParkRun)]
+    singles = c.StopRun | c.ParkRun | c.SnoozeRun
+    single = [change.run_id for change in changes if isinstance(change, singles)]
     names = slots.who_stops([change for change in changes if isinstance(change, c.FireSlots)])
     if names or (single and len(ended) + len(single) > 1):
         await work.tx.lock_old_runs(names, [*ended, *single])

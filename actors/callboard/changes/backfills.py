@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.changes.creations import action_problems
 from callboard.changes.ends import stop_run
 from callboard.changes.runs import create_runs
 from callboard.changes.work import Work
@@ -65,9 +66,18 @@ async def create_backfill(work: Work, command: CreateBackfill) -> Backfill:
     if trigger is None:
         reason = f"there is no trigger {new.trigger!r} in the group {new.group!r}"
         raise invalid("trigger", reason, "create it first")
+    await _check_arguments(work, trigger)
     backfill = await work.tx.insert_backfill(planned(new, trigger, work.now))
     work.backfill_changed(backfill)
     return backfill
+
+
+async def _check_arguments(work: Work, trigger: Trigger) -> None:
+    names = sorted({(trigger.group, action.job) for action in trigger.actions})
+    problems = action_problems(trigger, await work.tx.lock_jobs(names), work.checks)
+    if problems:
+        reason = f"what {trigger.name!r} gives its jobs does not fit them: {problems[0]}"
+        raise invalid("trigger", reason, "change the trigger first")
 
 
 async def pause_backfill(work: Work, command: PauseBackfill) -> Backfill:

@@ -18,15 +18,22 @@ from callboard.changes.cycle_plan import Plan, count_starts, plan_cycle
 from callboard.changes.cycle_split import Hot, split
 from callboard.changes.hints import Hints
 from callboard.changes.job_cache import JobCache
+from callboard.changes.lane_watch import LaneWatch
 from callboard.changes.offer import Offer
-from callboard.changes.telling import committed_work, topics_of
+from callboard.changes.telling import committed_work, topics_of, wait_limited
 from callboard.changes.waiting import Sink, Waiting, answer, refuse
 from callboard.changes.work import Work
 from callboard.clock import Clock
 from callboard.commands import Change, ClaimedRun, ClaimRuns, HandBack
 from callboard.domain.claim_window import ClaimWindow
 from callboard.errors import StoreUnavailable, TransactionConflict
-from callboard.events import AssignmentUnsure, Committed, RunsAssigned
+from callboard.events import (
+    AssignmentUnsure,
+    Committed,
+    Hinted,
+    RunsAssigned,
+    WaitLimited,
+)
 from callboard.store.contract import Renewal, Store
 from callboard.store.cycle import Cycled
 
@@ -34,7 +41,9 @@ TRIES: Final = 3
 """Of a commit that lost a race inside the database (a deadlock, say)."""
 NOTHING_DONE: Final = Cycled(now=datetime.min.replace(tzinfo=UTC), first_seq=0)
 
-Publish: TypeAlias = Callable[[Committed | RunsAssigned | AssignmentUnsure], None]
+Publish: TypeAlias = Callable[
+    [Committed | RunsAssigned | AssignmentUnsure | WaitLimited | Hinted], None
+]
 Note: TypeAlias = Callable[[StoreUnavailable | None], None]
 
 
@@ -66,10 +75,12 @@ class Committer:
         self._jobs = JobCache()
         self._offer = Offer()
         self._window = ClaimWindow()
+        self._lanes = LaneWatch()
 
     def hinted(self) -> None:
         """Other nodes have queued runs, which may be due since long."""
         self._window = self._window.hinted()
+        self._lanes.open()
 
     async def commit(self, batch: Sequence[Waiting]) -> None:
         """Commit all of the batch, and answer it; where one change spoils it, each alone."""
@@ -102,6 +113,9 @@ class Committer:
         elif hot.claim is not None:
             self._claimed(cycled, limit, began)
             await self._answer_claim(hot.claim, cycled, limit)
+            if plan.cycle.passes_limited and len(cycled.claimed) < limit:
+                self._lanes.open()
+                self._publish(Hinted(topic="runs"))  # the claim was not of all there is
         return outcome.left
 
     async def _run(self, hot: Hot, limit: int, began: float) -> tuple[Plan, Cycled]:
@@ -114,6 +128,7 @@ class Committer:
             room=self._offer.room,
             claim=limit,
             due_from=self._window.due_from(began),
+            passes_limited=self._may_pass_limited(hot, began),
         )
         if plan.cycle.is_empty:
             return plan, NOTHING_DONE
@@ -123,6 +138,12 @@ class Committer:
             except TransactionConflict:
                 continue
         return plan, await self._store.cycle(plan.cycle)
+
+    def _may_pass_limited(self, hot: Hot, now: float) -> bool:
+        self._lanes.ended(one.end.run_id for command, _ in hot.ends for one in command.ended)
+        if any(job.is_limited for _, _, job in hot.starts):
+            self._lanes.open()
+        return self._lanes.is_shut(now)
 
     def _failed(self, hot: Hot, error: StoreUnavailable | TransactionConflict) -> None:
         if isinstance(error, StoreUnavailable):
@@ -236,7 +257,7 @@ class Committer:
 
     async def _apply(self, changes: Sequence[Change]) -> list[object]:
         async with self._store.begin() as tx:
-            work = Work(tx=tx, new_trace_id=self._new_trace_id)
+            work = Work(tx=tx, new_trace_id=self._new_trace_id, checks=self._jobs.checks)
             answers = await apply_all(work, changes)
             first_seq = await work.append_events()
         self._jobs.add(work.jobs.values())
@@ -244,6 +265,8 @@ class Committer:
             self._jobs.forget(job_id)
         if (told := committed_work(work, first_seq)) is not None:
             self._tell(told)
+        if (limited := wait_limited(work)) is not None:
+            self._publish(limited)
         self._hints.tell(topics_of(work))
         return answers
 
@@ -253,6 +276,9 @@ class Committer:
             self._on_renewal(value)
         elif isinstance(change, ClaimRuns) and isinstance(value, tuple):
             self._offer.make(change, change.limit - len(value))
+            self._lanes.claimed(value, change.limit, self._clock.monotonic())
+        elif not isinstance(change, ClaimRuns):
+            self._lanes.open()
 
     def _tell(self, committed: Committed) -> None:
         if committed.due_at is not None:

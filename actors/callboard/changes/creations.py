@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from callboard.changes.calendars import calendar_problems
+from callboard.changes.conditions import Links, job_names, watch, watch_problems
 from callboard.changes.work import Work
 from callboard.clock import next_turn
 from callboard.commands import CreateTrigger, CreateTriggers
 from callboard.domain.amend import amended
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
+from callboard.domain.parameters import ArgumentChecks
 from callboard.domain.trigger import Trigger, TriggerState, activated
 from callboard.errors import (
     AlreadyExists,
@@ -50,8 +52,13 @@ async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
 async def create_each(work: Work, commands: Sequence[CreateTrigger]) -> list[Trigger | Refusal]:
     """The answers of many creations that share one commit, in their order."""
     around = await _surroundings(work, [command.trigger for command in commands])
-    drafts = [_draft(work, around, each.trigger, activate=each.activate) for each in commands]
-    stored = iter(await _insert(work, [each for each in drafts if isinstance(each, Trigger)]))
+    links = Links(work)
+    drafts = [
+        await _linked(links, _draft(work, around, each.trigger, activate=each.activate))
+        for each in commands
+    ]
+    fresh = [each for each in drafts if isinstance(each, Trigger)]
+    stored = iter(await _insert(work, around, fresh))
     return [
         next(stored) or AlreadyExists("trigger", draft.name)
         if isinstance(draft, Trigger)
@@ -68,14 +75,15 @@ async def create_all(
     around = await _surroundings(work, wanted)
     taken = await work.tx.taken_trigger_names([_name(trigger) for trigger in wanted])
     answers: list[list[Trigger] | Refusal] = []
+    links = Links(work)
     for command in commands:
-        drafts = await _drafts(work, around, command)
+        drafts = await _drafts(work, around, links, command)
         answer = (_taken(drafts, taken) or drafts) if isinstance(drafts, list) else drafts
         if isinstance(answer, list):
             taken |= {_name(draft) for draft in answer}
         answers.append(answer)
     right = [draft for drafts in answers if isinstance(drafts, list) for draft in drafts]
-    stored = iter(_all_stored(await _insert(work, right)))
+    stored = iter(_all_stored(await _insert(work, around, right)))
     return [
         tuple(next(stored) for _ in drafts) if isinstance(drafts, list) else drafts
         for drafts in answers
@@ -95,8 +103,26 @@ def job_problems(trigger: Trigger, jobs: Mapping[Name, Job]) -> list[FieldProble
     ]
 
 
+def action_problems(
+    trigger: Trigger, jobs: Mapping[Name, Job], checks: ArgumentChecks
+) -> list[FieldProblem]:
+    """Arguments of actions that do not fit their jobs.
+
+    A trigger without slots may leave some of them to those who fire it.
+    """
+    partial = trigger.schedule.kind == "on_demand"
+    return [
+        problem
+        for index, action in enumerate(trigger.actions)
+        if (job := jobs.get((trigger.group, action.job))) is not None
+        for problem in checks.problems(
+            job, action.arguments, f"actions[{index}].arguments", partial=partial
+        )
+    ]
+
+
 async def _surroundings(work: Work, triggers: Sequence[Trigger]) -> Surroundings:
-    jobs = {(each.group, action.job) for each in triggers for action in each.actions}
+    jobs = {name for each in triggers for name in job_names(each)}
     calendars = {(each.group, rule.calendar) for each in triggers for rule in each.calendars}
     return Surroundings(
         jobs=await work.tx.lock_jobs(sorted(jobs)),
@@ -111,6 +137,8 @@ def _draft(
     problems = [
         *calendar_problems(wanted, around.calendars),
         *job_problems(wanted, around.jobs),
+        *watch_problems(wanted, around.jobs),
+        *action_problems(wanted, around.jobs, work.checks),
     ]
     if problems:
         return InvalidInput(*problems)
@@ -123,15 +151,21 @@ def _draft(
         return refusal
 
 
+async def _linked(links: Links, draft: Trigger | UsageError) -> Trigger | UsageError:
+    """The draft, unless it would make a job start itself in the end (R11)."""
+    problems = await links.problems(draft) if isinstance(draft, Trigger) else ()
+    return InvalidInput(*problems) if problems else draft
+
+
 async def _drafts(
-    work: Work, around: Surroundings, command: CreateTriggers
+    work: Work, around: Surroundings, links: Links, command: CreateTriggers
 ) -> list[Trigger] | UsageError:
     drafts: list[Trigger] = []
     problems: list[FieldProblem] = []
     seen: set[Name] = set()
     for index, wanted in enumerate(command.triggers):
         activate = command.activate and wanted.state is not TriggerState.INACTIVE
-        draft = _draft(work, around, wanted, activate=activate)
+        draft = await _linked(links, _draft(work, around, wanted, activate=activate))
         if isinstance(draft, InvalidInput):
             problems += draft.under(f"triggers[{index}]").problems
         elif isinstance(draft, UsageError):
@@ -153,11 +187,14 @@ def _taken(drafts: Sequence[Trigger], taken: set[Name]) -> AlreadyExists | None:
     return None if first is None else AlreadyExists("trigger", first)
 
 
-async def _insert(work: Work, drafts: Sequence[Trigger]) -> list[Trigger | None]:
+async def _insert(
+    work: Work, around: Surroundings, drafts: Sequence[Trigger]
+) -> list[Trigger | None]:
     stored = await work.tx.insert_triggers(drafts) if drafts else []
-    for trigger in stored:
-        if trigger is not None:
-            work.trigger_changed(trigger)
+    present = [trigger for trigger in stored if trigger is not None]
+    for trigger in present:
+        work.trigger_changed(trigger)
+    await watch(work, present, around.jobs)
     return stored
 
 

@@ -31,6 +31,7 @@ def plan_cycle(
     room: int = 0,
     claim: int = 0,
     due_from: datetime | None = None,
+    passes_limited: bool = False,
 ) -> Plan:
     """Args:
     run_ids: as many as runs are to start, ascending.
@@ -47,6 +48,7 @@ def plan_cycle(
         epoch=born_epoch if hot.claim is None else hot.claim[0].epoch,
         claim=claim,
         due_from=due_from,
+        passes_limited=passes_limited,
     )
     return Plan(cycle, ended, starts)
 

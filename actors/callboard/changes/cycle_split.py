@@ -78,6 +78,11 @@ def hot_job(command: StartRuns, jobs: JobCache) -> Job | None:
     for new in command.runs:
         if new.job != job.name or new.group != job.group or not _is_plain(new):
             return None
+    if job.parameters is not None or job.fixed_arguments:
+        fit = jobs.checks.fit
+        for new in command.runs:
+            if not fit(job, new.arguments):
+                return None  # to be told why
     return job
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from callboard.changes.completed import as_completed, end_completed
+from callboard.changes.requeue import queued_again, unheld
+from callboard.changes.retries import allowed_retries
 from callboard.changes.runs import NextAttempt, create_attempts
 from callboard.changes.stops import request_stops, stop_unheld
 from callboard.changes.work import Work
@@ -21,14 +24,18 @@ from callboard.store.contract import RunEnd
 
 async def end_runs(work: Work, commands: Sequence[EndRuns]) -> list[frozenset[int]]:
     """For each command the ids of its runs that ended by it."""
-    every = [ended for command in commands for ended in command.ended]
-    done = {run.id: run for run in await work.tx.end_runs([ended.end for ended in every])}
+    every: Sequence[EndedRun] = [ended for command in commands for ended in command.ended]
+    results = await work.tx.completed_results([ended.end.run_id for ended in every])
+    every = await allowed_retries(work, every, but=results)
+    ends = [as_completed(ended.end, results) for ended in every]
+    done = {run.id: run for run in await work.tx.end_runs(ends)}
     work.runs_changed(list(done.values()))
     await _append_logs(work, [ended for ended in every if ended.end.run_id in done])
     again = [
         NextAttempt(run=run, after_s=ended.retry_after_s)
         for ended in every
         if ended.retry_after_s is not None
+        and ended.end.run_id not in results
         and (run := done.get(ended.end.run_id)) is not None
         # R06: what somebody wanted stopped is not tried again, however it ended.
         and run.stop_mode is None
@@ -59,6 +66,8 @@ async def park_run(work: Work, command: ParkRun) -> bool:
     run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
     if run is None or run.epoch != command.epoch or run.state not in ON_NODE:
         return False
+    if not await end_completed(work, [run]):
+        return True
     if run.state is RunState.STOPPING:
         await stop_unheld(work, [run], None)
     else:
@@ -67,20 +76,14 @@ async def park_run(work: Work, command: ParkRun) -> bool:
 
 
 def _parked(run: Run, error: RunError) -> Run:
-    return replace(_unheld(run, advance(run.state, RunEvent.PARK)), error=error)
-
-
-def _unheld(run: Run, state: RunState) -> Run:
-    return replace(run, state=state, node=None, epoch=None, started_at=None)
+    return replace(unheld(run, advance(run.state, RunEvent.PARK)), error=error)
 
 
 async def hand_back(work: Work, command: HandBack) -> int:
     runs = await work.tx.lock_runs_of_node(command.epoch)
-    held = [run for run in runs if run.id not in command.keep]
+    held = await end_completed(work, [run for run in runs if run.id not in command.keep])
     queued = [
-        _unheld(run, advance(run.state, RunEvent.REQUEUE))
-        for run in held
-        if run.state is RunState.RUNNING
+        queued_again(run, work.now, run.due_at) for run in held if run.state is RunState.RUNNING
     ]
     await _write(work, queued)
     await stop_unheld(work, [run for run in held if run.state is RunState.STOPPING], None)
@@ -97,8 +100,8 @@ async def abandon_run(work: Work, command: AbandonRun) -> Run:
 async def rescue_runs(work: Work, command: RescueRuns) -> int:
     expired = await work.tx.expire_nodes(but=command.own_epoch)
     runs = await work.tx.lock_runs_of_lost_nodes(command.limit, but=command.own_epoch)
-    if runs:
-        await _decide_lost(work, runs, {node.epoch: node for node in expired}, command)
+    if incomplete := await end_completed(work, runs):
+        await _decide_lost(work, incomplete, {node.epoch: node for node in expired}, command)
     if expired:
         await work.tx.delete_expired_nodes()
     return len(runs)
@@ -132,9 +135,8 @@ async def _rescue(
     elif policy is OnCrash.PARK or run.crashes > budget:
         await _write(work, [_parked(run, error)])
     else:
-        queued = _unheld(run, advance(run.state, RunEvent.REQUEUE))
         due_at = recovers_at(run.id, run.crashes, run.due_at, work.now)
-        await _write(work, [replace(queued, due_at=due_at)])
+        await _write(work, [queued_again(run, work.now, due_at)])
 
 
 async def _end_lost(work: Work, run: Run, error: RunError) -> None:

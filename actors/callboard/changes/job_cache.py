@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from callboard.domain.job import Job
+from callboard.domain.parameters import ArgumentChecks
 
 MOST_JOBS: Final = 10_000
 
@@ -17,6 +18,8 @@ class JobCache:
         self._limit = limit
         self._by_id: dict[int, Job] = {}
         self._by_name: dict[tuple[str, str], Job] = {}
+        self.checks = ArgumentChecks()
+        """Of the arguments of their runs."""
 
     def __len__(self) -> int:
         return len(self._by_id)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
+from callboard.changes.creations import action_problems
 from callboard.changes.stops import stop_unheld
 from callboard.changes.versions import check_version
 from callboard.changes.work import Work
 from callboard.commands import CreateJob, DeleteJob, ReplaceJob
 from callboard.domain.job import Job
+from callboard.domain.trigger import TriggerState
 from callboard.errors import AlreadyExists, Conflict, NotFound
+from callboard.store.contract import TriggerFilter
 
 STOPPED_PER_STEP = 10_000
+TRIGGERS_CHECKED = 1000
+TRIGGERS_NAMED = 20
+
+logger = logging.getLogger(__name__)
 
 
 async def create_job(work: Work, command: CreateJob) -> Job:
@@ -30,6 +38,7 @@ async def replace_job(work: Work, command: ReplaceJob) -> tuple[Job, bool]:
             raise NotFound("job", wanted.name)
         return await create_job(work, CreateJob(job=wanted)), True
     check_version("job", present, command.expected_version)
+    wanted = _with_known_parameters(wanted, present)
     wanted = replace(
         wanted,
         id=present.id,
@@ -43,7 +52,39 @@ async def replace_job(work: Work, command: ReplaceJob) -> tuple[Job, bool]:
     if stored is None:
         raise NotFound("job", wanted.name)
     work.job_changed(stored)
+    await _warn_of_triggers(work, present, stored)
     return stored, False
+
+
+def _with_known_parameters(wanted: Job, present: Job) -> Job:
+    """With the present ones where they are the handler's, and nobody here could ask it."""
+    is_same = wanted.kind == present.kind == "python" and (
+        wanted.spec.get("handler") == present.spec.get("handler")
+    )
+    if wanted.parameters is None and is_same:
+        return replace(wanted, parameters=present.parameters)
+    return wanted
+
+
+async def _warn_of_triggers(work: Work, before: Job, job: Job) -> None:
+    """Name those that give it what it does not take any more; to refuse would stop a deploy."""
+    if job.parameters is None or _taken(before) == _taken(job):
+        return
+    filter = TriggerFilter(group=job.group, job=job.name, limit=TRIGGERS_CHECKED)
+    triggers = await work.tx.lock_triggers(filter, tuple(TriggerState))
+    jobs = {(job.group, job.name): job}
+    misfits = [each.name for each in triggers if action_problems(each, jobs, work.checks)]
+    if misfits:
+        logger.warning(
+            "the parameters of job %r changed; what these triggers give it does not fit them, and "
+            "their runs will be parked: %s",
+            job.name,
+            ", ".join(misfits[:TRIGGERS_NAMED]) + (", ..." if misfits[TRIGGERS_NAMED:] else ""),
+        )
+
+
+def _taken(job: Job) -> tuple[object, ...]:
+    return job.parameters, job.arguments, job.fixed_arguments
 
 
 async def delete_job(work: Work, command: DeleteJob) -> None:
@@ -56,6 +97,12 @@ async def delete_job(work: Work, command: DeleteJob) -> None:
         names = ", ".join(users[:3]) + (", ..." if len(users) > 3 else "")
         raise Conflict(
             "job_in_use", f"job {job.name!r} is started by {names}: delete or change those first"
+        )
+    watchers = await work.tx.triggers_watching(job.id)
+    if watchers:
+        names = ", ".join(watchers[:3]) + (", ..." if len(watchers) > 3 else "")
+        raise Conflict(
+            "job_in_use", f"job {job.name!r} is watched by {names}: delete or change those first"
         )
     while ids := await work.tx.queued_run_ids(job.id, STOPPED_PER_STEP):
         await stop_unheld(

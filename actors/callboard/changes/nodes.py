@@ -14,6 +14,7 @@ from callboard.commands import (
     RecordClockJump,
     RegisterNode,
     RenewLease,
+    ReportProgress,
 )
 from callboard.domain.node import Node
 from callboard.errors import Conflict
@@ -64,4 +65,10 @@ async def append_log(work: Work, commands: Sequence[AppendLog]) -> list[None]:
     for command in commands:
         await work.tx.append_log(command.chunks, epoch=command.epoch)
         work.logged_run_ids.update(chunk.run_id for chunk in command.chunks)
+    return [None for _ in commands]
+
+
+async def report_progress(work: Work, commands: Sequence[ReportProgress]) -> list[None]:
+    for command in commands:
+        work.runs_progressed(await work.tx.report_progress(command.epoch, dict(command.said)))
     return [None for _ in commands]

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from callboard.changes.key_room import KeyRoom, look_for_room
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.work import Work
 from callboard.commands import RetryRun, StartRuns
 from callboard.domain.amend import amended
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
+from callboard.domain.parameters import MOST_PROBLEMS, ArgumentChecks
 from callboard.domain.run import HELD, NewRun, Run, make_run
-from callboard.domain.run_terms import terms_of
+from callboard.domain.run_terms import RunTerms, renewed_terms, terms_of, waiting_terms
 from callboard.domain.states import RunEvent, RunState, advance
 from callboard.errors import (
     Conflict,
@@ -21,6 +23,7 @@ from callboard.errors import (
     InvalidInput,
     NotFound,
     RefusedError,
+    TooManyQueued,
     UsageError,
 )
 from callboard.store.contract import IdempotencyRecord
@@ -45,12 +48,14 @@ async def start_all(
     answers: list[tuple[Run, ...] | RefusedError | UsageError] = []
     wanted: list[tuple[NewRun, Job]] = []
     spans: list[tuple[int, int]] = []
+    room = await look_for_room(work, [new for each in commands for new in each.runs], jobs)
     for command in commands:
-        refusal = refusal_of(command.runs, jobs)
+        refusal = refusal_of(command.runs, jobs, work.checks)
         if refusal is None and command.idempotency_key is not None:
             # Rare and needs a row of its own: not worth a place in the shared insert.
-            answers.append(await _start_once(work, command, jobs))
+            answers.append(await _start_once(work, command, jobs, room))
         else:
+            refusal = refusal or await room.take(work, command.runs, jobs)
             answers.append(refusal or ())
         spans.append((len(wanted), len(wanted)))
         if refusal is None and command.idempotency_key is None:
@@ -64,7 +69,7 @@ async def start_all(
 
 
 def refusal_of(
-    runs: Sequence[NewRun], jobs: dict[tuple[str, str], Job]
+    runs: Sequence[NewRun], jobs: dict[tuple[str, str], Job], checks: ArgumentChecks
 ) -> RefusedError | UsageError | None:
     """Why these runs cannot be created; None when they can."""
     problems = [
@@ -76,6 +81,15 @@ def refusal_of(
     ]
     if problems:
         return InvalidInput(*problems)
+    problems = [
+        problem
+        for index, new in enumerate(runs)
+        for problem in checks.problems(
+            jobs[new.group, new.job], new.arguments, f"runs[{index}].arguments"
+        )
+    ]
+    if problems:
+        return InvalidInput(*problems[:MOST_PROBLEMS])
     for new in runs:
         if jobs[new.group, new.job].disabled:
             return Conflict("job_disabled", f"job {new.job!r} is disabled")
@@ -83,11 +97,16 @@ def refusal_of(
 
 
 async def _start_once(
-    work: Work, command: StartRuns, jobs: dict[tuple[str, str], Job]
-) -> tuple[Run, ...]:
+    work: Work, command: StartRuns, jobs: dict[tuple[str, str], Job], room: KeyRoom
+) -> tuple[Run, ...] | TooManyQueued:
     assert command.idempotency_key is not None
     fresh = IdempotencyRecord(key=command.idempotency_key, digest="", created_at=work.now)
-    known = await work.tx.insert_idempotency(fresh) or fresh
+    present = await work.tx.insert_idempotency(fresh)
+    known = present or fresh
+    if not known.run_ids and (refusal := await room.take(work, command.runs, jobs)):
+        if present is None:
+            await work.tx.delete_idempotency(fresh.key)
+        return refusal
     if known.run_ids:
         runs = await work.tx.lock_runs(known.run_ids)
         return tuple(runs[run_id] for run_id in known.run_ids if run_id in runs)
@@ -210,6 +229,17 @@ class NextAttempt:
     after_s: float = 0.0
     is_held: bool = False
     """Until earlier firings of its trigger have ended."""
+    is_restart: bool = False
+    """By an operator: the time of its chain begins anew."""
+
+    def due_at(self, now: datetime) -> datetime:
+        return HELD if self.is_held else now + timedelta(seconds=self.after_s)
+
+    def terms(self, now: datetime) -> RunTerms | None:
+        if self.run.terms is None:
+            return None
+        make = renewed_terms if self.is_restart else waiting_terms
+        return make(self.run.terms, now, self.due_at(now))
 
 
 async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run]:
@@ -233,9 +263,10 @@ async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run
             stop_mode=None,
             stop_grace_s=None,
             created_at=work.now,
-            due_at=HELD if next.is_held else work.now + timedelta(seconds=next.after_s),
+            due_at=next.due_at(work.now),
             started_at=None,
             ended_at=None,
+            terms=next.terms(work.now),
         )
         for next, id in zip(wanted, ids, strict=True)
     ]
@@ -249,8 +280,13 @@ async def retry_run(work: Work, command: RetryRun) -> Run:
     run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
     if run is None:
         raise NotFound("run", command.run_id)
+    return await retry_locked(work, run)
+
+
+async def check_retry(work: Work, run: Run) -> None:
+    """Raises Conflict for a run that is neither parked nor such that its job can try it again."""
     if run.state is RunState.PARKED:
-        return await _release(work, run)
+        return
     if run.state not in RETRYABLE:
         raise Conflict("not_retryable", f"run {run.id} is {run.state}; only an ended, failed one")
     job = (await work.tx.lock_jobs([(run.group, run.job)])).get((run.group, run.job))
@@ -258,8 +294,16 @@ async def retry_run(work: Work, command: RetryRun) -> Run:
         raise Conflict("job_gone", f"the job {run.job!r} of run {run.id} was deleted")
     if job.disabled:
         raise Conflict("job_disabled", f"job {run.job!r} is disabled")
+
+
+async def retry_locked(work: Work, run: Run) -> Run:
+    """As RetryRun, of a run that is locked."""
+    await check_retry(work, run)
+    if run.state is RunState.PARKED:
+        return await _release(work, run)
     gate = await _gate_of(work, run)
-    created = await create_attempts(work, [NextAttempt(run=run, is_held=gate.holds(run))])
+    again = NextAttempt(run=run, is_held=gate.holds(run), is_restart=True)
+    created = await create_attempts(work, [again])
     if not created:
         raise Conflict(
             "unique_key_busy", f"a live run has the key {run.unique_key!r} of run {run.id}"
@@ -272,7 +316,10 @@ async def _release(work: Work, run: Run) -> Run:
     state = advance(run.state, RunEvent.REQUEUE)
     gate = await _gate_of(work, run)
     due_at = HELD if gate.holds(run) else work.now
-    queued = replace(run, state=state, crashes=0, error=None, due_at=due_at)
+    terms = renewed_terms(run.terms, work.now, due_at)
+    queued = replace(
+        run, state=state, crashes=0, error=None, progress=None, due_at=due_at, terms=terms
+    )
     await work.tx.update_runs([queued])
     work.run_changed(queued)
     await gate.stop_old()

@@ -18,6 +18,7 @@ from callboard.commands import ReleaseHeld
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import Answer, Firing, admission, is_sequenced
 from callboard.domain.restart import rearmed
+from callboard.domain.run_terms import waiting_terms
 from callboard.domain.trigger import Trigger
 
 
@@ -73,7 +74,10 @@ def _is_missed(trigger: Trigger, firing: Firing, now: datetime) -> bool:
 async def _release(work: Work, firing: Firing) -> bool:
     """Whether one of its runs was released; not, where others have them all in their hands."""
     runs = await work.tx.lock_held_runs(firing.run_ids)
-    due = [replace(run, due_at=work.now) for run in runs]
+    due = [
+        replace(run, due_at=work.now, terms=waiting_terms(run.terms, work.now, work.now))
+        for run in runs
+    ]
     await work.tx.update_runs(due)
     work.runs_changed(due)
     return bool(due)

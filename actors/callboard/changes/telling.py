@@ -9,10 +9,13 @@ from typing import Final
 from callboard.changes.work import Work
 from callboard.committed_events import CommittedEvents
 from callboard.domain.run import Run
-from callboard.events import Committed
+from callboard.domain.run_terms import over_at
+from callboard.events import Committed, WaitLimited
 
 TOPIC_OF_TYPE: Final[Mapping[str, str]] = {"run.queued": "runs", "run.stopping": "stops"}
 BACKFILL: Final = "backfill.changed"
+QUEUE: Final = frozenset({"queue.changed", "queue.deleted"})
+"""Runs that wait in it may begin now."""
 
 
 def committed_work(work: Work, first_seq: int) -> Committed | None:
@@ -37,6 +40,13 @@ def committed_work(work: Work, first_seq: int) -> Committed | None:
     )
 
 
+def wait_limited(work: Work) -> WaitLimited | None:
+    """What is told of runs that were queued for a limited time; None: of none."""
+    queued = [*work.queued, *_runs_of(work, "run.queued")]
+    ends = [at for run in queued if (at := over_at(run.terms)) is not None]
+    return WaitLimited(in_s=(min(ends) - work.now).total_seconds()) if ends else None
+
+
 def topics_of(work: Work) -> frozenset[str]:
     """What other nodes are told of, one word each."""
     topics = set(work.hints)
@@ -50,7 +60,10 @@ def topics_of(work: Work) -> frozenset[str]:
 
 def _due_at(work: Work) -> datetime | None:
     queued = [*work.queued, *_runs_of(work, "run.queued")]
-    return min([run.due_at for run in queued], default=None)
+    instants = [run.due_at for run in queued]
+    if any(record.type in QUEUE for record in work.records):
+        instants.append(work.now)
+    return min(instants, default=None)
 
 
 def _runs_of(work: Work, type: str) -> list[Run]:

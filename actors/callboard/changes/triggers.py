@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from callboard.changes.calendars import obeying
-from callboard.changes.creations import create_trigger, job_problems
+from callboard.changes.conditions import check_links, job_names, rewatch, watch_problems
+from callboard.changes.creations import action_problems, create_trigger, job_problems
 from callboard.changes.overlap import open_gate
 from callboard.changes.runs import start_runs
 from callboard.changes.sequence import policy_edited, trigger_deleted
@@ -26,7 +27,7 @@ from callboard.commands import (
 from callboard.domain.pause import paused
 from callboard.domain.run import NewRun, Run, merge_arguments
 from callboard.domain.trigger import Trigger, TriggerState, activated
-from callboard.errors import InvalidInput, NotFound
+from callboard.errors import FieldProblem, InvalidInput, NotFound
 
 
 async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger, bool]:
@@ -40,10 +41,12 @@ async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger,
     check_version("trigger", present, command.expected_version)
     if _edited(present, wanted, work.now) == present:
         return present, False
-    await _check_jobs(work, wanted)
+    await _check_jobs(work, wanted, present)
+    await check_links(work, wanted)
     if wanted.timing != present.timing:
         present = await _settled(work, present)
     stored = await _store(work, _edited(present, wanted, work.now))
+    await rewatch(work, present, stored)
     await policy_edited(work, present, stored)
     return stored, False
 
@@ -68,6 +71,7 @@ def _edited(present: Trigger, wanted: Trigger, now: datetime) -> Trigger:
         jitter_s=wanted.jitter_s,
         flexible_window_s=wanted.flexible_window_s,
         calendars=wanted.calendars,
+        deadlines=wanted.deadlines,
     )
     if edited.timing == present.timing:
         return edited
@@ -93,7 +97,10 @@ async def activate_trigger(work: Work, command: ActivateTrigger) -> Trigger:
     if trigger.state is TriggerState.ACTIVE:
         return trigger
     _begun_again(trigger, work.now)  # refused, where it is, before anything is written
-    return await _store(work, _begun_again(await _settled(work, trigger), work.now))
+    await check_links(work, trigger)
+    stored = await _store(work, _begun_again(await _settled(work, trigger), work.now))
+    await rewatch(work, trigger, stored)
+    return stored
 
 
 def _begun_again(trigger: Trigger, now: datetime) -> Trigger:
@@ -150,9 +157,24 @@ async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
         )
         for action in trigger.actions
     )
-    started = await start_runs(work, StartRuns(runs=runs))
+    try:
+        started = await start_runs(work, StartRuns(runs=runs))
+    except InvalidInput as error:
+        raise InvalidInput(*_of_fire(error)) from None
     await gate.stop_old()
     return started
+
+
+def _of_fire(error: InvalidInput) -> list[FieldProblem]:
+    """The problems where whoever fires sees them: one set of arguments is for all the runs."""
+    return list(
+        dict.fromkeys(
+            problem.within(problem.field.partition(".")[0])
+            if problem.field.startswith("runs[")
+            else problem
+            for problem in error.problems
+        )
+    )
 
 
 async def lock_trigger(work: Work, group: str, name: str, expected: int | None) -> Trigger:
@@ -173,8 +195,11 @@ async def _store(work: Work, trigger: Trigger) -> Trigger:
     return stored
 
 
-async def _check_jobs(work: Work, trigger: Trigger) -> None:
-    names = sorted({(trigger.group, action.job) for action in trigger.actions})
-    problems = job_problems(trigger, await work.tx.lock_jobs(names))
+async def _check_jobs(work: Work, trigger: Trigger, present: Trigger) -> None:
+    """Arguments only where the edit is about them: others may have ceased to fit since long."""
+    jobs = await work.tx.lock_jobs(sorted(job_names(trigger)))
+    problems = [*job_problems(trigger, jobs), *watch_problems(trigger, jobs)]
+    if trigger.actions != present.actions:
+        problems += action_problems(trigger, jobs, work.checks)
     if problems:
         raise InvalidInput(*problems)

@@ -11,10 +11,19 @@ from callboard.domain.backfill import Backfill
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
+from callboard.domain.parameters import ArgumentChecks
+from callboard.domain.queue import Queue
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger
-from callboard.events import EventRecord, backfill_record, run_record, subject_record
+from callboard.domain.webhook import Webhook
+from callboard.events import (
+    EventRecord,
+    backfill_record,
+    progress_record,
+    run_record,
+    subject_record,
+)
 from callboard.store.contract import Transaction
 
 
@@ -43,6 +52,7 @@ class Work:
     """Topics for other nodes, of what no event tells."""
     jobs: dict[int, Job] = field(default_factory=dict)
     """Jobs as they were read under a lock, or written, by id."""
+    checks: ArgumentChecks = field(default_factory=ArgumentChecks)
     gone_job_ids: set[int] = field(default_factory=set)
     slots: Counter[str] = field(default_factory=Counter)
     """Decided slots by `fired` or the reason of the skip."""
@@ -71,6 +81,11 @@ class Work:
     def runs_changed(self, runs: Sequence[Run]) -> None:
         for run in runs:
             self.run_changed(run)
+
+    def runs_progressed(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self.records.append(progress_record(run))
+            self.runs.append(run)
 
     def trigger_changed(self, trigger: Trigger) -> None:
         self.triggers.append(trigger)
@@ -104,6 +119,30 @@ class Work:
     def calendar_deleted(self, calendar: Calendar) -> None:
         self._subject("calendar.deleted", calendar, {})
 
+    def webhook_changed(self, webhook: Webhook) -> None:
+        self._subject("webhook.changed", webhook, {"version": webhook.version})
+        self.hints.add("deliveries")
+
+    def webhook_called(self, webhook: Webhook) -> None:
+        self._subject("webhook.called", webhook, {})
+        self.hints.add("deliveries")
+
+    def webhook_deleted(self, webhook: Webhook) -> None:
+        self._subject("webhook.deleted", webhook, {})
+
+    def deadline_missed(self, group: str, trigger: str, facts: JsonObject) -> None:
+        self.records.append(subject_record("deadline.missed", group, trigger, **facts))
+        self.runs.append(None)
+
+    def queue_changed(self, queue: Queue) -> None:
+        """Its runs may begin now, on this node or on another."""
+        self._subject("queue.changed", queue, {"version": queue.version, "paused": queue.paused})
+        self.hints.add("runs")
+
+    def queue_deleted(self, queue: Queue) -> None:
+        self._subject("queue.deleted", queue, {})
+        self.hints.add("runs")
+
     def clock_jumped(self, **facts: str | float) -> None:
         self.records.append(EventRecord(type="clock.jumped", patch=facts))
         self.runs.append(None)
@@ -118,6 +157,8 @@ class Work:
         self.records.append(record)
         self.runs.append(None)
 
-    def _subject(self, type: str, thing: Job | Trigger | Calendar, facts: JsonObject) -> None:
+    def _subject(
+        self, type: str, thing: Job | Trigger | Calendar | Queue | Webhook, facts: JsonObject
+    ) -> None:
         self.records.append(subject_record(type, thing.group, thing.name, **facts))
         self.runs.append(None)

@@ -19,6 +19,11 @@ from callboard.commands.calendars import (
     DeleteCalendar,
     ReplaceCalendar,
 )
+from callboard.commands.conditions import (
+    EvaluateConditions,
+    Evaluated,
+    WatchedJobs,
+)
 from callboard.commands.jobs import (
     CreateJob,
     DeleteJob,
@@ -31,8 +36,16 @@ from callboard.commands.nodes import (
     RenewLease,
     RescueRuns,
 )
+from callboard.commands.queues import (
+    CreateQueue,
+    DeleteQueue,
+    PauseQueue,
+    ReplaceQueue,
+    ResumeQueue,
+)
 from callboard.commands.reads import (
     CountLiveRuns,
+    CountQueue,
     CountTriggers,
     DueTriggers,
     EventRange,
@@ -40,6 +53,7 @@ from callboard.commands.reads import (
     GetCalendar,
     GetJob,
     GetJobsById,
+    GetQueue,
     GetRun,
     GetRuns,
     GetTrigger,
@@ -47,10 +61,12 @@ from callboard.commands.reads import (
     ListCalendars,
     ListJobs,
     ListNodes,
+    ListQueues,
     ListRuns,
     ListTriggers,
     MakeRoom,
     NextDueAt,
+    NextOverdue,
     NextSlotAfter,
     OpenBackfills,
     Prune,
@@ -59,6 +75,7 @@ from callboard.commands.reads import (
     ReadEvents,
     ReadLedger,
     ReadLog,
+    SearchLog,
     TakeSnapshot,
 )
 from callboard.commands.requests import (
@@ -68,6 +85,7 @@ from callboard.commands.requests import (
 )
 from callboard.commands.runs import (
     AbandonRun,
+    AdoptStarts,
     AppendLog,
     ClaimedRun,
     ClaimRuns,
@@ -75,9 +93,13 @@ from callboard.commands.runs import (
     EndRuns,
     HandBack,
     ParkRun,
+    ReportProgress,
     RetryRun,
+    RetryRuns,
+    SnoozeRun,
     StartRuns,
     StopRun,
+    TimeOutRuns,
 )
 from callboard.commands.shards import (
     EndFiring,
@@ -104,11 +126,30 @@ from callboard.commands.triggers import (
     ResumeTrigger,
     ResumeTriggers,
 )
+from callboard.commands.webhooks import (
+    CreateWebhook,
+    DeleteWebhook,
+    GetWebhook,
+    ListDeliveries,
+    ListWatchedSlots,
+    ListWebhooks,
+    NextDeliveryAt,
+    Noted,
+    NoteDeadlines,
+    NoteEnds,
+    Outbound,
+    PingWebhook,
+    Redeliver,
+    ReplaceWebhook,
+    TakeDeliveries,
+    UpdateDelivery,
+)
 
 __all__ = [
     "AbandonRun",
     "AbortRequest",
     "ActivateTrigger",
+    "AdoptStarts",
     "AdvanceBackfill",
     "AppendLog",
     "BeginRequest",
@@ -118,21 +159,28 @@ __all__ = [
     "ClaimRuns",
     "ClaimedRun",
     "CountLiveRuns",
+    "CountQueue",
     "CountTriggers",
     "CreateBackfill",
     "CreateCalendar",
     "CreateJob",
+    "CreateQueue",
     "CreateTrigger",
     "CreateTriggers",
+    "CreateWebhook",
     "DeactivateTrigger",
     "DeleteCalendar",
     "DeleteJob",
+    "DeleteQueue",
     "DeleteTrigger",
+    "DeleteWebhook",
     "DeregisterNode",
     "DueTriggers",
     "EndFiring",
     "EndRuns",
     "EndedRun",
+    "EvaluateConditions",
+    "Evaluated",
     "EventRange",
     "FinishRequest",
     "FireSlots",
@@ -141,25 +189,39 @@ __all__ = [
     "GetCalendar",
     "GetJob",
     "GetJobsById",
+    "GetQueue",
     "GetRun",
     "GetRuns",
     "GetTrigger",
+    "GetWebhook",
     "HandBack",
     "ListBackfills",
     "ListCalendars",
+    "ListDeliveries",
     "ListJobs",
     "ListNodes",
+    "ListQueues",
     "ListRuns",
     "ListTriggers",
+    "ListWatchedSlots",
+    "ListWebhooks",
     "MakeRoom",
+    "NextDeliveryAt",
     "NextDueAt",
+    "NextOverdue",
     "NextSlotAfter",
+    "NoteDeadlines",
+    "NoteEnds",
+    "Noted",
     "OpenBackfills",
+    "Outbound",
     "ParkRun",
     "ParkTrigger",
     "PauseBackfill",
+    "PauseQueue",
     "PauseTrigger",
     "PauseTriggers",
+    "PingWebhook",
     "Prune",
     "Read",
     "ReadBackfilledSlots",
@@ -168,23 +230,35 @@ __all__ = [
     "ReadLedger",
     "ReadLog",
     "RecordClockJump",
+    "Redeliver",
     "RegisterNode",
     "ReleaseHeld",
     "RenewLease",
     "ReplaceCalendar",
     "ReplaceJob",
+    "ReplaceQueue",
     "ReplaceTrigger",
+    "ReplaceWebhook",
+    "ReportProgress",
     "RescueRuns",
     "ResumeBackfill",
+    "ResumeQueue",
     "ResumeTrigger",
     "ResumeTriggers",
     "Resumed",
     "RetryRun",
+    "RetryRuns",
+    "SearchLog",
     "Share",
     "ShareShards",
+    "SnoozeRun",
     "StartRuns",
     "StopRun",
+    "TakeDeliveries",
     "TakeSnapshot",
+    "TimeOutRuns",
+    "UpdateDelivery",
+    "WatchedJobs",
 ]
 
 Change: TypeAlias = (
@@ -204,6 +278,11 @@ Change: TypeAlias = (
     | CreateCalendar
     | ReplaceCalendar
     | DeleteCalendar
+    | CreateQueue
+    | ReplaceQueue
+    | PauseQueue
+    | ResumeQueue
+    | DeleteQueue
     | FireTrigger
     | ParkTrigger
     | FireSlots
@@ -211,16 +290,31 @@ Change: TypeAlias = (
     | ClaimRuns
     | EndRuns
     | ParkRun
+    | SnoozeRun
+    | TimeOutRuns
     | HandBack
     | StopRun
     | RetryRun
+    | RetryRuns
     | AbandonRun
     | AppendLog
+    | ReportProgress
+    | AdoptStarts
+    | CreateWebhook
+    | ReplaceWebhook
+    | DeleteWebhook
+    | PingWebhook
+    | Redeliver
+    | NoteEnds
+    | NoteDeadlines
+    | TakeDeliveries
+    | UpdateDelivery
     | CreateBackfill
     | PauseBackfill
     | ResumeBackfill
     | CancelBackfill
     | AdvanceBackfill
+    | EvaluateConditions
     | RegisterNode
     | RenewLease
     | DeregisterNode
@@ -245,19 +339,30 @@ Read: TypeAlias = (
     | CountTriggers
     | GetCalendar
     | ListCalendars
+    | GetQueue
+    | ListQueues
+    | CountQueue
+    | GetWebhook
+    | ListWebhooks
+    | ListDeliveries
+    | ListWatchedSlots
+    | NextDeliveryAt
     | DueTriggers
     | NextSlotAfter
+    | WatchedJobs
     | GetRun
     | GetRuns
     | ListRuns
     | CountLiveRuns
     | NextDueAt
+    | NextOverdue
     | ReadLedger
     | GetBackfill
     | ListBackfills
     | OpenBackfills
     | ReadBackfilledSlots
     | ReadLog
+    | SearchLog
     | ReadEvents
     | EventRange
     | TakeSnapshot

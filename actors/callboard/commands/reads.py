@@ -9,6 +9,7 @@ from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.queue import Queue, QueueCounts
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
@@ -19,8 +20,11 @@ from callboard.store.contract import (
     CalendarFilter,
     Cutoffs,
     JobFilter,
+    LogFilter,
     LogLine,
+    LogPage,
     Node,
+    QueueFilter,
     RunFilter,
     Snapshot,
     TriggerFilter,
@@ -93,6 +97,25 @@ class ListCalendars(Command[list[Calendar]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetQueue(Command[Queue | None]):
+    group: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQueues(Command[list[Queue]]):
+    filter: QueueFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountQueue(Command[QueueCounts]):
+    """How many of its runs wait and run."""
+
+    group: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueTriggers(Command[list[Trigger]]):
     until: datetime
     limit: int
@@ -128,6 +151,11 @@ class CountLiveRuns(Command[dict[RunState, int]]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextDueAt(Command[datetime | None]):
     """When the next queued run is due; None: nothing waits for its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextOverdue(Command[float | None]):
+    """Seconds until the first queued run has waited for too long; None: none ever will have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +195,16 @@ class ReadBackfilledSlots(Command[list[BackfilledSlot]]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLog(Command[list[LogLine]]):
     run_id: int
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchLog(Command[LogPage]):
+    """Those of the lines above `after` that the filter lets pass."""
+
+    run_id: int
+    filter: LogFilter
     after: int
     limit: int
 

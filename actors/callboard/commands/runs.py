@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callboard.domain.claimed import ClaimedRun as ClaimedRun
+from callboard.domain.json import JsonObject
+from callboard.domain.limits import RateLimit
 from callboard.domain.run import NewRun, Run, RunError, StopMode
+from callboard.domain.states import RunState
 from callboard.runtime import Command
 from callboard.store.contract import LogChunk, RunEnd
 
@@ -50,6 +53,8 @@ class EndedRun:
     end: RunEnd
     retry_after_s: float | None = None
     """Seconds until the next attempt; None: there is none."""
+    budget: RateLimit | None = None
+    """Of the job's retries."""
     log: tuple[LogChunk, ...] = ()
     """What of the log is not stored yet."""
 
@@ -68,6 +73,25 @@ class ParkRun(Command[bool]):
     run_id: int
     epoch: int
     error: RunError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeRun(Command[bool]):
+    """Queue a held run again, as the same attempt, due so much later; whether the epoch held it.
+
+    One that was to be stopped is stopped.
+    """
+
+    run_id: int
+    epoch: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeOutRuns(Command[int]):
+    """End queued runs that have waited for too long, `limit` at the most. How many."""
+
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +134,19 @@ class RetryRun(Command[Run]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRuns(Command[tuple[int, ...]]):
+    """As RetryRun for each of these runs that is in one of the states; ids of those queued by it.
+
+    Passed over: runs that another attempt follows already, and what RetryRun refuses. A dry run
+    writes nothing, and answers the ids of the runs themselves.
+    """
+
+    run_ids: tuple[int, ...]
+    states: tuple[RunState, ...]
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AbandonRun(Command[Run]):
     """Give up a failed or stopped run. Refused: NotFound, IllegalTransition."""
 
@@ -122,3 +159,20 @@ class AppendLog(Command[None]):
 
     epoch: int
     chunks: tuple[LogChunk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportProgress(Command[None]):
+    """Keep what runs said last of their progress; that of runs which the epoch does not hold is
+    ignored."""
+
+    epoch: int
+    said: tuple[tuple[int, JsonObject], ...]
+    """Ids of runs, each once, with done, total, note and at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptStarts(Command[int]):
+    """Make runs of the oldest starts that callers have committed, `limit` at the most. How many."""
+
+    limit: int

@@ -14,6 +14,8 @@ from callboard.domain.lint import warnings
 from callboard.domain.schedule_kind import (
     At,
     CalendarInterval,
+    Condition,
+    Conditional,
     Cron,
     Delay,
     Interval,
@@ -29,6 +31,12 @@ _UNITS: Final = (
     ("hour", timedelta(hours=1)),
     ("minute", timedelta(minutes=1)),
 )
+_STATE_WORDS: Final = {
+    "succeeded": "succeeds",
+    "failed": "fails",
+    "timed_out": "times out",
+    "stopped": "is stopped",
+}
 
 
 def describe(schedule: Schedule) -> str:
@@ -47,8 +55,24 @@ def describe(schedule: Schedule) -> str:
             return f"{_describe_steps(schedule)} ({schedule.zone})"
         case At():
             return f"Once, at {instant_to_text(schedule.at)}"
+        case Conditional():
+            return _describe_conditions(schedule)
         case OnDemand():
             return "Only on demand"
+
+
+def _describe_conditions(schedule: Conditional) -> str:
+    parts = [_describe_condition(each) for each in schedule.conditions]
+    if len(parts) == 1:
+        return f"Each time {parts[0]}"
+    if schedule.logical == "any":
+        return f"Each time {', '.join(parts[:-1])} or {parts[-1]}"
+    return f"Each time {', '.join(parts[:-1])} and {parts[-1]}, since the last time"
+
+
+def _describe_condition(condition: Condition) -> str:
+    words = [_STATE_WORDS[state] for state in condition.states]
+    return f"{condition.job} {' or '.join(words)}"
 
 
 def _describe_cron(schedule: Cron) -> str:

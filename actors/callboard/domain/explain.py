@@ -45,6 +45,8 @@ class Explanation:
     marks: tuple[str, ...] = ()
     backfills: tuple[int, ...] = ()
     """Those that fired the slot afterwards."""
+    caused_by: tuple[int, ...] = ()
+    """Runs whose ends met the trigger's conditions."""
     previous_slot: datetime | None = None
     """The last slot of the present schedule before the instant, fired or not."""
     next_slot: datetime | None = None
@@ -101,6 +103,7 @@ def explain_slot(
         starts_at=view.starts_at,
         marks=view.marks,
         backfills=backfills,
+        caused_by=entry.caused_by,
         previous_slot=around[0],
         next_slot=around[1],
     )
@@ -170,6 +173,9 @@ def _sentence(
     backfills: tuple[int, ...],
 ) -> str:
     text = _body(trigger, at, entry, view, now)
+    if entry.caused_by:
+        plural = "s" if len(entry.caused_by) > 1 else ""
+        text += f" Its conditions were met by the end of run{plural} {listed_ids(entry.caused_by)}."
     if backfills:
         text += f" It was run afterwards by {_named(backfills)}."
     return text

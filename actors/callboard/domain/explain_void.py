@@ -65,6 +65,8 @@ def _by_state(trigger: Trigger, at: datetime) -> str | None:
 def _by_schedule(trigger: Trigger, at: datetime) -> str:
     if trigger.schedule.kind == "on_demand":
         return "the trigger fires only when somebody asks for it."
+    if trigger.schedule.kind == "conditional":
+        return "its slots are the instants at which its conditions are met."
     if trigger.schedule.kind == "delay":
         return "its slots come a while after the end of its runs, so later ones are not known yet."
     if _is_event(trigger):

@@ -13,6 +13,7 @@ from callboard.domain.job_spec import spec_problems
 from callboard.domain.json import JsonObject, check_json
 from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.secret_reference import reference_problems
 from callboard.errors import FieldProblem, InvalidInput
 
 MAX_PRIORITY: Final = 100
@@ -76,9 +77,9 @@ class Job:
     name: str
     group: str = DEFAULT_GROUP
     kind: str
-    """Which runner executes it: python or command."""
+    """Which runner executes it: see `job_spec.KINDS`; plug-ins bring more."""
     spec: JsonObject
-    """python: `{handler, isolation}`; command: `{argv | shell, cwd, env}`."""
+    """What the kind needs: see the `spec_*.py` of it."""
     arguments: JsonObject = field(default_factory=dict)
     """Default arguments; those of a run are laid over them, key by key."""
     fixed_arguments: JsonObject = field(default_factory=dict)
@@ -119,6 +120,13 @@ class Job:
         check_json(self.arguments, "arguments")
         check_json(self.fixed_arguments, "fixed_arguments")
         check_json(self.parameters, "parameters")
+        problems = tuple(
+            problem
+            for name in ("spec", "arguments", "fixed_arguments")
+            for problem in reference_problems(getattr(self, name), name)
+        )
+        if problems:
+            raise InvalidInput(*problems)
 
     def arguments_with(self, given: JsonObject) -> JsonObject:
         """A run's arguments: the given ones over the defaults, the fixed ones over both."""

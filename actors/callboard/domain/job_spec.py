@@ -28,6 +28,11 @@ LATER_KINDS: Final = ("batch",)
 _KIND: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
+def is_kind(text: str) -> bool:
+    """Whether it can be the name of a kind; not whether anybody executes such jobs."""
+    return _KIND.fullmatch(text) is not None
+
+
 def spec_problems(kind: str, spec: JsonObject) -> Iterator[FieldProblem]:
     """What is wrong with a job's kind and spec; may be empty.
 
@@ -39,7 +44,7 @@ def spec_problems(kind: str, spec: JsonObject) -> Iterator[FieldProblem]:
     """
     if kind in LATER_KINDS:
         raise NotSupportedYet("kind", f"the kind {kind!r}")
-    if not _KIND.fullmatch(kind):
+    if not is_kind(kind):
         yield FieldProblem("kind", f"{kind!r} is not a kind of job", f"use {' or '.join(KINDS)}")
     elif not isinstance(spec, Mapping):
         yield FieldProblem("spec", "is not an object")

@@ -6,12 +6,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+import orjson
+
 from callboard.errors import FieldProblem, InvalidInput
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
 
 MAX_DEPTH = 64
+MAX_BYTES = 2**20
+"""Of one run's arguments, encoded."""
 
 
 def check_json(value: object, field: str, *, depth: int = 0) -> None:
@@ -29,6 +33,14 @@ def check_json_object(value: object, field: str) -> None:
         kind = type(value).__name__
         raise InvalidInput(FieldProblem(field, f"is a {kind}, not an object", "send a mapping"))
     check_json(value, field)
+
+
+def check_size(value: JsonObject, field: str) -> None:
+    """Raise InvalidInput for arguments that are too long; `check_json` found them right before."""
+    size = len(orjson.dumps(value, default=dict))
+    if size > MAX_BYTES:
+        reason = f"is {size} bytes of JSON, more than {MAX_BYTES}"
+        raise InvalidInput(FieldProblem(field, reason, "store it elsewhere, and send where it is"))
 
 
 def _is_plain(value: object, depth: int) -> bool:

@@ -49,3 +49,5 @@ class LedgerEntry:
     decided_at: datetime | None = None
     run_ids: tuple[int, ...] = ()
     """Runs that the slot started, in the order of the trigger's actions."""
+    caused_by: tuple[int, ...] = ()
+    """Runs whose ends met the conditions of a conditional trigger, ascending."""

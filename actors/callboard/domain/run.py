@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from callboard.domain.instant import utc_instant
 from callboard.domain.job import priority_problem
-from callboard.domain.json import Json, JsonObject, check_json_object
+from callboard.domain.json import Json, JsonObject, check_json_object, check_size
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.run_terms import RunTerms
+from callboard.domain.secret_reference import reference_problems
 from callboard.domain.states import ENDED, RunState
 from callboard.errors import InvalidInput, invalid
 
@@ -94,6 +95,8 @@ class NewRun:
             arguments = {}
         elif arguments or type(arguments) is not dict:
             check_json_object(arguments, "arguments")
+            _check_references(arguments)
+            check_size(arguments, "arguments")
         # Written as `make_run` does, for every start makes one.
         new: Any = self
         _set_class(new, "__class__", _OpenNewRun)
@@ -117,6 +120,11 @@ def _check_key(key: str) -> None:
     if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
         reason = f"is not a key of 1 to {MAX_KEY} printable characters"
         raise invalid("unique_key", reason, "null: no key")
+
+
+def _check_references(arguments: JsonObject) -> None:
+    if problems := tuple(reference_problems(arguments, "arguments")):
+        raise InvalidInput(*problems)
 
 
 def _check_priority(priority: int) -> None:
@@ -152,6 +160,8 @@ class Run:
     result: Json = None
     error: RunError | None = None
     progress: Json = None
+    """What its handler said last of it while it was executed: done, total, note, at; None: nothing,
+    or it is queued."""
     node: str | None = None
     """Name of the node that holds it or ran it."""
     epoch: int | None = None

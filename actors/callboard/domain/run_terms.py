@@ -31,6 +31,10 @@ class RunTerms:
     chain_until: datetime | None = None
     """At this instant its whole chain of attempts is over: it ends as timed_out, waiting or
     running, and no further attempt follows."""
+    queue_timeout_s: float | None = None
+    """Of its job when it was created: makes start_by anew whenever it begins to wait."""
+    chain_timeout_s: float | None = None
+    """Likewise: makes chain_until anew when an operator has it tried again."""
 
 
 def terms_of(
@@ -48,8 +52,10 @@ def terms_of(
         priority=job.priority if priority is None else priority,
         queue=job.queue,
         concurrency_key=_key(job, arguments),
-        start_by=start_by_of(job, due_at),
+        start_by=start_by_of(job, max(now, due_at)),
         chain_until=_later(now, job.chain_timeout_s),
+        queue_timeout_s=job.queue_timeout_s,
+        chain_timeout_s=job.chain_timeout_s,
     )
     return None if terms == RunTerms() else terms
 
@@ -73,6 +79,8 @@ def terms_to_json(terms: RunTerms | None) -> dict[str, Any] | None:
         "concurrency_key": terms.concurrency_key,
         "start_by": terms.start_by and _seconds(terms.start_by),
         "chain_until": terms.chain_until and _seconds(terms.chain_until),
+        "queue_timeout_s": terms.queue_timeout_s,
+        "chain_timeout_s": terms.chain_timeout_s,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -85,12 +93,37 @@ def terms_from_json(stored: Mapping[str, Any]) -> RunTerms:
         concurrency_key=stored.get("concurrency_key"),
         start_by=_instant(stored.get("start_by")),
         chain_until=_instant(stored.get("chain_until")),
+        queue_timeout_s=stored.get("queue_timeout_s"),
+        chain_timeout_s=stored.get("chain_timeout_s"),
     )
 
 
-def without_start_by(terms: RunTerms | None) -> RunTerms | None:
-    """The terms of a run that does not wait by itself: one that is held has no time to be over."""
-    return terms if terms is None else replace(terms, start_by=None)
+def waiting_terms(terms: RunTerms | None, now: datetime, due_at: datetime) -> RunTerms | None:
+    """The terms of a run that begins to wait again: queued anew, or the next attempt.
+
+    One that is held (due at the end of time) does not wait by itself: it has no start_by.
+    """
+    if terms is None or terms.queue_timeout_s is None:
+        return terms
+    return replace(terms, start_by=_later(max(now, due_at), terms.queue_timeout_s))
+
+
+def renewed_terms(terms: RunTerms | None, now: datetime, due_at: datetime) -> RunTerms | None:
+    """The same for one that an operator has tried again: its chain's time begins anew, too."""
+    if terms is None:
+        return None
+    chain_until = _later(now, terms.chain_timeout_s)
+    return waiting_terms(replace(terms, chain_until=chain_until), now, due_at)
+
+
+def over_at(terms: RunTerms | None) -> datetime | None:
+    """The instant at which a run that still waits times out; None: never."""
+    if terms is None:
+        return None
+    start_by, chain_until = terms.start_by, terms.chain_until
+    if start_by is None or chain_until is None:
+        return start_by or chain_until
+    return min(start_by, chain_until)
 
 
 def _later(instant: datetime, seconds: float | None) -> datetime | None:

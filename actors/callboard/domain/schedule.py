@@ -8,6 +8,8 @@ from callboard.domain.schedule_json import (
 from callboard.domain.schedule_kind import (
     At,
     CalendarInterval,
+    Condition,
+    Conditional,
     Cron,
     DayOverflow,
     Delay,
@@ -25,6 +27,8 @@ from callboard.domain.schedule_make import (
     cron,
     every,
     on_demand,
+    when_all,
+    when_any,
 )
 from callboard.domain.schedule_slots import (
     count_slots,
@@ -40,6 +44,8 @@ from callboard.domain.schedule_slots import (
 __all__ = [
     "At",
     "CalendarInterval",
+    "Condition",
+    "Conditional",
     "Cron",
     "DayOverflow",
     "Delay",
@@ -66,4 +72,6 @@ __all__ = [
     "slot_marks",
     "slots_between",
     "waits_without_slot",
+    "when_all",
+    "when_any",
 ]

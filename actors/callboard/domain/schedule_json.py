@@ -6,21 +6,28 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from callboard.domain.instant import instant_from_text, instant_to_text
 from callboard.domain.json import Json
 from callboard.domain.schedule_kind import (
+    MAX_CONDITIONS,
     At,
     CalendarInterval,
+    Condition,
+    Conditional,
     Cron,
     Delay,
     Interval,
     OnDemand,
     Schedule,
+    WatchedState,
 )
 from callboard.domain.zone import zone
-from callboard.errors import FieldProblem, InvalidInput, NotSupportedYet, invalid
+from callboard.errors import FieldProblem, InvalidInput, invalid
+
+MAX_STATES: Final = 10
+"""Of a condition; more than there are."""
 
 _Read: TypeAlias = Callable[[object, str], object]
 
@@ -36,9 +43,6 @@ class _Shape:
     @property
     def fields(self) -> dict[str, _Read]:
         return {**self.required, **self.optional}
-
-
-_LATER: Final = ("conditional",)
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
@@ -76,6 +80,11 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
             }
         case At():
             body = {"at": instant_to_text(schedule.at)}
+        case Conditional():
+            conditions = [
+                {"job": each.job, "states": list(each.states)} for each in schedule.conditions
+            ]
+            body = {"logical": schedule.logical, "conditions": conditions}
         case OnDemand():
             body = {}
     return {"kind": schedule.kind, **body}
@@ -89,7 +98,6 @@ def schedule_from_json(document: object, *, stored: bool = False) -> Schedule:
             `next_slot` will say so (D05).
     Raises:
         InvalidInput: everything that is wrong, by field (`kind`, `expression`, `every_s` ...).
-        NotSupportedYet: a documented kind that this release does not have.
     """
     body = _object(document)
     shape = _shape_of(body.get("kind"), stored)
@@ -120,7 +128,7 @@ def patched_schedule(schedule: Schedule, patch: object) -> Schedule:
     its defaults gets the new expression's defaults.
 
     Raises:
-        InvalidInput, NotSupportedYet: as `schedule_from_json`.
+        InvalidInput: as `schedule_from_json`.
     """
     if not isinstance(patch, Mapping) or patch.get("kind", schedule.kind) != schedule.kind:
         return schedule_from_json(patch)
@@ -141,8 +149,6 @@ def _object(document: object) -> Mapping[str, object]:
 
 
 def _shape_of(kind: object, stored: bool) -> _Shape:
-    if kind in _LATER:
-        raise NotSupportedYet("kind", f"the schedule kind {kind!r}")
     shape = _SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None:
         reason = "is missing" if kind is None else f"{kind!r:.40} is not a kind of schedule"
@@ -190,6 +196,47 @@ def _date(value: object, name: str) -> date:
         raise invalid(name, f"{text!r} is not a date: {error}", fix) from None
 
 
+def _conditions(value: object, name: str) -> tuple[Condition, ...]:
+    fix = 'write [{"job": "load", "states": ["succeeded"]}]'
+    if not isinstance(value, list | tuple):
+        raise invalid(name, f"is a {type(value).__name__}, not a list", fix)
+    if len(value) > MAX_CONDITIONS:
+        raise invalid(name, f"has {len(value)} entries, not 1 to {MAX_CONDITIONS}")
+    found, problems = list[Condition](), list[FieldProblem]()
+    for place, each in enumerate(value):
+        try:
+            found.append(_condition(each, f"{name}[{place}]", fix))
+        except InvalidInput as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidInput(*problems)
+    return tuple(found)
+
+
+def _condition(value: object, where: str, fix: str) -> Condition:
+    if not isinstance(value, Mapping):
+        raise invalid(where, f"is a {type(value).__name__}, not an object", fix)
+    unknown = [key for key in value if key not in ("job", "states")]
+    if unknown:
+        reason = "conditions have no such field"
+        raise invalid(f"{where}.{unknown[0]!s:.80}", reason, "they have job, states")
+    if value.get("job") is None:
+        raise invalid(f"{where}.job", "is missing", "name a job of the trigger's group")
+    job = _text(value["job"], f"{where}.job")
+    if value.get("states") is None:
+        return Condition(job=job)
+    return Condition(job=job, states=_states(value["states"], f"{where}.states"))
+
+
+def _states(value: object, where: str) -> tuple[WatchedState, ...]:
+    if not isinstance(value, list | tuple):
+        raise invalid(where, f"is a {type(value).__name__}, not a list", 'write ["succeeded"]')
+    if len(value) > MAX_STATES:
+        raise invalid(where, f"has {len(value)} entries, not 1 to {MAX_STATES}")
+    # Which of them there are is checked with the rest.
+    return tuple(cast(WatchedState, _text(each, where)) for each in value)
+
+
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCKS: Final[Mapping[str, _Read]] = {"zone": _zone_name, "gap": _text, "fold": _text}
 _SHAPES: Final[Mapping[str, _Shape]] = {
@@ -215,4 +262,9 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
         },
     ),
     "on_demand": _Shape(make=OnDemand),
+    "conditional": _Shape(
+        make=Conditional,
+        required={"conditions": _conditions},
+        optional={"logical": _text},
+    ),
 }

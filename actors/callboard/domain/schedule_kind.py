@@ -11,12 +11,15 @@ from typing import ClassVar, Final, Literal, TypeAlias, get_args
 from callboard.domain.aws_text import Rate
 from callboard.domain.cron import FIRST_YEAR, CronFields, CronMeaning, Reboot, read_cron
 from callboard.domain.instant import utc_instant
+from callboard.domain.names import name_problem
 from callboard.domain.zone_walk import LAST_YEAR
 from callboard.errors import FieldProblem, InvalidInput, invalid
 
 Gap: TypeAlias = Literal["run", "skip"]
 Fold: TypeAlias = Literal["first", "both"]
 DayOverflow: TypeAlias = Literal["clamp", "skip"]
+Logical: TypeAlias = Literal["and", "any"]
+WatchedState: TypeAlias = Literal["succeeded", "failed", "timed_out", "stopped"]
 
 MIN_EVERY_S: Final = 0.1
 MAX_EVERY_S: Final = 10 * 366 * 86_400.0
@@ -24,6 +27,7 @@ MAX_EVERY_S: Final = 10 * 366 * 86_400.0
 MAX_MONTHS: Final = 1200
 MAX_DAYS: Final = 3660
 MAX_HASH_KEY: Final = 1000
+MAX_CONDITIONS: Final = 100
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
@@ -154,6 +158,69 @@ class OnDemand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a conditional trigger waits for: the end of a job's run in one of these states.
+
+    An attempt that another one follows by itself is no end.
+    """
+
+    job: str
+    """Of the trigger's group."""
+    states: tuple[WatchedState, ...] = ("succeeded",)
+
+    def problems(self, prefix: str) -> Iterator[FieldProblem]:
+        problem = name_problem(self.job, f"{prefix}.job")
+        if problem is not None:
+            yield problem
+        allowed = get_args(WatchedState)
+        if not self.states:
+            fix = f"name some of {', '.join(allowed)}"
+            yield FieldProblem(f"{prefix}.states", "names no state", fix)
+        for place, state in enumerate(self.states):
+            where = f"{prefix}.states[{place}]"
+            if state not in allowed:
+                reason = f"{state!r:.40} is not one of {', '.join(allowed)}"
+                yield FieldProblem(where, reason, "a run ends in one of these")
+            elif state in self.states[:place]:
+                yield FieldProblem(where, f"{state!r} is named twice", "name it once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditional:
+    """A slot whenever its conditions are met: all of them since the last slot, or any one.
+
+    Raises:
+        InvalidInput: on `logical`, `conditions`, all that is wrong at once.
+    """
+
+    logical: Logical = "and"
+    conditions: tuple[Condition, ...]
+    kind: ClassVar[Literal["conditional"]] = "conditional"
+
+    def __post_init__(self) -> None:
+        problems = [*_choice_problems("logical", self.logical, Logical)]
+        count = len(self.conditions)
+        if not 1 <= count <= MAX_CONDITIONS:
+            reason = f"has {count} entries, not 1 to {MAX_CONDITIONS}"
+            problems.append(FieldProblem("conditions", reason))
+        seen: set[str] = set()
+        for place, condition in enumerate(self.conditions[:MAX_CONDITIONS]):
+            where = f"conditions[{place}]"
+            problems += condition.problems(where)
+            if condition.job in seen:
+                reason = f"{condition.job!r} is named twice"
+                problems.append(FieldProblem(f"{where}.job", reason, "give all its states at once"))
+            seen.add(condition.job)
+        if problems:
+            raise InvalidInput(*problems)
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The watched ones."""
+        return tuple(condition.job for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarInterval:
     """Slots every so many months and days on the calendar, at a time of day of a zone.
 
@@ -207,13 +274,13 @@ class CalendarInterval:
         return hour * 3600 + minute * 60 + second
 
 
-Schedule: TypeAlias = Cron | Interval | Delay | At | CalendarInterval | OnDemand
+Schedule: TypeAlias = Cron | Interval | Delay | At | CalendarInterval | OnDemand | Conditional
 
 
 def waits_without_slot(schedule: Schedule) -> bool:
     """Whether a trigger without a next slot still waits for one: something has to happen first."""
     match schedule:
-        case OnDemand() | Delay():
+        case OnDemand() | Delay() | Conditional():
             return True
         case Cron():
             return schedule.is_reboot

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TypedDict
 
 from callboard.domain.schedule_kind import (
     At,
     CalendarInterval,
+    Condition,
+    Conditional,
     Cron,
     DayOverflow,
     Delay,
@@ -125,6 +128,32 @@ def at(instant: datetime) -> At:
 def on_demand() -> OnDemand:
     """Never by itself."""
     return OnDemand()
+
+
+def when_all(*conditions: str | Condition) -> Conditional:
+    """Whenever all of these jobs have ended: `when_all("load", Condition(job="check"))`.
+
+    A name alone waits for a success.
+
+    Raises:
+        InvalidInput: on `conditions`.
+    """
+    return Conditional(logical="and", conditions=_conditions(conditions))
+
+
+def when_any(*conditions: str | Condition) -> Conditional:
+    """Whenever one of these jobs has ended: `when_any(Condition(job="load", states=("failed",)))`.
+
+    A name alone waits for a success.
+
+    Raises:
+        InvalidInput: on `conditions`.
+    """
+    return Conditional(logical="any", conditions=_conditions(conditions))
+
+
+def _conditions(given: Sequence[str | Condition]) -> tuple[Condition, ...]:
+    return tuple(each if isinstance(each, Condition) else Condition(job=each) for each in given)
 
 
 class _Parts(TypedDict):

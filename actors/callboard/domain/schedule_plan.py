@@ -14,6 +14,7 @@ from callboard.domain.cron_walk import CronWalk
 from callboard.domain.schedule_kind import (
     At,
     CalendarInterval,
+    Conditional,
     Cron,
     Delay,
     Fold,
@@ -28,7 +29,7 @@ from callboard.domain.zone_walk import LAST_YEAR, ZoneWalk
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 """No slot at or after it."""
-Plan: TypeAlias = ZoneWalk | Interval | Delay | At | Reboot | OnDemand
+Plan: TypeAlias = ZoneWalk | Interval | Delay | At | Reboot | OnDemand | Conditional
 
 
 def walk_of(schedule: Cron) -> CronWalk:

@@ -14,6 +14,7 @@ from callboard.domain.cron import Reboot
 from callboard.domain.schedule_kind import (
     At,
     CalendarInterval,
+    Conditional,
     Cron,
     Delay,
     Interval,
@@ -64,7 +65,7 @@ def next_slot(schedule: Schedule, *, after: datetime, anchor: datetime) -> datet
             slot = _only(plan.at, after)
         case Reboot():
             slot = _only(anchor, after)
-        case OnDemand():
+        case OnDemand() | Conditional():
             slot = None
     return slot if slot is not None and slot < END else None
 

@@ -40,6 +40,8 @@ class SlotView:
     """When its runs are due, jitter and flexible window included; None: it starts none."""
     backfills: tuple[int, ...] = ()
     """Backfills that fired it afterwards."""
+    caused_by: tuple[int, ...] = ()
+    """Runs whose ends met the trigger's conditions."""
 
 
 def view_slots(
@@ -105,6 +107,7 @@ def view_entry(trigger: Trigger, entry: LedgerEntry) -> SlotView:
         count=entry.count,
         marks=marks,
         starts_at=None if entry.reason else _starts_at(trigger, entry),
+        caused_by=entry.caused_by,
     )
 
 

@@ -6,31 +6,35 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from callboard.domain.json import JsonObject
-from callboard.domain.spec_field import unknown_fields
+from callboard.domain.spec_field import is_text, unknown_fields
+from callboard.domain.spec_limits import limits_problems
 from callboard.errors import FieldProblem
 
 MAX_ARGUMENTS: Final = 256
 
 
 def command_problems(spec: JsonObject) -> Iterator[FieldProblem]:
-    yield from unknown_fields(spec, "argv", "shell", "cwd", "env", "stdin")
+    yield from unknown_fields(spec, "argv", "shell", "cwd", "env", "stdin", "limits")
     argv, shell = spec.get("argv"), spec.get("shell")
     if (argv is None) == (shell is None):
         yield FieldProblem("spec", "needs exactly one of argv and shell", 'e.g. {"argv": ["ls"]}')
     if argv is not None and not (
         isinstance(argv, list | tuple)
         and 1 <= len(argv) <= MAX_ARGUMENTS
-        and all(isinstance(item, str) for item in argv)
+        and all(map(is_text, argv))
         and argv[0]
     ):
         reason = f"is not a list of 1 to {MAX_ARGUMENTS} strings"
         yield FieldProblem("spec.argv", reason, 'e.g. ["python", "-V"]')
-    for name, value in (("shell", shell), ("cwd", spec.get("cwd")), ("stdin", spec.get("stdin"))):
+    for name, value in (("shell", shell), ("cwd", spec.get("cwd"))):
         if value is not None and not isinstance(value, str):
             yield FieldProblem(f"spec.{name}", "is not a string")
+    if spec.get("stdin") is not None and not is_text(spec["stdin"]):
+        yield FieldProblem("spec.stdin", "is not a string")
     if shell == "":
         yield FieldProblem("spec.shell", "is empty", "write the command line")
     yield from environment_problems(spec.get("env"))
+    yield from limits_problems(spec.get("limits"))
 
 
 def environment_problems(env: object) -> Iterator[FieldProblem]:
@@ -40,5 +44,5 @@ def environment_problems(env: object) -> Iterator[FieldProblem]:
         yield FieldProblem("spec.env", "is not an object", 'e.g. {"LANG": "C"}')
         return
     for key, value in env.items():
-        if not isinstance(value, str) or not key or "=" in key:
+        if not is_text(value) or not key or "=" in key:
             yield FieldProblem(f"spec.env.{key}", "is not a variable with a string value")

@@ -2,12 +2,13 @@
 
     queued -> running -> succeeded | failed | timed_out
     running -> stopping -> stopped
-    queued -> stopped
+    queued -> stopped | timed_out
     running | stopping -> lost -> queued | failed | stopped | parked
     queued -> parked -> queued | stopped
     failed | stopped -> abandoned
 
-A run that was asked to stop may still end in any way: its own end wins over the wish. `lost` is
+A run that was asked to stop may still end in any way: its own end wins over the wish. One that
+waits times out when its queue timeout, or that of its chain, is over. `lost` is
 where a run stands between the end of its lease and the crash policy's decision. The diagram in
 ARCHITECTURE.md is generated from this table and the checks in SQL are tested against it.
 """
@@ -56,7 +57,12 @@ _S, _E = RunState, RunEvent
 TRANSITIONS: Final = MappingProxyType(
     {
         _S.QUEUED: MappingProxyType(
-            {_E.CLAIM: _S.RUNNING, _E.STOP: _S.STOPPED, _E.PARK: _S.PARKED}
+            {
+                _E.CLAIM: _S.RUNNING,
+                _E.TIME_OUT: _S.TIMED_OUT,
+                _E.STOP: _S.STOPPED,
+                _E.PARK: _S.PARKED,
+            }
         ),
         _S.RUNNING: MappingProxyType(
             {

@@ -10,11 +10,13 @@ from typing import Final
 
 from callboard.domain.amend import amended
 from callboard.domain.calendar_rule import CalendarRule, Shift
+from callboard.domain.deadlines import Deadlines
 from callboard.domain.exclusion import exclusion_of
 from callboard.domain.job import seconds_problem
-from callboard.domain.json import JsonObject, check_json
+from callboard.domain.json import JsonObject, check_json_object, check_size
 from callboard.domain.names import DEFAULT_GROUP, name_problem
-from callboard.domain.schedule import Cron, Schedule, waits_without_slot
+from callboard.domain.schedule import Conditional, Cron, Schedule, waits_without_slot
+from callboard.domain.secret_reference import reference_problems
 from callboard.domain.shift import MAX_SLOTS_A_DAY, most_slots_a_day
 from callboard.domain.timetable import MICROSECOND, SEARCH, Timetable
 from callboard.errors import FieldProblem, InvalidInput, invalid
@@ -142,6 +144,7 @@ class Trigger:
     flexible_window_s: float = 0.0
     """Runs start up to so much later, by an amount that is the trigger's own."""
     calendars: tuple[CalendarRule, ...] = ()
+    deadlines: Deadlines | None = None
     state: TriggerState = TriggerState.ACTIVE
     reason: str | None = None
     """Why it is parked."""
@@ -169,7 +172,12 @@ class Trigger:
         if problems:
             raise InvalidInput(*problems)
         for index, action in enumerate(self.actions):
-            check_json(action.arguments, f"actions[{index}].arguments")
+            if action.arguments or type(action.arguments) is not dict:
+                check_json_object(action.arguments, f"actions[{index}].arguments")
+                check_size(action.arguments, f"actions[{index}].arguments")
+            wrong = tuple(reference_problems(action.arguments, f"actions[{index}].arguments"))
+            if wrong:
+                raise InvalidInput(*wrong)
         schedule = self.schedule
         if isinstance(schedule, Cron) and "H" in schedule.expression.upper():
             object.__setattr__(self, "schedule", self._hashed(schedule))
@@ -202,6 +210,8 @@ class Trigger:
         yield from self._calendar_problems()
         if self.start_at and self.end_at and self.end_at <= self.start_at:
             yield FieldProblem("end_at", "is not later than start_at")
+        if self.deadlines is not None:
+            yield from self.deadlines.problems("deadlines")
         if self.max_firings is not None and not 1 <= self.max_firings < 2**53:
             yield FieldProblem("max_firings", "is outside 1 to 2^53 - 1", "null: no limit")
         if len(self.description) > 10_000:
@@ -217,6 +227,9 @@ class Trigger:
     def _calendar_problems(self) -> Iterator[FieldProblem]:
         if not self.calendars:
             return
+        if self.schedule.kind == "conditional":
+            reason = "conditional triggers obey none: their slots are when their jobs end"
+            yield FieldProblem("calendars", reason, "leave it out")
         if len(self.calendars) > MAX_CALENDARS:
             yield FieldProblem("calendars", f"has more than {MAX_CALENDARS} entries")
         seen: set[str] = set()
@@ -231,6 +244,11 @@ class Trigger:
             if rule.shift is not Shift.SKIP and most_slots_a_day(self.schedule) > MAX_SLOTS_A_DAY:
                 reason = f"only schedules with at most {MAX_SLOTS_A_DAY} slots a day can be shifted"
                 yield FieldProblem(f"calendars[{index}].shift", reason, "use skip")
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The jobs for whose ends it waits."""
+        return self.schedule.jobs if isinstance(self.schedule, Conditional) else ()
 
     @property
     def timing(self) -> tuple[object, ...]:

@@ -3,7 +3,8 @@
 A JSON object, bounded, that goes with each renewal of the lease:
 
     {"at": "2026-11-21T07:19:18+00:00", "rss_mb": 57.3,
-     "runs": {"4711": {"job": "report", "stack": ["work (report.py:12)", "fetch (report.py:40)"]}}}
+     "runs": {"4711": {"job": "report", "stack": ["work (report.py:12)", "fetch (report.py:40)"]}},
+     "stuck": 1}
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ class RunVitals:
     """Where its handler is: a line a frame, the innermost last; empty: not known."""
 
 
-def vitals_of(*, at: datetime, rss_mb: float | None, runs: Sequence[RunVitals]) -> JsonObject:
+def vitals_of(
+    *, at: datetime, rss_mb: float | None, runs: Sequence[RunVitals], stuck: int = 0
+) -> JsonObject:
     """The object, of MAX_BYTES at the most: of MOST_RUNS runs the first, of a stack the inner end.
 
     Args:
         at: the store's present, as far as the node knows it.
         rss_mb: the memory of the process; None: not known.
+        stuck: handlers that were left behind and have not ended.
     """
     told = runs[:MOST_RUNS]
     room = (MAX_BYTES - 512) // max(1, len(told))
@@ -49,7 +53,14 @@ def vitals_of(*, at: datetime, rss_mb: float | None, runs: Sequence[RunVitals]) 
         "at": at.isoformat(timespec="milliseconds"),
         "rss_mb": None if rss_mb is None else round(rss_mb, 1),
         "runs": {str(run.run_id): _told(run, room) for run in told},
+        **({"stuck": stuck} if stuck else {}),
     }
+
+
+def stuck_of(vitals: JsonObject | None) -> int:
+    """How many handlers the node had left behind."""
+    stuck = (vitals or {}).get("stuck")
+    return stuck if isinstance(stuck, int) else 0
 
 
 def _told(run: RunVitals, room: int) -> JsonObject:

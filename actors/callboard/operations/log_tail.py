@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from callboard.store.contract import LogLine
+from callboard.domain.log import EVERYTHING, LogFilter, LogLine
 
 if TYPE_CHECKING:
     from callboard.operations.runs import RunOperations
@@ -20,10 +20,15 @@ class LogTail:
     Cancelling a wait for the next line loses nothing.
     """
 
-    def __init__(self, board: RunOperations, run_id: int, after: int) -> None:
+    def __init__(
+        self, board: RunOperations, run_id: int, after: int, filter: LogFilter = EVERYTHING
+    ) -> None:
         self._board = board
         self._run_id = run_id
-        self._after = after
+        self._filter = filter
+        self._looked_at = after
+        self.after = after
+        """Number up to which every line that is wanted was given."""
         self._lines: deque[LogLine] = deque()
 
     def __aiter__(self) -> Self:
@@ -33,16 +38,19 @@ class LogTail:
         while not self._lines:
             await self._fetch()
         line = self._lines.popleft()
-        self._after = line.seq
+        self.after = line.seq if self._lines else self._looked_at
         return line
 
     async def _fetch(self) -> None:
         has_ended = (await self._board.get_run(self._run_id)).has_ended
         # Looked up before the lines: those of an ended run are all stored.
-        self._lines.extend(
-            await self._board.read_log(self._run_id, after=self._after, limit=LOG_PAGE)
+        page = await self._board.search_log(
+            self._run_id, self._filter, after=self._looked_at, limit=LOG_PAGE
         )
+        self._lines.extend(page.lines)
+        self._looked_at = page.after
         if not self._lines:
+            self.after = page.after
             if has_ended:
                 raise StopAsyncIteration
             clock = self._board.clock

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from callboard import commands as c
+from callboard.domain.log import EVERYTHING, LogFilter, LogPage
 from callboard.domain.run import NewRun, Run, StopMode
 from callboard.operations.asking import found
 from callboard.operations.log_tail import LogTail
@@ -34,6 +35,10 @@ class RunOperations(StreamOperations):
     async def get_run(self, run_id: int) -> Run:
         """Raises NotFound."""
         return found(await self._ask(c.GetRun(run_id=run_id)), "run", run_id)
+
+    async def has_run(self, run_id: int) -> bool:
+        """Whether there is such a run."""
+        return await self._ask(c.GetRun(run_id=run_id)) is not None
 
     async def list_runs(self, filter: RunFilter) -> list[Run]:
         """One page, newest first."""
@@ -77,6 +82,20 @@ class RunOperations(StreamOperations):
             await self.get_run(run_id)
         return lines
 
-    def follow_log(self, run_id: int, *, after: int = 0) -> LogTail:
-        """Lines with seq > after as they are stored; ends with the run."""
-        return LogTail(self, run_id, after)
+    async def search_log(
+        self, run_id: int, filter: LogFilter, *, after: int = 0, limit: int = 1000
+    ) -> LogPage:
+        """Those lines with seq > after that the filter lets pass. Raises NotFound."""
+        page = await self._ask(
+            c.SearchLog(run_id=run_id, filter=filter, after=after, limit=limit)
+        )
+        if not page.lines:
+            await self.get_run(run_id)
+        return page
+
+    def follow_log(
+        self, run_id: int, *, after: int = 0, filter: LogFilter = EVERYTHING
+    ) -> LogTail:
+        """Lines with seq > after that the filter lets pass, as they are stored; ends with the
+        run."""
+        return LogTail(self, run_id, after, filter)

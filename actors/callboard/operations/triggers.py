@@ -10,7 +10,7 @@ from typing import Final, Literal
 from callboard import commands as c
 from callboard.domain.explain import Explanation
 from callboard.domain.instant import utc_instant
-from callboard.domain.json import JsonObject
+from callboard.domain.json import JsonObject, check_json_object, check_size
 from callboard.domain.pause import Missed
 from callboard.domain.pause_end import check_pause_end
 from callboard.domain.run import Run
@@ -197,7 +197,10 @@ class TriggerOperations(Asking):
         With `overlap="allow"` beside whatever of it is live; otherwise the trigger's overlap policy
         may hold the runs, or refuse them. Raises NotFound, Conflict overlap or job_disabled.
         """
-        command = c.FireTrigger(group=group, name=name, arguments=arguments or {}, overlap=overlap)
+        given = {} if arguments is None else arguments
+        check_json_object(given, "arguments")
+        check_size(given, "arguments")
+        command = c.FireTrigger(group=group, name=name, arguments=given, overlap=overlap)
         return list(await self._ask(command))
 
     async def list_slots(

@@ -9,7 +9,8 @@ How an end is told
     a stop was asked     succeeded, when the work succeeded all the same; otherwise stopped, with
                          whatever error there was
     the time was over    timed_out, also when the work ended well during its grace (its result is
-                         kept): the limit is a promise to those who wait
+                         kept): the limit is a promise to those who wait; the limit is the job's
+                         timeout_s, or the end of the chain's time where that comes first
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from callboard.clock import Alarm, Clock
+from callboard.domain.amend import amended
 from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
 from callboard.domain.log import LogChunk
 from callboard.domain.run import Run, RunError, StopMode
 from callboard.domain.states import RunState
+from callboard.domain.time_limit import TimeLimit, time_limit_of
 from callboard.runners.context import RunContext
-from callboard.runners.contract import Begin, Outcome, Runners
+from callboard.runners.contract import Begin, Outcome, Runners, Start
 from callboard.runners.control import Phase, RunControl, StopCause
 from callboard.runners.failure import to_run_error
 from callboard.runners.handlers import UnknownHandler
 from callboard.runners.log import LIMIT_BYTES, RunLog
+from callboard.runners.masking import Mask
 from callboard.runners.result import BadResult, to_result
+from callboard.runners.secrets import Clear, Secrets, refers
 
 TIMEOUT_GRACE_S: Final = 10.0
 """Seconds between a timeout's asking and its killing."""
@@ -49,6 +55,7 @@ class Stage:
     """Called once for each attempt that was not abandoned, in whatever task it ends."""
     on_fault: Callable[[BaseException], None]
     """Called when `on_end` raised."""
+    secrets: Secrets = field(default_factory=Secrets)
     log_limit_bytes: int = LIMIT_BYTES
     timeout_grace_s: float = TIMEOUT_GRACE_S
     home: int = field(default_factory=threading.get_ident)
@@ -68,6 +75,7 @@ class Attempt:
     __slots__ = (
         "_alarms",
         "_chunks",
+        "_clear",
         "_control",
         "_gone",
         "_late_at",
@@ -97,6 +105,7 @@ class Attempt:
         self.context: RunContext | None = None
         """Of a handler in Python, until the end was told."""
         self._stage = stage
+        self._clear: Clear | None = None
         self._log_seq = log_seq
         self._logs: list[RunLog] = []
         self._chunks: list[LogChunk] | None = None
@@ -113,12 +122,34 @@ class Attempt:
         if start is None:
             self.end(_parked("UnknownKind", f"no runner here executes jobs of kind {job.kind!r}"))
             return
-        if job.timeout_s is not None:
-            self._watch_time(job.timeout_s)
+        if job.timeout_s is not None or self.run.terms is not None:
+            self._watch_time()
+            if self.is_over:
+                return
+        if refers(job, self.run):
+            self._start_clear(start)
+            return
         try:
             start(self)
         except Exception as error:  # noqa: BLE001 - a runner may be a plug-in; the run ends failed
             self.end(_broken(error))
+
+    def _start_clear(self, start: Start) -> None:
+        """Start, in a task of its own, when the secrets are there."""
+        work = self._work(partial(self._clear_first, start))
+        task = self._stage.begin(work, name=f"secrets-{self.run.id}")
+        if not self.is_over and self.task is None:  # an eager task has come to the runner's already
+            self.task = task
+
+    async def _clear_first(self, start: Start) -> Outcome | None:
+        found = await self._stage.secrets.clear(self.job, self.run)
+        if isinstance(found, Outcome):
+            return found
+        if self.phase is not Phase.GOING:
+            return Outcome(state=RunState.STOPPED)
+        self._clear = found
+        start(self)
+        return None
 
     def work(self, make: Callable[[], Coroutine[Any, Any, Outcome | None]]) -> None:
         """Do the work of a coroutine in the attempt's own task; None: its end is told elsewhere."""
@@ -139,12 +170,12 @@ class Attempt:
     @property
     def clear_job(self) -> Job:
         """The job as its runner needs it: what it refers to is in it."""
-        return self.job
+        return self.job if self._clear is None else self._clear.job
 
     @property
     def clear_run(self) -> Run:
         """The run likewise. Neither of them is for anybody else's eyes."""
-        return self.run
+        return self.run if self._clear is None else self._clear.run
 
     # what the executor and the attempt's own clock want of it
 
@@ -215,12 +246,25 @@ class Attempt:
         self._chunks = None
         return tuple(chunks)
 
+    @property
+    def has_progress(self) -> bool:
+        return bool(self._logs) and self._logs[0].has_progress
+
+    def take_progress(self) -> JsonObject | None:
+        """What was said of its progress since the last call; None: nothing. The run has it, too."""
+        progress = self._logs[0].take_progress() if self._logs else None
+        if progress is not None:
+            self.run = amended(self.run, progress=progress)
+        return progress
+
     # its end
 
     def end(self, outcome: Outcome) -> None:
         """Tell the end; the first one counts."""
         if self.is_over:
             return
+        if outcome.error is not None and outcome.state is RunState.QUEUED:
+            self.log.record("INFO", outcome.error.message)
         self.is_over = True
         # They lead back here: without this, only the garbage collector would free any of them.
         self.context = self.task = None
@@ -237,6 +281,8 @@ class Attempt:
         try:
             if self._control is not None or outcome.result is not None:
                 outcome = self._judged(outcome)
+            if self._clear is not None:
+                outcome = _masked(outcome, self._clear.mask)
             self._stage.on_end(self, outcome)
         except BaseException as error:  # noqa: BLE001 - not to be lost in the handler's task
             self._stage.on_fault(error)
@@ -249,14 +295,20 @@ class Attempt:
         if self._control.cause is None and self._is_late():
             # It blocked the loop, so that the alarm could not ring.
             self._control.cause = StopCause.TIMEOUT
-        return _settled(outcome, self._control.cause, self.job.timeout_s)
+        return _settled(outcome, self._control.cause, time_limit_of(self.job, self.run))
 
     def _is_late(self) -> bool:
         return self._late_at is not None and self._stage.clock.monotonic() > self._late_at
 
-    def _watch_time(self, timeout_s: float) -> None:
-        self._late_at = self.began_at + timeout_s
-        self.call_in(timeout_s, partial(self.control.time_out, self._stage.timeout_grace_s))
+    def _watch_time(self) -> None:
+        limit = time_limit_of(self.job, self.run)
+        if limit is None:
+            return
+        if limit.seconds <= 0:
+            self.end(_timed_out(Outcome(state=RunState.TIMED_OUT), limit))
+            return
+        self._late_at = self.began_at + limit.seconds
+        self.call_in(limit.seconds, partial(self.control.time_out, self._stage.timeout_grace_s))
 
     async def _work(self, make: Callable[[], Coroutine[Any, Any, Outcome | None]]) -> None:
         if self.phase is not Phase.GOING:
@@ -299,6 +351,7 @@ class Attempt:
             limit_bytes=stage.log_limit_bytes,
             after=self._log_seq,
             home=stage.home,
+            mask=None if self._clear is None else self._clear.mask,
         )
 
     def _emit(self, chunk: LogChunk) -> None:
@@ -322,6 +375,15 @@ def _broken(error: BaseException) -> Outcome:
     return Outcome(state=RunState.FAILED, error=to_run_error(error))
 
 
+def _masked(outcome: Outcome, mask: Mask) -> Outcome:
+    error = outcome.error
+    return replace(
+        outcome,
+        result=mask.json(outcome.result),
+        error=None if error is None else mask.error(error),
+    )
+
+
 def _checked(outcome: Outcome) -> Outcome:
     try:
         return replace(outcome, result=to_result(outcome.result))
@@ -329,20 +391,31 @@ def _checked(outcome: Outcome) -> Outcome:
         return Outcome(state=RunState.FAILED, error=bad.error)
 
 
-def _settled(outcome: Outcome, cause: StopCause | None, timeout_s: float | None) -> Outcome:
-    if cause is StopCause.TIMEOUT:
-        error = _timeout_error(outcome, timeout_s or 0.0)
-        return replace(outcome, state=RunState.TIMED_OUT, error=error)
+def _settled(outcome: Outcome, cause: StopCause | None, limit: TimeLimit | None) -> Outcome:
+    if cause is StopCause.TIMEOUT and limit is not None:
+        return _timed_out(outcome, limit)
     if cause is StopCause.REQUESTED and outcome.state is not RunState.SUCCEEDED:
         return replace(outcome, state=RunState.STOPPED)
     return outcome
 
 
-def _timeout_error(outcome: Outcome, timeout_s: float) -> RunError:
-    message = f"it took longer than {timeout_s:g} s"
+def _timed_out(outcome: Outcome, limit: TimeLimit) -> Outcome:
+    """Whatever else it was: to a retry policy it is of the kind of its error alone."""
+    return replace(
+        outcome,
+        state=RunState.TIMED_OUT,
+        error=_timeout_error(outcome, limit),
+        kinds=(),
+        retry=outcome.retry if limit.may_be_retried else False,
+    )
+
+
+def _timeout_error(outcome: Outcome, limit: TimeLimit) -> RunError:
     error = outcome.error
     if outcome.state is RunState.SUCCEEDED:
-        return RunError(type="TimedOut", message=f"{message}, and then succeeded")
+        return RunError(type=limit.type, message=f"{limit.message}, and then succeeded")
     if error is None:
-        return RunError(type="TimedOut", message=message)
-    return replace(error, type="TimedOut", message=f"{message}; {error.type}: {error.message}")
+        return RunError(type=limit.type, message=limit.message)
+    return replace(
+        error, type=limit.type, message=f"{limit.message}; {error.type}: {error.message}"
+    )

@@ -8,10 +8,12 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, get_type_hints
 
-from callboard.domain.json import Json
+from callboard.domain.json import Json, JsonObject
 from callboard.runners.context import RunContext
+from callboard.runners.signature import BadArgument, Signature, signature_of
 
 _CONTEXT_NAME: Final = "ctx"
 _NAMES_CONTEXT: Final = re.compile(r"\bRunContext\b")
@@ -33,6 +35,7 @@ class Handler:
         "_context",
         "_has_keywords",
         "_required",
+        "_signature",
         "_takes_nothing",
         "function",
         "is_async",
@@ -54,12 +57,21 @@ class Handler:
         kinds = {p.kind for p in parameters or ()}
         self._has_keywords = parameters is None or Parameter.VAR_KEYWORD in kinds
         self._takes_nothing = not self._required and self._context is None
+        self._signature: Signature | None = None
+        if parameters is not None:
+            others = [p for p in parameters if p.name != self._context]
+            self._signature = signature_of(name, others)
+
+    @property
+    def parameters(self) -> JsonObject | None:
+        """JSON Schema of the arguments that it takes; None: it does not tell."""
+        return None if self._signature is None else self._signature.schema
 
     def bind(self, arguments: Mapping[str, Json], context: RunContext) -> Callable[[], Any]:
         """The call, ready to be made.
 
         Raises:
-            ArgumentMismatch: an argument is unknown or missing.
+            ArgumentMismatch: an argument is unknown, missing, or of another type.
         """
         if self._takes_nothing and not arguments:
             return self.function
@@ -71,10 +83,19 @@ class Handler:
         for name in self._required:
             if name not in arguments:
                 raise self._mismatch(f"the argument {name!r} is missing")
-        keywords: dict[str, Any] = dict(arguments)
+        keywords: dict[str, Any] = self._typed(arguments)
         if self._context is not None:
             keywords[self._context] = context
         return functools.partial(self.function, **keywords)
+
+    def _typed(self, arguments: Mapping[str, Json]) -> dict[str, Any]:
+        signature = self._signature
+        if signature is None or signature.is_plain:
+            return dict(arguments)
+        try:
+            return signature.convert(arguments)
+        except BadArgument as error:
+            raise self._mismatch(str(error)) from error
 
     def _likely(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._allowed, 1)
@@ -94,9 +115,23 @@ def _parameters_of(function: Callable[..., Any]) -> list[Parameter] | None:
     except Exception:  # noqa: BLE001 - annotations are the user's code; try without evaluating them
         pass
     try:
-        return list(inspect.signature(function).parameters.values())
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    return [_evaluated(parameter, names) for parameter in parameters]
+
+
+def _evaluated(parameter: Parameter, names: dict[str, Any]) -> Parameter:
+    """With its own annotation evaluated, where that can be."""
+    if not isinstance(parameter.annotation, str):
+        return parameter
+    alone = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    try:
+        hints = get_type_hints(alone, names, include_extras=True)
+    except Exception:  # noqa: BLE001 - a name that is imported for type checkers alone, say
+        return parameter
+    return parameter.replace(annotation=hints[parameter.name])
 
 
 def _takes_context(parameter: Parameter) -> bool:

@@ -18,6 +18,7 @@ from callboard.domain.json import Json
 from callboard.domain.run import Run
 from callboard.errors import CallboardError, UsageError
 from callboard.runners.log import RunLog
+from callboard.runners.log_fields import fields_of
 
 _FORMATTER: Final = logging.Formatter("%(message)s")
 
@@ -161,6 +162,11 @@ class RunContext:
         return self._facts.trace_id
 
     @property
+    def epoch(self) -> int | None:
+        """Under which its node holds the run; None: it is no stored run."""
+        return getattr(self._facts, "epoch", None)
+
+    @property
     def output(self) -> RunLog:
         """The run's log: `print` and `logging` lead there already."""
         return self._open_log()
@@ -174,8 +180,24 @@ class RunContext:
 
     @property
     def log(self) -> logging.Logger:
-        """A logger whose lines of every level go to the run's log, and nowhere else."""
+        """A logger whose lines of every level go to the run's log, and nowhere else.
+
+        What is given as `extra` is kept as the line's fields.
+        """
         return _RunLogger(self.job, self.output)
+
+    def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Say how far the run is, as often as you like: what was said last is stored about twice
+        a second, and before the end.
+
+        Args:
+            done: from 0; bytes, rows, per cent: whatever counts.
+            total: at which it is done; None: nobody knows.
+            note: what it does now; 200 characters at the most.
+        Raises:
+            InvalidInput: for what is not a finite number from 0 to 2**53.
+        """
+        self.output.report(done, total, note)
 
     @property
     def stopping(self) -> bool:
@@ -242,4 +264,4 @@ class _RunLogger(logging.Logger):
         self._output = output
 
     def handle(self, record: logging.LogRecord) -> None:
-        self._output.record(record.levelname, _FORMATTER.format(record))
+        self._output.record(record.levelname, _FORMATTER.format(record), fields_of(record))

@@ -45,12 +45,18 @@ class HandlerRegistry:
         """The registered ones, in their order."""
         return tuple(self._registered)
 
+    @property
+    def modules(self) -> tuple[str, ...] | None:
+        """From which functions may be imported; None: from any."""
+        return self._modules
+
     def register(self, name: str, function: Callable[..., Any]) -> None:
         """Raises AlreadyExists when another function has the name."""
         known = self._registered.get(name)
         if known is not None and known.function is not function:
             raise AlreadyExists("handler", name)
-        self._registered[name] = Handler(name, function)
+        if known is None:
+            self._registered[name] = Handler(name, function)
 
     def job(self, *, name: str | None = None) -> Callable[[F], F]:
         """A decorator that registers a function, as `module:function` when no name is given."""

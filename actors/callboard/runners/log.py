@@ -11,8 +11,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+import orjson
+
 from callboard.clock import Clock
+from callboard.domain.json import JsonObject
 from callboard.domain.log import LogChunk, LogLine
+from callboard.runners.masking import Mask
+from callboard.runners.progress import checked, progress_value
 from callboard.runners.text import to_storable, utf8_size
 
 LIMIT_BYTES: Final = 1_048_576
@@ -39,11 +44,13 @@ class RunLog:
         chunk_bytes: int = CHUNK_BYTES,
         after: int = 0,
         home: int | None = None,
+        mask: Mask | None = None,
     ) -> None:
         """Args:
         emit: must not raise.
         after: number of the last line that an earlier holder of the run logged.
         home: id of the loop's thread; None: this one.
+        mask: of the run's secrets, which are in no line.
         """
         self._run_id = run_id
         self._clock = clock
@@ -62,6 +69,9 @@ class RunLog:
         self._kept = 0
         self._dropped = 0
         self._missed = 0
+        self._progress: JsonObject | None = None
+        self.mask = mask
+        """Of the run's secrets; None: it has none."""
         self.is_open = True
         """After close() every write is ignored."""
         self.is_full = False
@@ -77,16 +87,52 @@ class RunLog:
                 self._split(stream, text[start : start + _SLICE])
             self._emit_if_home()
 
-    def record(self, level: str, text: str) -> None:
-        """Add complete lines of stream `log`, all of them of the given level."""
+    def record(self, level: str, text: str, fields: JsonObject | None = None) -> None:
+        """Add complete lines of stream `log`, all of them of the given level.
+
+        Args:
+            fields: what belongs to the first of them, JSON of bounded size.
+        """
+        if self.mask is not None:
+            text = self.mask.cut_text(text)
+            fields = None if fields is None else {**self.mask.json(fields)}  # type: ignore[dict-item]
         for start in range(0, len(text) or 1, _SLICE):
             with self._lock:
                 if self.is_full or not self.is_open:
                     self._dropped += utf8_size(text[start:])
                     return
                 for line in text[start : start + _SLICE].split("\n"):
-                    self._add("log", level, line)
+                    self._add("log", level, line, fields)
+                    fields = None
             self._emit_if_home()
+
+    def report(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Say how far the run is: the last that was said counts.
+
+        Raises:
+            InvalidInput: see `progress.checked`.
+        """
+        done, total, note = checked(done, total, note)
+        if note is not None and self.mask is not None:
+            note = self.mask.cut_text(note)
+        with self._lock:
+            if self.is_open:
+                self._progress = progress_value(done, total, note, self._clock.now())
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether anything was said of it since the last take_progress."""
+        return self._progress is not None
+
+    def take_progress(self) -> JsonObject | None:
+        """What was said last of the run's progress; None: nothing new."""
+        with self._lock:
+            progress, self._progress = self._progress, None
+        return progress
+
+    def masked(self, text: str) -> str:
+        """The text without the run's secrets, for those who show it elsewhere."""
+        return text if self.mask is None else self.mask.cut_text(text)
 
     def drop(self, count: int) -> None:
         """Count `count` bytes that the writer left out because the log is full."""
@@ -101,7 +147,7 @@ class RunLog:
         """
         with self._lock:
             for stream, partial in list(self._partials.items()):
-                if partial.is_old:
+                if partial.is_old and not self._may_go_on(partial):
                     self._finish(stream)
                 partial.is_old = True
             self._seal()
@@ -129,26 +175,41 @@ class RunLog:
         if "\n" not in text and partial.length + len(text) < MAX_LINE_CHARACTERS:
             partial.add(text)
             return
-        *lines, rest = (partial.take() + text).split("\n")
+        whole, longest = partial.take() + text, MAX_LINE_CHARACTERS
+        if self.mask is not None:
+            # What may be the beginning of a secret stays here until the rest of it has come.
+            whole = self.mask.text(whole)
+            longest += self.mask.longest
+        *lines, rest = whole.split("\n")
         for line in lines:
             self._add(stream, None, line)
-        while len(rest) >= MAX_LINE_CHARACTERS:
+        while len(rest) >= longest:
             self._add(stream, None, rest[:MAX_LINE_CHARACTERS])
             rest = rest[MAX_LINE_CHARACTERS:]
         partial.add(rest)
 
+    def _may_go_on(self, partial: _Partial) -> bool:
+        """Whether an unfinished line ends with what may be the beginning of a secret."""
+        return self.mask is not None and self.mask.unfinished(partial.peek()) > 0
+
     def _finish(self, stream: str) -> None:
         text = self._partials.pop(stream).take()
+        if self.mask is not None:
+            text = self.mask.cut_text(text)
         if text and self.is_full:
             self._dropped += utf8_size(text)
         elif text:
             self._add(stream, None, text)
 
-    def _add(self, stream: str, level: str | None, line: str) -> None:
+    def _add(
+        self, stream: str, level: str | None, line: str, fields: JsonObject | None = None
+    ) -> None:
         text = to_storable(line.removesuffix("\r"))
         for start in range(0, len(text) or 1, MAX_LINE_CHARACTERS):
             piece = text[start : start + MAX_LINE_CHARACTERS]
             size = utf8_size(piece)
+            if fields is not None:
+                size += len(orjson.dumps(fields))
             if self.is_full or self._kept + size + LINE_COST > self._limit:
                 self.is_full = True
                 self._dropped += size + 1
@@ -156,7 +217,8 @@ class RunLog:
                 self._missed += size + 1
             else:
                 self._mark_missed()
-                self._append(stream, level, piece, size + LINE_COST)
+                self._append(stream, level, piece, size + LINE_COST, fields)
+            fields = None
 
     def _mark_missed(self) -> None:
         if self._missed:
@@ -164,10 +226,25 @@ class RunLog:
             self._missed = 0
             self._append("log", "WARNING", text + "they came faster than they could be stored")
 
-    def _append(self, stream: str, level: str | None, text: str, cost: int = 0) -> None:
+    def _append(
+        self,
+        stream: str,
+        level: str | None,
+        text: str,
+        cost: int = 0,
+        fields: JsonObject | None = None,
+    ) -> None:
         self._seq += 1
-        at = self._clock.now()
-        self._lines.append(LogLine(seq=self._seq, at=at, stream=stream, level=level, text=text))
+        self._lines.append(
+            LogLine(
+                seq=self._seq,
+                at=self._clock.now(),
+                stream=stream,
+                level=level,
+                text=text,
+                fields=fields,
+            )
+        )
         self._kept += cost
         self._lines_bytes += cost
         if self._lines_bytes >= self._chunk_bytes:
@@ -206,6 +283,9 @@ class _Partial:
             self._parts.append(text)
             self.length += len(text)
         self.is_old = False
+
+    def peek(self) -> str:
+        return "".join(self._parts)
 
     def take(self) -> str:
         text = "".join(self._parts)

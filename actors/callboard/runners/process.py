@@ -10,13 +10,11 @@ import asyncio
 import codecs
 import os
 import signal
-from pathlib import Path
 from typing import Final, cast
 
 from callboard.runners.log import RunLog
 
 TAIL_BYTES: Final = 4_096
-_PROC: Final = Path("/proc")
 _STREAMS: Final = {1: "stdout", 2: "stderr"}
 
 
@@ -36,7 +34,6 @@ class ProcessWatch(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self.group = 0
         """The process's id, which is also that of its group and its session."""
-        self._members: list[str] = []
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {fd: decoder(errors="replace") for fd in _STREAMS}
         self._open = set(_STREAMS)
@@ -59,20 +56,6 @@ class ProcessWatch(asyncio.SubprocessProtocol):
         except PermissionError:  # it changed its user; nothing that we may do
             return True
         return True
-
-    def has_group(self) -> bool:
-        """Whether a process of the group is left; zombies that nobody has buried do not count."""
-        try:
-            os.killpg(self.group, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        if not _PROC.is_dir():
-            return True
-        if not any(_is_living_member(pid, self.group) for pid in self._members):
-            self._members = _living_members(self.group)
-        return bool(self._members)
 
     def feed(self, data: bytes) -> None:
         """Write its stdin, and end it."""
@@ -115,17 +98,3 @@ class ProcessWatch(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.released.done():
             self.released.set_result(None)
-
-
-def _living_members(group: int) -> list[str]:
-    pids = filter(str.isdigit, os.listdir(_PROC))
-    return [pid for pid in pids if _is_living_member(pid, group)]
-
-
-def _is_living_member(pid: str, group: int) -> bool:
-    try:
-        stat = (_PROC / pid / "stat").read_text(errors="replace")
-    except OSError:  # it has ended just now
-        return False
-    state, _, its_group = stat.rpartition(")")[2].split()[:3]
-    return int(its_group) == group and state != "Z"

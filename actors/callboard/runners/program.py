@@ -1,4 +1,4 @@
-"""What a command job starts: its argv, its working directory, and whether they are there at all.
+"""What a job starts: its argv, its working directory, and whether they are there at all.
 
 The look before the start gives words that name the file; the start itself may still fail.
 """
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
+from callboard.domain.spec_limits import ResourceLimits, limits_of
 
 SHELL: Final = "/bin/sh"
 _PROBE_TIMEOUT_S: Final = 5.0
@@ -33,22 +34,37 @@ class Program:
     """None: the node's own working directory."""
     env: Mapping[str, str]
     stdin: bytes | None
+    limits: ResourceLimits | None = None
 
 
-def program_of(job: Job, env: Mapping[str, str]) -> Program:
+def command_program(spec: JsonObject, env: Mapping[str, str]) -> Program:
     """The program of a command job, found and executable.
 
     Raises:
         CannotStart: it, or its working directory, is missing or not usable.
     """
-    spec = job.spec
     shell = cast("str | None", spec.get("shell"))
     argv = (SHELL, "-c", shell) if shell is not None else tuple(cast(Sequence[str], spec["argv"]))
+    return found_program(argv, spec, env)
+
+
+def found_program(argv: tuple[str, ...], spec: JsonObject, env: Mapping[str, str]) -> Program:
+    """The program of that argv; the rest of it (cwd, stdin, limits) is in the spec.
+
+    Raises:
+        CannotStart: as command_program.
+    """
     cwd = cast("str | None", spec.get("cwd"))
     stdin = cast("str | None", spec.get("stdin"))
     _check_directory(cwd)
     _check_executable(argv[0], cwd, env["PATH"])
-    return Program(argv=argv, cwd=cwd, env=env, stdin=None if stdin is None else stdin.encode())
+    return Program(
+        argv=argv,
+        cwd=cwd,
+        env=env,
+        stdin=None if stdin is None else stdin.encode(),
+        limits=limits_of(spec),
+    )
 
 
 def find_guard() -> tuple[str, ...]:

@@ -1,10 +1,11 @@
-"""PythonRunner: jobs of kind python, on the loop or in a thread.
+"""PythonRunner: jobs of kind python, on the loop, in a thread or in a process.
 
 | spec.isolation | coroutine function | plain function |
 | --- | --- | --- |
 | null | on the loop | in a thread |
 | loop | on the loop | on the loop, which it blocks: only for what takes no time |
 | thread | on a loop of its own in a thread | in a thread |
+| process | on a loop of its own in a worker process | in a worker process |
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from callboard.runners.control import Phase
 from callboard.runners.coroutine import CoroutineRunner
 from callboard.runners.ending import Ended, to_outcome
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.process_runner import ProcessRunner
 from callboard.runners.result import to_plain
 from callboard.runners.thread import ThreadRunner
 
@@ -43,18 +45,20 @@ class PythonRunner:
         *,
         coroutines: CoroutineRunner,
         threads: ThreadRunner,
+        processes: ProcessRunner,
         capture: Capture,
     ) -> None:
         """`capture` is opened here and closed with the runner."""
         self._registry = registry
         self._coroutines = coroutines
         self._threads = threads
+        self._processes = processes
         self._capture = capture
         capture.open()
 
     @property
     def stuck(self) -> int:
-        return self._coroutines.stuck + self._threads.stuck
+        return self._coroutines.stuck + self._threads.stuck + self._processes.stuck
 
     def start(self, attempt: Attempt) -> None:
         """As StartingRunner.start."""
@@ -63,6 +67,10 @@ class PythonRunner:
         arguments = _own_arguments(attempt.clear_run.arguments) if run.arguments else {}
         context = attempt.context = context_of(run, arguments, attempt.open_log)
         spec = attempt.job.spec
+        isolation = spec.get("isolation")
+        if isolation == "process":
+            attempt.work(partial(self._processes.run, attempt))
+            return
         handler = self._registry.known(spec["handler"])  # type: ignore[arg-type]  # a string (Job)
         if handler is None:
             attempt.work(partial(self._import_first, attempt, context))
@@ -71,17 +79,18 @@ class PythonRunner:
             call = handler.bind(arguments, context)
         except ArgumentMismatch as mismatch:
             error = RunError(type="ArgumentMismatch", message=str(mismatch))
-            attempt.end(Outcome(state=RunState.FAILED, error=error))
+            attempt.end(Outcome(state=RunState.PARKED, error=error))
             return
-        if (spec.get("isolation") or handler.place) == "loop":
+        if (isolation or handler.place) == "loop":
             self._coroutines.start(attempt, call, context)
         else:
             attempt.work(partial(self._in_thread, attempt, call, context))
 
     def close(self) -> None:
-        """Give back stdout and stderr, and the threads."""
+        """Give back stdout and stderr, the threads and the processes."""
         self._capture.close()
         self._threads.close()
+        self._processes.close()
 
     async def _in_thread(
         self, attempt: Attempt, call: Callable[[], object], context: RunContext

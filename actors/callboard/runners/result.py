@@ -1,17 +1,29 @@
-"""What a handler returned, as plain JSON of bounded size."""
+"""What a handler returned, as plain JSON of bounded size.
+
+A result that is too large is not kept, but the run has done its work, and is not failed, let alone
+tried again, for that: in place of the result stands `{"$truncated": {"bytes": 2097152, "limit":
+1048576, "head": "[1, 2, ..."}}`. `bytes` is null where it would take too long to count them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
 
 import orjson
 
-from callboard.domain.json import Json, check_json
+from callboard.domain.json import MAX_DEPTH, Json, check_json
 from callboard.domain.run import RunError
 from callboard.errors import InvalidInput
+from callboard.runners.text import to_storable
 
 MAX_RESULT_BYTES: Final = 1_048_576
+HEAD_CHARACTERS: Final = 1_024
+"""Of a result that is too large, so much is kept."""
+MOST_LOOKED_AT: Final = 1_000
+TRUNCATED: Final = "$truncated"
 
 
 class BadResult(Exception):
@@ -30,21 +42,22 @@ def to_result(value: object) -> Json:
     convert: it knows what the reader expects.
 
     Raises:
-        BadResult: with an error of type ResultNotJson or ResultTooLarge.
+        BadResult: with an error of type ResultNotJson.
     """
     if value is None:
         return None
     if _is_surely_too_large(value):
-        raise _too_large(f"more than {MAX_RESULT_BYTES} bytes")
+        if _is_too_deep(value):
+            message = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself"
+            raise BadResult(RunError(type="ResultNotJson", message=message))
+        return _truncated(None, _beginning(value))
     try:
         check_json(value, "result")
     except InvalidInput as error:
         raise BadResult(RunError(type="ResultNotJson", message=str(error))) from None
     plain = to_plain(value)
     size = len(orjson.dumps(plain))
-    if size > MAX_RESULT_BYTES:
-        raise _too_large(f"{size} bytes")
-    return plain
+    return plain if size <= MAX_RESULT_BYTES else _truncated(size, _beginning(plain))
 
 
 def to_plain(value: object) -> Json:
@@ -88,8 +101,64 @@ def _is_surely_too_large(value: object) -> bool:
     return budget < 0
 
 
-def _too_large(size: str) -> BadResult:
-    message = (
-        f"the result is {size}, the limit is {MAX_RESULT_BYTES}: store it elsewhere, return where"
-    )
-    return BadResult(RunError(type="ResultTooLarge", message=message))
+def _is_too_deep(value: object) -> bool:
+    """Whether one of the first places looked at is nested too deeply."""
+    waiting: list[tuple[Any, int]] = [(value, 0)]
+    for _ in range(MOST_LOOKED_AT):
+        if not waiting:
+            return False
+        item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            return True
+        inner = item.values() if isinstance(item, Mapping) else item
+        if isinstance(item, Mapping | list | tuple):
+            waiting += [(each, depth + 1) for each in islice(inner, MOST_LOOKED_AT)]
+    return False
+
+
+def _truncated(size: int | None, head: str) -> Json:
+    return {TRUNCATED: {"bytes": size, "limit": MAX_RESULT_BYTES, "head": head}}
+
+
+def _beginning(value: object) -> str:
+    """The first characters of its JSON text, at a cost that does not depend on its size."""
+    text = "".join(_pieces(value, HEAD_CHARACTERS, MAX_DEPTH))
+    return to_storable(text[:HEAD_CHARACTERS])
+
+
+def _pieces(value: object, room: int, depth: int) -> Iterator[str]:
+    """Parts of its JSON text, about as many as there is room for."""
+    match value:
+        case Mapping() if depth:
+            yield from _joined("{}", map(_pair, value.items()), room, depth)
+        case list() | tuple() if depth:
+            yield from _joined("[]", ((None, item) for item in value), room, depth)
+        case str():
+            yield json.dumps(value[:room], ensure_ascii=False)
+        case None | bool() | int() | float():
+            yield json.dumps(value)
+        case _:
+            yield f"({type(value).__name__})"
+
+
+def _joined(
+    brackets: str, items: Iterator[tuple[str | None, object]], room: int, depth: int
+) -> Iterator[str]:
+    yield brackets[0]
+    separator = ""
+    for name, item in items:
+        start = separator if name is None else f"{separator}{json.dumps(name[:room])}: "
+        yield start
+        room -= len(start)
+        for piece in _pieces(item, room, depth - 1):
+            yield piece
+            room -= len(piece)
+        if room <= 0:
+            return
+        separator = ", "
+    yield brackets[1]
+
+
+def _pair(pair: tuple[object, object]) -> tuple[str, object]:
+    name, item = pair
+    return (name if isinstance(name, str) else type(name).__name__), item

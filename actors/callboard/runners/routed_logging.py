@@ -8,8 +8,13 @@ root for a configuration: configure logging before a board opens, or with `force
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from callboard.runners.context import current
+from callboard.runners.log_fields import bounded_fields, fields_of
+from callboard.runners.masking import Mask
+
+_EXCEPTION: Final = logging.Formatter()
 
 
 class RunLogHandler(logging.Handler):
@@ -25,9 +30,12 @@ class RunLogHandler(logging.Handler):
         if context is None or not context.output.is_open:
             self._pass(record)
             return
-        record.__dict__.setdefault("trace_id", context.trace_id)
         try:
-            context.output.record(record.levelname, self.format(record))
+            output = context.output
+            output.record(record.levelname, self.format(record), fields_of(record))
+            if output.mask is not None:
+                _mask(record, output.mask)
+            record.__dict__.setdefault("trace_id", context.trace_id)
         except Exception:  # noqa: BLE001 - as every logging handler: bad arguments are reported there
             self.handleError(record)
 
@@ -44,6 +52,19 @@ class RunLogHandler(logging.Handler):
                 return False
             logger = logger.parent if logger.propagate else None
         return True
+
+
+def _mask(record: logging.LogRecord, mask: Mask) -> None:
+    """Take the run's secrets out of the record, for the handlers that come after."""
+    record.msg, record.args = mask.cut_text(record.getMessage()), ()
+    if record.exc_info:
+        text = record.exc_text or _EXCEPTION.formatException(record.exc_info)
+        record.exc_info, record.exc_text = None, mask.cut_text(text)
+    if record.stack_info:
+        record.stack_info = mask.cut_text(record.stack_info)
+    for name in fields_of(record) or ():
+        if name in record.__dict__:
+            record.__dict__[name] = mask.json(bounded_fields({name: record.__dict__[name]})[name])
 
 
 def join_logging() -> RunLogHandler:

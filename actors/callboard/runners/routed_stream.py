@@ -36,7 +36,7 @@ class RoutedStream:
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         log.write(self.name_in_sys, text)
         if self.echo:
-            self._pass(text)
+            self._pass(log.masked(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -46,10 +46,17 @@ class RunningHandlers:
 
     def __init__(self) -> None:
         self._attempts: Mapping[int, Attempt] = {}
+        self._count_stuck: Callable[[], int] = int
 
-    def watch(self, attempts: Mapping[int, Attempt]) -> None:
-        """Look at this table from now on."""
+    def watch(self, attempts: Mapping[int, Attempt], count_stuck: Callable[[], int] = int) -> None:
+        """Look at this table from now on, and count so what was left behind."""
         self._attempts = attempts
+        self._count_stuck = count_stuck
+
+    @property
+    def stuck(self) -> int:
+        """Handlers that go on although their runs have ended; each keeps a place (T08)."""
+        return self._count_stuck()
 
     def __call__(self) -> list[RunningHandler]:
         """In the order of their beginning; from any thread."""

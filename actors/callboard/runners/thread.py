@@ -78,11 +78,12 @@ def _call_in_run(call: Callable[[], object], context: RunContext) -> object:
     context.thread_id = threading.get_ident()
     value = call()
     if asyncio.iscoroutine(value):
-        return asyncio.run(_until_stopped(value, context.stop))
+        return asyncio.run(until_stopped(value, context.stop))
     return value
 
 
-async def _until_stopped(work: Coroutine[Any, Any, object], stop: StopFlag) -> object:
+async def until_stopped(work: Coroutine[Any, Any, object], stop: StopFlag) -> object:
+    """What the coroutine returns; it is cancelled, once, when the flag is set by another thread."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def cancel() -> None:

@@ -59,15 +59,18 @@ class NodeVitals:
         resident_mb: Callable[[], float],
         present: Callable[[], datetime],
         older_than_s: float,
+        stuck: Callable[[], int] = int,
     ) -> None:
         """Args:
         present: the store's, as far as this node knows it.
         older_than_s: younger runs are not told of.
+        stuck: how many handlers were left behind.
         """
         self._running = running
         self._resident_mb = resident_mb
         self._present = present
         self._older_than_s = older_than_s
+        self._stuck = stuck
         self._thread_id = threading.get_ident()
 
     def __call__(self, monotonic: float) -> JsonObject:
@@ -78,6 +81,7 @@ class NodeVitals:
             at=self._present(),
             rss_mb=self._resident_mb(),
             runs=list(map(self._told, islice(old, MOST_RUNS))),
+            stuck=self._stuck(),
         )
 
     def _told(self, handler: RunningHandler) -> RunVitals:

@@ -22,6 +22,13 @@ while read -r what group; do
     esac
 done
 for group in $groups; do kill -s KILL -- "-$group"; done
+for round in 1 2 3 4 5; do
+    files=
+    [ -n "$1" ] && files=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
+    [ -n "$files" ] || break
+    for file in $files; do file=${file%/environ}; kill -s KILL "${file#/proc/}"; done
+done
+[ -n "$2" ] && rm -rf -- "$2"
 """
 _END_TIMEOUT_S: Final = 2.0
 
@@ -29,7 +36,13 @@ _END_TIMEOUT_S: Final = 2.0
 class GroupWarden:
     """Knows the process groups of the commands that run; started with the first of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, mark: str = "", folder: str = "") -> None:
+        """Args:
+        mark: what the environment of every command holds, and that of nobody else's; none: "".
+        folder: a directory that is removed in the end; none: "".
+        """
+        self._mark = mark
+        self._folder = folder
         self._groups: set[int] = set()
         self._shell: subprocess.Popen[bytes] | None = None
 
@@ -62,7 +75,7 @@ class GroupWarden:
     def _start(self) -> None:
         try:
             self._shell = subprocess.Popen(
-                ("/bin/sh", "-c", _SCRIPT),
+                ("/bin/sh", "-c", _SCRIPT, "warden", self._mark, self._folder),
                 bufsize=0,
                 cwd="/",
                 env={"PATH": os.defpath},

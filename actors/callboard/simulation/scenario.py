@@ -89,9 +89,10 @@ class Scenario:
 
     @property
     def known_jobs(self) -> dict[Name, Job]:
-        """Every job that a trigger starts."""
+        """Every job that a trigger starts or watches."""
         known = {(job.group, job.name): job for job in self.jobs}
         names = {(each.group, action.job) for each in self.triggers for action in each.actions}
+        names |= {(each.group, job) for each in self.triggers for job in each.watched}
         return {name: known.get(name) or _stand_in(name) for name in sorted(names)}
 
     def duration_s(self, job: str) -> float:

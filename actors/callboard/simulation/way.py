@@ -18,6 +18,13 @@ def reasons_for_runs(scenario: Scenario) -> dict[Name, str]:
     """
     jobs = scenario.known_jobs
     reasons = dict(_own_reasons(scenario, jobs))
+    watched = {(each.group, job) for each in scenario.active for job in each.watched}
+    reasons |= {
+        trigger_name(each): "others wait for the end of its runs"
+        for each in scenario.active
+        if trigger_name(each) not in reasons
+        and any((each.group, action.job) in watched for action in each.actions)
+    }
     spread = True
     while spread:
         shared = {
@@ -48,6 +55,8 @@ def _own_reasons(scenario: Scenario, jobs: Mapping[Name, Job]) -> Iterator[tuple
 def _own_reason(scenario: Scenario, jobs: Mapping[Name, Job], trigger: Trigger) -> str | None:
     if trigger.schedule.kind == "delay":
         return "counts from the end of its runs"
+    if trigger.schedule.kind == "conditional":
+        return "waits for the end of others' runs"
     durations = {action.job: scenario.duration_s(action.job) for action in trigger.actions}
     spread_s = trigger.jitter_s + trigger.flexible_window_s
     may_overlap = spread_s or any(durations.values())

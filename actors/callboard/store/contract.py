@@ -18,19 +18,31 @@ from typing import TYPE_CHECKING, Protocol
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
+from callboard.domain.chain_end import ChainEnd
+from callboard.domain.condition_cycle import ConditionLink
+from callboard.domain.conditions import ConditionSet
+from callboard.domain.delivery import Delivery, DeliveryState, NewDelivery
+from callboard.domain.failing_job import FailingJob
 from callboard.domain.job import Job
-from callboard.domain.json import JsonObject
+from callboard.domain.json import Json, JsonObject
+from callboard.domain.lateness import DeadlineKind, WatchedSlots
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.limits import RateLimit
 from callboard.domain.log import LogChunk as LogChunk
+from callboard.domain.log import LogFilter as LogFilter
 from callboard.domain.log import LogLine as LogLine
+from callboard.domain.log import LogPage as LogPage
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.node import Node as Node
 from callboard.domain.overlap import Firing
+from callboard.domain.queue import Queue, QueueCounts
 from callboard.domain.run import Run
 from callboard.domain.run_end import RunEnd as RunEnd
 from callboard.domain.shards import Division, Scheduling
+from callboard.domain.start_request import StartRequest
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.webhook import Webhook
 from callboard.events import EventBatch, EventRecord
 
 if TYPE_CHECKING:
@@ -70,6 +82,50 @@ class CalendarFilter:
     after: tuple[str, str] | None = None
     """(group, name) of the last item of the page before."""
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilter:
+    """Which queues to list. By group and name, ascending."""
+
+    group: str | None = None
+    after: tuple[str, str] | None = None
+    """(group, name) of the last item of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFilter:
+    """Which webhooks to list. By group and name, ascending."""
+
+    group: str | None = None
+    after: tuple[str, str] | None = None
+    """(group, name) of the last item of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFilter:
+    """Which messages of a webhook to list. Newest (highest id) first."""
+
+    webhook_id: int
+    state: DeliveryState | None = None
+    before_id: int | None = None
+    """Only ids below this one: the last id of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingKey:
+    """A concurrency key that bounds what waits behind it."""
+
+    job_id: int
+    job: str
+    queue: str | None
+    """Of the job."""
+    key: str
+    most: int
+    """It is not counted further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +200,50 @@ class Cutoffs:
     """Until when the pruner removes what; None keeps all of it."""
 
     ended_runs: datetime | None = None
-    """With their logs. A store that has history in parts may keep a part until all of it is old."""
+    """With their logs. A store that has history in parts may keep a part until all of it is old.
+    Messages of webhooks that ended before it go, too."""
     runs_per_job: int | None = None
     """How many ended runs of a job are kept at the most, the newest."""
     ledger: datetime | None = None
     """Entries of slots before it, except a trigger's last entry; backfills that ended before it."""
     events: datetime | None = None
+    unread_events: datetime | None = None
+    """Events that a follower has not read stay until then; None: no longer than others."""
     idempotency: datetime | None = None
     limit: int = 10_000
     """Rows of each table at the most, in one call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """Where a follower of the events stands."""
+
+    seq: int | None
+    """Number of the last event that it has dealt with; None: it follows nothing."""
+    newest: int
+    """Number of the newest event that was committed when this was read, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndsRead:
+    """Ends of runs in a stretch of the events."""
+
+    first_seq: int | None
+    """Number of the stretch's first event; None: nothing is stored of it."""
+    last_seq: int | None
+    """Of its last one, from which the next stretch goes on."""
+    ends: tuple[ChainEnd, ...] = ()
+    """Ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionWatch:
+    """The jobs that a conditional trigger, active or paused, watches."""
+
+    trigger_id: int
+    since_seq: int
+    """Only events with greater numbers count."""
+    job_ids: tuple[int, ...]
 
 
 class Transaction(Protocol):
@@ -285,6 +376,41 @@ class Transaction(Protocol):
         """Names of the triggers that obey the calendar, ascending, at most 10."""
         ...
 
+    # queues
+    async def insert_queue(self, queue: Queue) -> Queue | None:
+        """As insert_job."""
+        ...
+
+    async def update_queue(self, queue: Queue) -> Queue | None:
+        """As update_job."""
+        ...
+
+    async def delete_queue(self, queue_id: int) -> bool:
+        """Whether it was there."""
+        ...
+
+    async def lock_queue(self, group: str, name: str) -> Queue | None:
+        """The queue, its row locked against every other writer, and against claims of its runs,
+        until the commit."""
+        ...
+
+    async def jobs_of_queue(self, group: str, queue: str) -> list[str]:
+        """Names of the jobs that name the queue, ascending, at most 10."""
+        ...
+
+    async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
+        """How many runs are queued behind each of the keys, also for their time; up to `most`."""
+        ...
+
+    # rates
+    async def take_rate(self, name: str, limit: RateLimit, wanted: int) -> int:
+        """How many of `wanted` the sliding window of that name still grants, 0 to `wanted`.
+
+        They count at once, and not at all when the transaction is rolled back. Nobody else takes
+        of the name until the commit: for several names, in ascending order.
+        """
+        ...
+
     # runs
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
         """Ids of the runs that were stored, all in state queued.
@@ -299,11 +425,16 @@ class Transaction(Protocol):
         ...
 
     async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
-        """Give up to `limit` queued runs whose due_at has come to a node, oldest due first.
+        """Give up to `limit` queued runs whose due_at has come to a node, first in line first.
 
         They become running, with the node's name, epoch and started_at = now. None of them when
-        the node's lease is over. Runs that another transaction has locked are passed over. A job's
-        `max_concurrent_runs` bounds its runs in running and stopping over all nodes, always.
+        the node's lease is over. Runs that another transaction has locked are passed over, and
+        those whose time to wait is over (terms start_by, chain_until).
+
+        In line: by due_at - priority * AGEING_S, then by id. Bounded over all nodes, always, are
+        the runs in running and stopping of a job (`max_concurrent_runs`), of a concurrency key
+        within its job (`concurrency.max_runs`) and of a queue (`capacity`), and the starts of a
+        job and of a queue within a time (`rate_limit`). Nothing is claimed of a paused queue.
         """
         ...
 
@@ -340,6 +471,11 @@ class Transaction(Protocol):
         """Ids of queued and parked runs of a job, ascending."""
         ...
 
+    async def lock_overdue_runs(self, limit: int) -> list[Run]:
+        """Queued runs whose time to wait is over (`run_terms.over_at`), the first ones first; rows
+        locked, others' locks passed over."""
+        ...
+
     async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
         """Running, stopping and lost runs whose epoch has no live node; rows locked, others' locks
         passed over. Those of the epoch `but` are left alone."""
@@ -362,6 +498,20 @@ class Transaction(Protocol):
 
         They leave the live runs for the history in the same statement.
         """
+        ...
+
+    async def completed_results(self, ids: Sequence[int]) -> dict[int, Json]:
+        """Results of those of the live runs whose work was committed by their handlers
+        themselves, by run id. All of the runs are locked until the commit."""
+        ...
+
+    async def take_start_requests(self, limit: int) -> list[StartRequest]:
+        """Starts that callers have committed in transactions of their own, by run id; they are
+        gone with the commit. Those that another transaction has are passed over."""
+        ...
+
+    async def report_progress(self, epoch: int, said: Mapping[int, JsonObject]) -> list[Run]:
+        """Write the progress of those of the runs that this epoch holds, by id; as they are now."""
         ...
 
     async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
@@ -488,6 +638,125 @@ class Transaction(Protocol):
         until the commit."""
         ...
 
+    # webhooks
+    async def insert_webhook(self, webhook: Webhook) -> Webhook | None:
+        """As insert_job."""
+        ...
+
+    async def update_webhook(self, webhook: Webhook) -> Webhook | None:
+        """As update_job."""
+        ...
+
+    async def delete_webhook(self, webhook_id: int) -> bool:
+        """Whether it was there; its messages go with it."""
+        ...
+
+    async def lock_webhook(self, group: str, name: str) -> Webhook | None:
+        """The webhook, its row locked against every other writer until the commit."""
+        ...
+
+    async def webhooks(self) -> list[Webhook]:
+        """All of them."""
+        ...
+
+    async def insert_deliveries(self, deliveries: Sequence[NewDelivery]) -> int:
+        """Store messages, due now; how many. One is left out where the webhook has one of the same
+        event and subject."""
+        ...
+
+    async def take_deliveries(self, limit: int, hold: timedelta) -> list[Delivery]:
+        """Due messages, each counted as attempted, and due again after `hold`: so long they are the
+        taker's."""
+        ...
+
+    async def update_delivery(self, delivery: Delivery) -> bool:
+        """Write state, due_at, status and error of a queued message that nobody else has taken
+        since; whether it did."""
+        ...
+
+    async def renew_delivery(self, webhook_id: int, delivery_id: int) -> Delivery | None:
+        """The message as it was in the beginning, due now; None: the webhook has no such one."""
+        ...
+
+    async def note_failing_jobs(self, jobs: Sequence[FailingJob]) -> None:
+        """Remember them; one that is remembered stays as it is."""
+        ...
+
+    async def take_failing_jobs(self, job_ids: Collection[int]) -> list[FailingJob]:
+        """Those of the jobs that are remembered, which they are no longer."""
+        ...
+
+    async def job_ids_of(self, names: Collection[tuple[str, str | None]]) -> list[int]:
+        """Ids of the jobs (group, name) that exist; without a name of all jobs of the group."""
+        ...
+
+    async def move_deadline_check(
+        self, trigger_id: int, kind: DeadlineKind, before: datetime | None, until: datetime
+    ) -> bool:
+        """Note how far the slots of a trigger have been looked at, if that is still `before`."""
+        ...
+
+    # followers of the events
+    async def lock_follower(self, name: str) -> Following | None:
+        """How far the follower is, which is made where there was none; nobody else moves it until
+        the commit. None: another transaction has it."""
+        ...
+
+    async def move_follower(self, name: str, seq: int | None) -> None:
+        """Move the follower, which the caller has locked; None: it follows nothing.
+
+        Events behind `seq` are kept for it for a while.
+        """
+        ...
+
+    async def read_ends(
+        self, after: int, until: int, job_ids: Collection[int], *, events: int
+    ) -> EndsRead:
+        """The ends of runs of these jobs, in whole batches that begin in (after, until], about so
+        many events of them at the most.
+
+        `after` is the last number of a batch. Runs whose history is pruned are left out.
+        """
+        ...
+
+    # conditional triggers
+    async def lock_conditions(self) -> None:
+        """Wait for, and keep out, everybody else who links jobs, until the commit."""
+        ...
+
+    async def condition_links(self, group: str) -> list[ConditionLink]:
+        """Of the group's conditional triggers, in any state; true until the commit for whoever has
+        called lock_conditions."""
+        ...
+
+    async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        """Let each trigger watch the set's jobs from now on, whatever it has seen before.
+
+        Of a set trigger_id, generation and job_ids count: nothing is met, and since_seq is the
+        newest number that is committed.
+        """
+        ...
+
+    async def delete_condition_set(self, trigger_id: int) -> None:
+        """The trigger watches nothing any more; a deleted one does so by itself."""
+        ...
+
+    async def condition_watches(self) -> list[ConditionWatch]:
+        """As Store.condition_watches."""
+        ...
+
+    async def condition_sets(self, trigger_ids: Sequence[int]) -> dict[int, ConditionSet]:
+        """Those that there are, by trigger; true until the commit for whoever has locked it."""
+        ...
+
+    async def update_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        """Write `met` of sets whose triggers are locked."""
+        ...
+
+    async def triggers_watching(self, job_id: int) -> list[str]:
+        """Names of the triggers, in any state, that watch the job, ascending, at most 10."""
+        ...
+
     # idempotency
     async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
         """None: stored, the caller goes on. Otherwise what is there already."""
@@ -551,6 +820,11 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
+    @property
+    def has_callers(self) -> bool:
+        """Whether others than boards may write to it: starts in transactions of their own."""
+        ...
+
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction; rolled back when its block raises. One at a time is enough."""
         ...
@@ -595,8 +869,26 @@ class Store(Protocol):
         """How many triggers there are, by state and resume_at; the filter's page is ignored."""
         ...
 
+    async def get_webhook(self, group: str, name: str) -> Webhook | None: ...
+    async def list_webhooks(self, filter: WebhookFilter) -> list[Webhook]: ...
+    async def list_deliveries(self, filter: DeliveryFilter) -> list[Delivery]: ...
+
+    async def watched_slots(self) -> list[WatchedSlots]:
+        """Of all triggers with deadlines, by id."""
+        ...
+
+    async def next_delivery_at(self) -> datetime | None:
+        """When the next message is due, which may be past; None: none waits."""
+        ...
+
     async def get_calendar(self, group: str, name: str) -> Calendar | None: ...
     async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]: ...
+    async def get_queue(self, group: str, name: str) -> Queue | None: ...
+    async def list_queues(self, filter: QueueFilter) -> list[Queue]: ...
+
+    async def count_queue(self, group: str, name: str) -> QueueCounts:
+        """How many runs of the queue wait and run, whether it was ever created or not."""
+        ...
 
     async def due_triggers(
         self, until: datetime, limit: int, shards: Collection[int] | None = None
@@ -608,6 +900,10 @@ class Store(Protocol):
         """The earliest wake_at of a trigger later than `instant`."""
         ...
 
+    async def condition_watches(self) -> list[ConditionWatch]:
+        """What the active and paused conditional triggers watch, in no order."""
+        ...
+
     async def get_run(self, run_id: int) -> Run | None: ...
     async def get_runs(self, ids: Sequence[int]) -> dict[int, Run]: ...
     async def list_runs(self, filter: RunFilter) -> list[Run]: ...
@@ -617,9 +913,15 @@ class Store(Protocol):
         ...
 
     async def next_due_at(self) -> datetime | None:
-        """The earliest due_at of a queued run that is still in the future; None: there is none.
+        """The earliest due_at of a queued run that is still in the future, or the instant at which
+        a rate limit lets in the next of those that are due; None: there is none.
 
         Held runs have none."""
+        ...
+
+    async def next_overdue_s(self) -> float | None:
+        """Seconds until the first queued run may not wait any longer, negative when it is overdue;
+        None: no run waits whose time could be over."""
         ...
 
     async def has_due_runs(self) -> bool:
@@ -657,6 +959,15 @@ class Store(Protocol):
 
     async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
         """Lines with seq > after, ascending, at most `limit`."""
+        ...
+
+    async def search_log(
+        self, run_id: int, filter: LogFilter, *, after: int, limit: int
+    ) -> LogPage:
+        """Those lines with seq > after that the filter lets pass, ascending, at most `limit`.
+
+        Letters beyond ASCII are the same in both cases where the database's locale knows them.
+        """
         ...
 
     async def read_events(self, after: int, limit: int) -> list[EventBatch]:

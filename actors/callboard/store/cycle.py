@@ -89,6 +89,9 @@ class Cycle:
     due runs of a job with a limit wait. Only of those that were there before the cycle."""
     due_from: datetime | None = None
     """Claim only runs due at or after this instant; None: all."""
+    passes_limited: bool = False
+    """Due runs of jobs with a limit may be passed over: they were seen to be shut out just now. A
+    backend need not do so."""
 
     @property
     def is_empty(self) -> bool:

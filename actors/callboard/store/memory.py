@@ -12,26 +12,38 @@ from itertools import islice, takewhile
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
+from callboard.domain.delivery import Delivery, DeliveryState
 from callboard.domain.job import Job
+from callboard.domain.lateness import WatchedSlots
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.queue import MOST_COUNTED, Queue, QueueCounts
 from callboard.domain.run import MAX_RUN_ID, Run
 from callboard.domain.shards import shard_of
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.webhook import Webhook
 from callboard.events import EventBatch
+from callboard.store import memory_conditions
 from callboard.store.contract import (
     BackfillFilter,
     CalendarFilter,
+    ConditionWatch,
     Cutoffs,
+    DeliveryFilter,
     JobFilter,
+    LogFilter,
     LogLine,
+    LogPage,
     Node,
+    QueueFilter,
     RunFilter,
     Snapshot,
     Transaction,
     TriggerFilter,
+    WebhookFilter,
 )
 from callboard.store.cycle import Cycle, Cycled
+from callboard.store.memory_claim import next_opening
 from callboard.store.memory_cycle import run_cycle
 from callboard.store.memory_events import as_batch
 from callboard.store.memory_journal import Journal
@@ -39,6 +51,7 @@ from callboard.store.memory_prune import prune
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_transaction import MemoryTransaction
 from callboard.store.memory_triggers import is_wanted
+from callboard.store.memory_webhooks import watched_slots
 
 
 class MemoryStore:
@@ -58,6 +71,10 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing: its rows stay for whoever opens it again."""
+
+    @property
+    def has_callers(self) -> bool:
+        return False
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -125,6 +142,41 @@ class MemoryStore:
                 if is_wanted(trigger, filter)
             )
 
+    async def get_webhook(self, group: str, name: str) -> Webhook | None:
+        with self._journal.hidden():
+            return self._tables.webhooks.by_name(group, name)
+
+    async def list_webhooks(self, filter: WebhookFilter) -> list[Webhook]:
+        with self._journal.hidden():
+            webhooks = self._tables.webhooks.in_order(filter.after)
+            wanted = (each for each in webhooks if filter.group in (None, each.group))
+            return [*islice(wanted, filter.limit)]
+
+    async def list_deliveries(self, filter: DeliveryFilter) -> list[Delivery]:
+        with self._journal.hidden():
+            return [
+                *islice(
+                    (
+                        each
+                        for _, each in sorted(self._tables.deliveries.rows.items(), reverse=True)
+                        if each.webhook_id == filter.webhook_id
+                        and filter.state in (None, each.state)
+                        and (filter.before_id is None or each.id < filter.before_id)
+                    ),
+                    filter.limit,
+                )
+            ]
+
+    async def watched_slots(self) -> list[WatchedSlots]:
+        with self._journal.hidden():
+            return watched_slots(self._tables)
+
+    async def next_delivery_at(self) -> datetime | None:
+        with self._journal.hidden():
+            waiting = self._tables.deliveries.rows.values()
+            queued = DeliveryState.QUEUED
+            return min((each.due_at for each in waiting if each.state is queued), default=None)
+
     async def get_calendar(self, group: str, name: str) -> Calendar | None:
         with self._journal.hidden():
             return self._tables.calendars.by_name(group, name)
@@ -134,6 +186,24 @@ class MemoryStore:
             calendars = self._tables.calendars.in_order(filter.after)
             wanted = (each for each in calendars if filter.group in (None, each.group))
             return list(islice(wanted, filter.limit))
+
+    async def get_queue(self, group: str, name: str) -> Queue | None:
+        with self._journal.hidden():
+            return self._tables.queues.by_name(group, name)
+
+    async def list_queues(self, filter: QueueFilter) -> list[Queue]:
+        with self._journal.hidden():
+            queues = self._tables.queues.in_order(filter.after)
+            wanted = (each for each in queues if filter.group in (None, each.group))
+            return list(islice(wanted, filter.limit))
+
+    async def count_queue(self, group: str, name: str) -> QueueCounts:
+        with self._journal.hidden():
+            runs = self._tables.runs
+            return QueueCounts(
+                queued=min(MOST_COUNTED, runs.waiting_counts.of_queue[group, name]),
+                running=runs.held_counts.of_queue[group, name],
+            )
 
     async def due_triggers(
         self, until: datetime, limit: int, shards: Collection[int] | None = None
@@ -147,6 +217,10 @@ class MemoryStore:
             )
             rows = (triggers.rows[trigger_id] for trigger_id in islice(due, limit))
             return list(map(self._tables.obeying, rows))
+
+    async def condition_watches(self) -> list[ConditionWatch]:
+        with self._journal.hidden():
+            return memory_conditions.watches(self._tables)
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
         with self._journal.hidden():
@@ -173,14 +247,21 @@ class MemoryStore:
     async def next_due_at(self) -> datetime | None:
         with self._journal.hidden():
             queue = self._tables.runs.queue
-            queue.move_to(self._clock.now())
-            return queue.next_due_at
+            now = self._clock.now()
+            queue.move_to(now)
+            instants = queue.next_due_at, next_opening(self._tables, now)
+            return min((each for each in instants if each is not None), default=None)
+
+    async def next_overdue_s(self) -> float | None:
+        with self._journal.hidden():
+            first = self._tables.runs.overdue.first
+            return None if first is None else (first[0] - self._clock.now()).total_seconds()
 
     async def has_due_runs(self) -> bool:
         with self._journal.hidden():
             queue = self._tables.runs.queue
             queue.move_to(self._clock.now())
-            return queue.first_due() is not None
+            return queue.has_due
 
     async def read_ledger(
         self,
@@ -221,6 +302,18 @@ class MemoryStore:
     async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
         with self._journal.hidden():
             return list(islice(self._tables.logs.lines_after(run_id, after), limit))
+
+    async def search_log(
+        self, run_id: int, filter: LogFilter, *, after: int, limit: int
+    ) -> LogPage:
+        with self._journal.hidden():
+            logs = self._tables.logs
+            found = (line for line in logs.lines_after(run_id, after) if filter.accepts(line))
+            lines = tuple(islice(found, limit))
+            last = logs.last_seq(run_id)
+        if len(lines) < limit:
+            return LogPage(lines=lines, after=max(after, last), has_more=False)
+        return LogPage(lines=lines, after=lines[-1].seq, has_more=lines[-1].seq < last)
 
     async def read_events(self, after: int, limit: int) -> list[EventBatch]:
         with self._journal.hidden():

@@ -100,6 +100,7 @@ def _queued(run: Run | None, run_id: int) -> EventRecord:
             started_at=None,
             ended_at=None,
             error=None,
+            progress=None,
         )
     )
 
@@ -116,6 +117,7 @@ def _started(run: Run | None, run_id: int, crashes: int, batch: CycleBatch) -> E
             started_at=batch.at,
             ended_at=None,
             error=None,
+            progress=None,
         )
     )
 

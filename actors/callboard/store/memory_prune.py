@@ -29,7 +29,10 @@ def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
         "logs": _remove(tables.logs, logs),
         "ledger": _remove(tables.ledger, _ledger_before(tables, cutoffs.ledger, cutoffs.limit)),
         **_prune_backfills(tables, cutoffs.ledger, cutoffs.limit),
-        "events": _remove(tables.events, _events_before(tables, cutoffs.events, cutoffs.limit)),
+        "events": _remove(tables.events, _events_before(tables, cutoffs)),
+        "deliveries": _remove(
+            tables.deliveries, _deliveries_before(tables, cutoffs.ended_runs, cutoffs.limit)
+        ),
         "idempotency": _remove(
             tables.idempotency, _keys_before(tables, cutoffs.idempotency, cutoffs.limit)
         ),
@@ -80,18 +83,34 @@ def _prune_backfills(tables: Tables, cutoff: datetime | None, limit: int) -> dic
     return {"backfilled_slots": removed, "backfills": _remove(tables.backfills, bare)}
 
 
-def _events_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:
-    """Batches from the oldest on: what stays has no gap, even if the clock once stepped back.
-
-    The newest stays, as it does where the next numbers are counted from it.
-    """
+def _deliveries_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:
     if cutoff is None:
         return []
+    rows = tables.deliveries.rows.values()
+    old = (each.id for each in rows if each.ended_at is not None and each.ended_at < cutoff)
+    return [*islice(old, limit)]
+
+
+def _events_before(tables: Tables, cutoffs: Cutoffs) -> list[int]:
+    """Batches from the oldest on: what stays has no gap, even if the clock once stepped back.
+
+    The newest stays, as it does where the next numbers are counted from it. What a follower has
+    not read stays longer.
+    """
+    cutoff = cutoffs.events
+    if cutoff is None:
+        return []
+    unread = cutoffs.unread_events or cutoff
     newest = tables.newest_event.rows.get(None, 0)
+    read = min(tables.followers.rows.values(), default=newest)
     older = takewhile(
-        lambda batch: batch.at < cutoff and batch.last_seq < newest, tables.events.after(0)
+        lambda batch: (
+            batch.at < (cutoff if batch.last_seq <= read else min(cutoff, unread))
+            and batch.last_seq < newest
+        ),
+        tables.events.after(0),
     )
-    return [batch.first_seq for batch in islice(older, limit)]
+    return [batch.first_seq for batch in islice(older, cutoffs.limit)]
 
 
 def _keys_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[str]:

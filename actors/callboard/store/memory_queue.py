@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from heapq import merge
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush, merge
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from callboard.domain.run import HELD, MAX_RUN_ID
+from callboard.domain.run import HELD, MAX_RUN_ID, Run
+from callboard.domain.run_terms import AGEING_S
 from callboard.store.memory_sorted import SortedKeys
 
-Waiting: TypeAlias = "tuple[datetime, int, int]"
-"""due_at, run id, job id: in the order in which runs are claimed."""
+_AGEING: Final = timedelta(seconds=AGEING_S)
+
+
+class Lane(NamedTuple):
+    """What runs with terms have in common which wait for the same."""
+
+    job_id: int
+    queue: str | None
+    key: str | None
+    priority: int
+
+
+Line: TypeAlias = int | Lane
+"""Of runs without terms the id of their job."""
+Waiting: TypeAlias = tuple[datetime, int, Line]
+"""due_at, run id, line: in the order in which the runs of a line are claimed."""
+Head: TypeAlias = tuple[datetime, int, Line]
+"""Place in line: due_at, but earlier by what the priority weighs; run id, line."""
 
 
 class RunQueue:
     """Queued runs in the order of due_at and id.
 
-    Those that are due stand in one line for each job, so that a job which may start nothing now
-    costs a claim one step, however long its line is. The rest waits in one common order.
+    Those that are due stand in one line for each job, those with terms in one for each lane, so
+    that one which may start nothing now costs a claim one step, however long its line is. The
+    rest waits in one common order.
     """
 
     def __init__(self) -> None:
         self._later = SortedKeys[Waiting]()
-        self._lines: dict[int, SortedKeys[Waiting]] = {}
-        self._heads = SortedKeys[Waiting]()
+        self._lines: dict[Line, SortedKeys[Waiting]] = {}
+        self._heads = SortedKeys[Head]()
+        self._lanes = 0
+        """Lines of runs with terms."""
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def add(self, waiting: Waiting) -> None:
@@ -48,8 +68,8 @@ class RunQueue:
         if now > self._now:
             self._now = now
             due = self._later.take_first(sys.maxsize, below=(now, MAX_RUN_ID + 1, 0))
-            for job_id, waiting in groupby(due, itemgetter(2)):
-                self._join_line_all(job_id, [*waiting])
+            for line, waiting in groupby(due, itemgetter(2)):
+                self._join_line_all(line, [*waiting])
         elif now < self._now:
             self._now = now
             for each in [each for line in self._lines.values() for each in line]:
@@ -57,25 +77,55 @@ class RunQueue:
                     self._leave_line(each)
                     self._later.add(each)
 
-    def first_due(self, *, behind: Waiting | None = None) -> Waiting | None:
-        """The first run due, or the next job's first run behind that of another job."""
-        if behind is None:
-            return self._heads.first
-        return next(self._heads.above(behind), None)
+    @property
+    def has_due(self) -> bool:
+        """Whether a run is due."""
+        return bool(self._heads)
+
+    def in_line(self, is_closed: Callable[[Line], bool]) -> Iterator[tuple[Line, int]]:
+        """Due runs with their lines, first in line first, all lines together.
+
+        For use before the next change. `is_closed` is asked again and again: of a line that is
+        closed nothing more is shown.
+        """
+        heads = iter(self._heads)
+        head = next(heads, None)
+        opened: list[tuple[datetime, int, Line, Iterator[Waiting]]] = []
+        while head is not None or opened:
+            if head is not None and not (opened and opened[0][:2] < head[:2]):
+                if not is_closed(head[2]):
+                    items = iter(self._lines[head[2]])
+                    next(items)
+                    heappush(opened, (*head, items))
+                head = next(heads, None)
+                continue
+            _, run_id, line, items = heappop(opened)
+            if is_closed(line):
+                continue
+            yield line, run_id
+            if (following := next(items, None)) is not None:
+                heappush(opened, (*_place(following), items))
+
+    def lines(self) -> Iterable[Line]:
+        """The lines in which runs are due, in no order."""
+        return self._lines.keys()
 
     def has_line_of(self, job_ids: Iterable[int]) -> bool:
-        """Whether a run of one of the jobs is due."""
-        return any(job_id in self._lines for job_id in job_ids)
+        """Whether a run with terms is due, or one of the jobs."""
+        return self._lanes > 0 or any(job_id in self._lines for job_id in job_ids)
 
-    def add_all(self, job_id: int, waiting: Sequence[Waiting]) -> None:
-        """As `add`, for many runs of one job, in ascending order."""
+    def add_all(self, line: Line, waiting: Sequence[Waiting]) -> None:
+        """As `add`, for many runs of one line, in ascending order."""
         place = bisect_right(waiting, (self._now, MAX_RUN_ID, 0))
         if place:
-            self._join_line_all(job_id, waiting[:place])
+            self._join_line_all(line, waiting[:place])
         self._later.add_all(waiting[place:])
 
     def take_due(self, limit: int, since: datetime | None) -> list[Waiting]:
-        """Take the first runs due at or after `since` out, at most `limit`, of all jobs."""
+        """Take the first runs due at or after `since` out, at most `limit`, of all jobs.
+
+        Only where no line is one of runs with terms.
+        """
         first = self._heads.first
         if since is not None and first is not None and first[0] < since:
             return self._take_behind(limit, (since, 0, 0))
@@ -101,7 +151,7 @@ class RunQueue:
         if line.first is not None:
             self._heads.add(line.first)
         else:
-            del self._lines[head[2]]
+            self._drop(head[2])
         return taken
 
     @property
@@ -115,34 +165,60 @@ class RunQueue:
         return [run_id for _, run_id, _ in self._later.above((HELD, 0, 0))]
 
     def _join_line(self, waiting: Waiting) -> None:
-        line = self._lines.get(waiting[2])
-        if line is None:
-            line = self._lines[waiting[2]] = SortedKeys()
+        line = self._line(waiting[2])
         head = line.first
         line.add(waiting)
-        if head is None or waiting < head:
-            if head is not None:
-                self._heads.discard(head)
-            self._heads.add(waiting)
+        self._reorder(head, line.first)
 
-    def _join_line_all(self, job_id: int, waiting: Sequence[Waiting]) -> None:
-        line = self._lines.get(job_id)
-        if line is None:
-            line = self._lines[job_id] = SortedKeys()
+    def _join_line_all(self, key: Line, waiting: Sequence[Waiting]) -> None:
+        line = self._line(key)
         head = line.first
         line.add_all(waiting)
-        if head is None or waiting[0] < head:
-            if head is not None:
-                self._heads.discard(head)
-            self._heads.add(waiting[0])
+        self._reorder(head, line.first)
 
     def _leave_line(self, waiting: Waiting) -> None:
         line = self._lines[waiting[2]]
-        is_head = line.first == waiting
+        head = line.first
         line.discard(waiting)
-        if is_head:
-            self._heads.discard(waiting)
-            if line.first is not None:
-                self._heads.add(line.first)
+        self._reorder(head, line.first)
         if not line:
-            del self._lines[waiting[2]]
+            self._drop(waiting[2])
+
+    def _line(self, key: Line) -> SortedKeys[Waiting]:
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = SortedKeys()
+            self._lanes += isinstance(key, Lane)
+        return line
+
+    def _drop(self, key: Line) -> None:
+        del self._lines[key]
+        self._lanes -= isinstance(key, Lane)
+
+    def _reorder(self, before: Waiting | None, after: Waiting | None) -> None:
+        """The first run of a line is another one now."""
+        if before == after:
+            return
+        if before is not None:
+            self._heads.discard(_place(before))
+        if after is not None:
+            self._heads.add(_place(after))
+
+
+def waiting_of(run: Run) -> Waiting:
+    """A queued run's place in its line."""
+    terms = run.terms
+    if terms is None:
+        return run.due_at, run.id, run.job_id
+    lane = Lane(run.job_id, terms.queue, terms.concurrency_key, terms.priority)
+    return run.due_at, run.id, lane
+
+
+def _place(waiting: Waiting) -> Head:
+    due_at, run_id, line = waiting
+    if isinstance(line, int) or not line.priority:
+        return waiting
+    try:
+        return due_at - line.priority * _AGEING, run_id, line
+    except OverflowError:  # due when time began, or when it ends
+        return waiting

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import chain, groupby, islice, takewhile
 from operator import attrgetter
 from typing import Final, TypeVar
 
 from callboard.domain.job import Job
 from callboard.domain.run import Run
+from callboard.domain.run_terms import over_at
 from callboard.domain.states import ENDED, LIVE, ON_NODE, RunState
 from callboard.store.contract import RunFilter
+from callboard.store.memory_counts import TermCounts
 from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_lazy import LazyKeys
-from callboard.store.memory_queue import RunQueue
+from callboard.store.memory_queue import RunQueue, waiting_of
 from callboard.store.memory_sorted import SortedKeys
 
 HELD: Final = frozenset({RunState.RUNNING, RunState.STOPPING, RunState.LOST})
@@ -33,10 +35,14 @@ class RunTable(Table[int, Run]):
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
         self.queue = RunQueue()
+        self.held_counts, self.waiting_counts = TermCounts(), TermCounts()
+        """Of runs in running and stopping, and of queued ones."""
         self.live_counts: Counter[RunState] = Counter()
         self.on_node_counts: Counter[int] = Counter()
         """Runs in running and stopping, by job id."""
         self.ended = SortedKeys[tuple[datetime, int]]()
+        self.overdue = SortedKeys[tuple[datetime, int]]()
+        """Queued runs whose time to wait will be over, by the instant and the id."""
         self._ids = SortedKeys[int]()
         self._live = LazyKeys[int]()
         self._of_job: dict[tuple[str, str], SortedKeys[int]] = {}
@@ -67,6 +73,11 @@ class RunTable(Table[int, Run]):
     def waiting_ids(self, job_id: int) -> Iterable[int]:
         """Ids of the job's queued and parked runs, in no order."""
         return self._waiting.get(job_id, ())
+
+    def overdue_ids(self, now: datetime, limit: int) -> list[int]:
+        """Ids of queued runs whose time to wait is over, the first ones first."""
+        due = takewhile(lambda each: each[0] <= now, self.overdue)
+        return [run_id for _, run_id in islice(due, limit)]
 
     def held_by(self, epoch: int | None) -> list[Run]:
         """Running, stopping and lost runs of an epoch, by id."""
@@ -152,6 +163,8 @@ class RunTable(Table[int, Run]):
             _take_out(self._held, epoch, group)
         self.ended.add_all(sorted([(run.ended_at or run.created_at, run.id) for run in ended]))
         for run in ended:
+            if run.terms is not None:
+                self.held_counts.change(run, -1)
             if run.trigger_id is not None:
                 _mark_in(self._live_of_trigger, run.trigger_id, run.id, False)
             if run.unique_key is not None:
@@ -214,11 +227,16 @@ class RunTable(Table[int, Run]):
         self.live_counts[state] -= 1
         if state in HELD:
             _mark_among(self._held, run.epoch, run.id, False)
-            self.on_node_counts[run.job_id] -= state in ON_NODE
+            if state in ON_NODE:
+                self.on_node_counts[run.job_id] -= 1
+                self.held_counts.change(run, -1)
             return
         _mark_among(self._waiting, run.job_id, run.id, False)
         if state is RunState.QUEUED:
-            self.queue.discard((run.due_at, run.id, run.job_id))
+            self.queue.discard(waiting_of(run))
+            self.waiting_counts.change(run, -1)
+            if (at := over_at(run.terms)) is not None:
+                self.overdue.discard((at, run.id))
 
     def _enter_state(self, run: Run) -> None:
         state = run.state
@@ -228,11 +246,16 @@ class RunTable(Table[int, Run]):
         self.live_counts[state] += 1
         if state in HELD:
             _mark_among(self._held, run.epoch, run.id, True)
-            self.on_node_counts[run.job_id] += state in ON_NODE
+            if state in ON_NODE:
+                self.on_node_counts[run.job_id] += 1
+                self.held_counts.change(run, 1)
             return
         _mark_among(self._waiting, run.job_id, run.id, True)
         if state is RunState.QUEUED:
-            self.queue.add((run.due_at, run.id, run.job_id))
+            self.queue.add(waiting_of(run))
+            self.waiting_counts.change(run, 1)
+            if (at := over_at(run.terms)) is not None:
+                self.overdue.add((at, run.id))
 
 
 def _by_job(runs: Iterable[Run]) -> Iterator[tuple[int, list[Run]]]:

@@ -9,10 +9,16 @@ from itertools import count, islice, pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
 from callboard.domain.calendar import Calendar
+from callboard.domain.conditions import ConditionSet
+from callboard.domain.delivery import Delivery
+from callboard.domain.failing_job import FailingJob
 from callboard.domain.job import Job
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.queue import Queue
+from callboard.domain.rate_window import RateWindow
 from callboard.domain.schedule import Cron
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.webhook import Webhook
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
 from callboard.store.known_calendars import with_calendars
 from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
@@ -27,7 +33,7 @@ Slot: TypeAlias = "tuple[datetime, int]"
 
 
 class Named(Protocol):
-    """A job, a trigger or a calendar."""
+    """A job, a trigger, a calendar, a queue or a webhook."""
 
     @property
     def id(self) -> int: ...
@@ -311,6 +317,13 @@ class Tables:
         self.jobs = JobTable(journal)
         self.triggers = TriggerTable(journal)
         self.calendars = NamedTable[Calendar](journal)
+        self.queues = NamedTable[Queue](journal)
+        self.webhooks = NamedTable[Webhook](journal)
+        self.deliveries = Table[int, Delivery](journal)
+        self.failing_jobs = Table[int, FailingJob](journal)
+        self.deadline_checks = Table[tuple[int, str], datetime](journal)
+        """By trigger id and kind."""
+        self.rates = Table[str, RateWindow](journal)
         self.runs = RunTable(journal)
         self.ledger = LedgerTable(journal)
         self.backfills = BackfillTable(journal)
@@ -322,6 +335,10 @@ class Tables:
         self.events = EventTable(journal)
         self.newest_event = Table[None, int](journal)
         """One row: the newest event number given; none before the first."""
+        self.followers = Table[str, int](journal)
+        """By name; without a row it follows nothing."""
+        self.condition_sets = Table[int, ConditionSet](journal)
+        """By trigger id."""
         self.requeued = Table[int, bool](journal)
         """Live runs that a node held before, and that became queued again."""
         self.run_ids = count(1)
@@ -329,4 +346,7 @@ class Tables:
         self.trigger_ids = count(1)
         self.backfill_ids = count(1)
         self.calendar_ids = count(1)
+        self.queue_ids = count(1)
+        self.webhook_ids = count(1)
+        self.delivery_ids = count(1)
         self.epochs = count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
@@ -11,35 +11,46 @@ from itertools import islice
 from callboard.domain.amend import amended
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
+from callboard.domain.condition_cycle import ConditionLink
+from callboard.domain.conditions import ConditionSet
 from callboard.domain.job import Job
-from callboard.domain.json import JsonObject
+from callboard.domain.json import Json, JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry
+from callboard.domain.limits import RateLimit
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import Firing, is_sequenced
+from callboard.domain.queue import Queue
 from callboard.domain.run import Run
 from callboard.domain.shards import Division, Scheduling
+from callboard.domain.start_request import StartRequest
 from callboard.domain.states import LIVE, ON_NODE, RunState, may_become
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.errors import LedgerConflict, StoreError
 from callboard.events import EventBatch, EventRecord, run_record
+from callboard.store import memory_claim, memory_conditions, memory_followers
 from callboard.store.contract import (
+    ConditionWatch,
+    EndsRead,
+    Following,
     IdempotencyRecord,
     LogChunk,
     Node,
     Renewal,
     RunEnd,
     TriggerFilter,
+    WaitingKey,
 )
-from callboard.store.memory_copy import as_running, with_end
+from callboard.store.memory_copy import with_end
 from callboard.store.memory_firings import firings_of, stalled_triggers
 from callboard.store.memory_shards import FiringLease
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_triggers import is_wanted
+from callboard.store.memory_webhooks import MemoryWebhooks
 
 MOST_TRIGGER_NAMES = 10
 
 
-class MemoryTransaction:
+class MemoryTransaction(MemoryWebhooks):
     """The verbs of `contract.Transaction` on the tables of one store."""
 
     def __init__(self, tables: Tables, now: datetime) -> None:
@@ -163,6 +174,7 @@ class MemoryTransaction:
         if trigger_id not in self._tables.triggers.rows:
             return False
         self._tables.triggers.write(trigger_id, None)
+        self._tables.condition_sets.write(trigger_id, None)
         return True
 
     async def triggers_of_job(self, group: str, job: str) -> list[str]:
@@ -245,6 +257,53 @@ class MemoryTransaction:
         users = self._tables.triggers.of_calendar(group, calendar, after_id=0)
         return nsmallest(MOST_TRIGGER_NAMES, (trigger.name for trigger in users))
 
+    # queues and rates
+
+    async def insert_queue(self, queue: Queue) -> Queue | None:
+        queues = self._tables.queues
+        if queues.by_name(queue.group, queue.name) is not None:
+            return None
+        queue_id = next(self._tables.queue_ids)
+        stored = replace(queue, id=queue_id, version=1, created_at=self._now, updated_at=self._now)
+        queues.write(queue_id, stored)
+        return stored
+
+    async def update_queue(self, queue: Queue) -> Queue | None:
+        before = self._tables.queues.rows.get(queue.id)
+        if before is None or before.version != queue.version:
+            return None
+        stored = replace(
+            queue,
+            name=before.name,
+            group=before.group,
+            version=before.version + 1,
+            created_at=before.created_at,
+            updated_at=self._now,
+        )
+        self._tables.queues.write(queue.id, stored)
+        return stored
+
+    async def delete_queue(self, queue_id: int) -> bool:
+        if queue_id not in self._tables.queues.rows:
+            return False
+        self._tables.queues.write(queue_id, None)
+        return True
+
+    async def lock_queue(self, group: str, name: str) -> Queue | None:
+        return self._tables.queues.by_name(group, name)
+
+    async def jobs_of_queue(self, group: str, queue: str) -> list[str]:
+        jobs = self._tables.jobs.rows.values()
+        users = (job.name for job in jobs if job.group == group and job.queue == queue)
+        return nsmallest(MOST_TRIGGER_NAMES, users)
+
+    async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
+        counts = self._tables.runs.waiting_counts.of_key
+        return [min(counts[each.job_id, each.key], each.most) for each in keys]
+
+    async def take_rate(self, name: str, limit: RateLimit, wanted: int) -> int:
+        return memory_claim.take_rate(self._tables, name, limit, wanted, self._now)
+
     # runs
 
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
@@ -262,23 +321,7 @@ class MemoryTransaction:
 
     async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
         node = self._live_node(epoch)
-        if node is None:
-            return []
-        runs, claimed = self._tables.runs, list[Run]()
-        runs.queue.move_to(self._now)
-        head = runs.queue.first_due()
-        while head is not None and len(claimed) < limit:
-            _, run_id, job_id = head
-            if self._has_room(job_id):
-                claimed.append(runs.put(as_running(runs.rows[run_id], node, self._now)))
-            head = runs.queue.first_due(behind=head)
-        return claimed
-
-    def _has_room(self, job_id: int) -> bool:
-        job = self._tables.jobs.rows.get(job_id)
-        if job is None or job.max_concurrent_runs is None:
-            return True
-        return self._tables.runs.on_node_counts[job_id] < job.max_concurrent_runs
+        return [] if node is None else memory_claim.claim_runs(self._tables, node, limit, self._now)
 
     async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         rows = self._tables.runs.rows
@@ -305,6 +348,10 @@ class MemoryTransaction:
 
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return nsmallest(limit, self._tables.runs.waiting_ids(job_id))
+
+    async def lock_overdue_runs(self, limit: int) -> list[Run]:
+        runs = self._tables.runs
+        return [runs.rows[run_id] for run_id in runs.overdue_ids(self._now, limit)]
 
     async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
         runs = self._tables.runs
@@ -334,6 +381,22 @@ class MemoryTransaction:
                 if run.id in self._tables.requeued.rows:
                     self._tables.requeued.write(run.id, None)
         return ended
+
+    async def completed_results(self, ids: Sequence[int]) -> dict[int, Json]:
+        """None: nobody else has a connection to this store."""
+        return {}
+
+    async def take_start_requests(self, limit: int) -> list[StartRequest]:
+        """None, likewise."""
+        return []
+
+    async def report_progress(self, epoch: int, said: Mapping[int, JsonObject]) -> list[Run]:
+        table, held = self._tables.runs, list[Run]()
+        for run_id in sorted(said):
+            run = table.rows.get(run_id)
+            if run is not None and run.epoch == epoch and run.state in ON_NODE:
+                held.append(table.put(replace(run, progress=said[run_id])))
+        return held
 
     async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
         logs = self._tables.logs
@@ -501,6 +564,54 @@ class MemoryTransaction:
 
     async def hold_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
         return self._tables.shards.hold(epoch, ids, self._now)
+
+    # followers of the events
+
+    async def lock_follower(self, name: str) -> Following | None:
+        return Following(seq=self._tables.followers.rows.get(name), newest=self._newest_event)
+
+    async def move_follower(self, name: str, seq: int | None) -> None:
+        self._tables.followers.write(name, seq)
+
+    async def read_ends(
+        self, after: int, until: int, job_ids: Collection[int], *, events: int
+    ) -> EndsRead:
+        return memory_followers.read_ends(self._tables, after, until, job_ids, events)
+
+    @property
+    def _newest_event(self) -> int:
+        return self._tables.newest_event.rows.get(None, 0)
+
+    # conditional triggers
+
+    async def lock_conditions(self) -> None:
+        """Nothing: there is no other transaction."""
+
+    async def condition_links(self, group: str) -> list[ConditionLink]:
+        return memory_conditions.links(self._tables, group)
+
+    async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        for each in sets:
+            fresh = replace(each, since_seq=self._newest_event, met={})
+            self._tables.condition_sets.write(each.trigger_id, fresh)
+
+    async def delete_condition_set(self, trigger_id: int) -> None:
+        self._tables.condition_sets.write(trigger_id, None)
+
+    async def condition_watches(self) -> list[ConditionWatch]:
+        return memory_conditions.watches(self._tables)
+
+    async def condition_sets(self, trigger_ids: Sequence[int]) -> dict[int, ConditionSet]:
+        rows = self._tables.condition_sets.rows
+        return {each: rows[each] for each in trigger_ids if each in rows}
+
+    async def update_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        table = self._tables.condition_sets
+        for each in sets:
+            table.write(each.trigger_id, replace(table.rows[each.trigger_id], met=each.met))
+
+    async def triggers_watching(self, job_id: int) -> list[str]:
+        return memory_conditions.names_watching(self._tables, job_id)[:MOST_TRIGGER_NAMES]
 
     # idempotency
 

@@ -13,36 +13,49 @@ import asyncpg
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
+from callboard.domain.delivery import Delivery
 from callboard.domain.job import Job
+from callboard.domain.lateness import WatchedSlots
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.queue import Queue, QueueCounts
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.webhook import Webhook
 from callboard.events import EventBatch
 from callboard.store import (
     postgres_backfills,
     postgres_calendars,
+    postgres_conditions,
     postgres_events,
     postgres_history,
     postgres_jobs,
     postgres_nodes,
     postgres_partitions,
     postgres_prune,
+    postgres_queues,
     postgres_runs,
     postgres_triggers,
+    postgres_webhooks,
 )
 from callboard.store.contract import (
     BackfillFilter,
     CalendarFilter,
+    ConditionWatch,
     Cutoffs,
+    DeliveryFilter,
     JobFilter,
     LeaseLine,
+    LogFilter,
     LogLine,
+    LogPage,
     Node,
+    QueueFilter,
     RunFilter,
     Snapshot,
     Transaction,
     TriggerFilter,
+    WebhookFilter,
 )
 from callboard.store.cycle import Cycle, Cycled
 from callboard.store.listen import listen
@@ -135,6 +148,10 @@ class PostgresStore:
                 self._ids.add(await postgres_runs.run_id_blocks(sql, blocks))
         return self._ids.take(count)
 
+    @property
+    def has_callers(self) -> bool:
+        return True
+
     async def notify(self, topics: Sequence[str]) -> None:
         async with self._reading() as sql:
             await postgres_events.notify(sql, self._origin, topics)
@@ -179,6 +196,26 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_triggers.count_triggers(sql, filter)
 
+    async def get_webhook(self, group: str, name: str) -> Webhook | None:
+        async with self._reading() as sql:
+            return await postgres_webhooks.get_webhook(sql, group, name)
+
+    async def list_webhooks(self, filter: WebhookFilter) -> list[Webhook]:
+        async with self._reading() as sql:
+            return await postgres_webhooks.list_webhooks(sql, filter)
+
+    async def list_deliveries(self, filter: DeliveryFilter) -> list[Delivery]:
+        async with self._reading() as sql:
+            return await postgres_webhooks.list_deliveries(sql, filter)
+
+    async def watched_slots(self) -> list[WatchedSlots]:
+        async with self._reading() as sql:
+            return await postgres_webhooks.watched_slots(sql)
+
+    async def next_delivery_at(self) -> datetime | None:
+        async with self._reading() as sql:
+            return await postgres_webhooks.next_delivery_at(sql)
+
     async def get_calendar(self, group: str, name: str) -> Calendar | None:
         async with self._reading() as sql:
             known = await postgres_calendars.get_calendars(sql, [(group, name)])
@@ -188,11 +225,27 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_calendars.list_calendars(sql, filter)
 
+    async def get_queue(self, group: str, name: str) -> Queue | None:
+        async with self._reading() as sql:
+            return await postgres_queues.get_queue(sql, group, name)
+
+    async def list_queues(self, filter: QueueFilter) -> list[Queue]:
+        async with self._reading() as sql:
+            return await postgres_queues.list_queues(sql, filter)
+
+    async def count_queue(self, group: str, name: str) -> QueueCounts:
+        async with self._reading() as sql:
+            return await postgres_queues.count_queue(sql, group, name)
+
     async def due_triggers(
         self, until: datetime, limit: int, shards: Collection[int] | None = None
     ) -> list[Trigger]:
         async with self._reading() as sql:
             return await postgres_triggers.due_triggers(sql, until, limit, shards)
+
+    async def condition_watches(self) -> list[ConditionWatch]:
+        async with self._reading() as sql:
+            return await postgres_conditions.condition_watches(sql)
 
     async def next_slot_after(self, instant: datetime) -> datetime | None:
         async with self._reading() as sql:
@@ -251,6 +304,10 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_history.next_due_at(sql, self._clock.database_now())
 
+    async def next_overdue_s(self) -> float | None:
+        async with self._reading() as sql:
+            return await postgres_history.next_overdue_s(sql, self._clock.database_now())
+
     async def has_due_runs(self) -> bool:
         async with self._reading() as sql:
             return await postgres_history.has_due_runs(sql, self._clock.database_now())
@@ -262,6 +319,12 @@ class PostgresStore:
     async def read_log(self, run_id: int, *, after: int, limit: int) -> list[LogLine]:
         async with self._reading() as sql:
             return await postgres_events.read_log(sql, run_id, after, limit)
+
+    async def search_log(
+        self, run_id: int, filter: LogFilter, *, after: int, limit: int
+    ) -> LogPage:
+        async with self._reading() as sql:
+            return await postgres_events.search_log(sql, run_id, filter, after, limit)
 
     async def read_events(self, after: int, limit: int) -> list[EventBatch]:
         async with self._reading() as sql:

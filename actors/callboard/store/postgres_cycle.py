@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from callboard.domain.json import JsonObject
-from callboard.domain.run import Run, RunError, StopMode, make_run
+from callboard.domain.run import HELD, Run, RunError, StopMode, make_run
 from callboard.domain.states import ENDED, RunState, may_become
 from callboard.store.contract import LogChunk, RunEnd
 from callboard.store.cycle import Cycle, Cycled
@@ -48,10 +48,11 @@ class Cycles:
             cycle.born,
             cycle.claim,
             cycle.due_from,
-            self._start_of_limited(cycle.due_from),
+            HELD if cycle.passes_limited else self._start_of_limited(cycle.due_from),
             self._ids.blocks_ahead(),
         )
-        self._limited_from = head[8] and instant(head[8])
+        if not cycle.passes_limited:
+            self._limited_from = head[8] and instant(head[8])
         self._ids.add(head[9])
         return _cycled(cycle, ends, head, rows)
 

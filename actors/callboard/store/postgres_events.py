@@ -8,9 +8,9 @@ from datetime import datetime
 from callboard.domain.run import Run
 from callboard.events import EventBatch, EventRecord
 from callboard.store.columns import int_array
-from callboard.store.contract import LogChunk, LogLine
+from callboard.store.contract import LogChunk, LogFilter, LogLine, LogPage
 from callboard.store.postgres_json import to_json
-from callboard.store.rows import batch_from_row, lines_from_row, micros
+from callboard.store.rows import batch_from_row, line_from_json, lines_from_row, micros
 from callboard.store.statements import Statements
 
 
@@ -62,10 +62,25 @@ def log_columns(chunks: Sequence[LogChunk]) -> tuple[list[object], ...]:
 
 
 def _line(line: LogLine) -> tuple[object, ...]:
-    return micros(line.at), line.stream, line.level, line.text
+    if line.fields is None:
+        return micros(line.at), line.stream, line.level, line.text
+    return micros(line.at), line.stream, line.level, line.text, line.fields
 
 
 async def read_log(sql: Statements, run_id: int, after: int, limit: int) -> list[LogLine]:
     rows = await sql.rows("read_log", run_id, after, limit)
     lines = [line for row in rows for line in lines_from_row(row) if line.seq > after]
     return lines[:limit]
+
+
+async def search_log(
+    sql: Statements, run_id: int, filter: LogFilter, after: int, limit: int
+) -> LogPage:
+    levels = None if filter.levels is None else list(filter.levels)
+    wanted = run_id, after, limit, levels, filter.stream, filter.search
+    rows = await sql.rows("search_log", *wanted)
+    last = rows[0]["last_seq"] or 0
+    lines = tuple(line_from_json(row["seq"], row["line"]) for row in rows if row["seq"] is not None)
+    if len(lines) < limit:
+        return LogPage(lines=lines, after=max(after, last), has_more=False)
+    return LogPage(lines=lines, after=lines[-1].seq, has_more=lines[-1].seq < last)

@@ -8,6 +8,7 @@ from datetime import datetime
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.store.contract import RunFilter, Snapshot
+from callboard.store.postgres_rates import next_opening
 from callboard.store.rows import run_from_row
 from callboard.store.statements import Statements
 
@@ -48,8 +49,15 @@ async def count_live_runs(sql: Statements) -> dict[RunState, int]:
 
 
 async def next_due_at(sql: Statements, now: datetime | None) -> datetime | None:
-    due_at: datetime | None = await sql.value("next_due_at", now)
-    return due_at
+    [(due_at, is_limited)] = await sql.rows("next_due_at", now)
+    opens_at = await next_opening(sql, now) if is_limited else None
+    instants = [each for each in (due_at, opens_at) if each is not None]
+    return min(instants, default=None)
+
+
+async def next_overdue_s(sql: Statements, now: datetime | None) -> float | None:
+    in_s: float | None = await sql.value("next_overdue", now)
+    return in_s
 
 
 async def has_due_runs(sql: Statements, now: datetime | None) -> bool:

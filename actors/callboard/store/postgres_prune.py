@@ -22,7 +22,8 @@ async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
         # Slots first: a backfill goes when it has none any more.
         "backfilled_slots": await _prune(sql, "prune_backfilled_slots", cutoffs.ledger, limit),
         "backfills": await _prune(sql, "prune_backfills", cutoffs.ledger, limit),
-        "events": await _prune(sql, "prune_events", cutoffs.events, limit),
+        "events": await _prune_events(sql, cutoffs),
+        "deliveries": await _prune(sql, "prune_deliveries", cutoffs.ended_runs, limit),
         "idempotency": await _prune(sql, "prune_idempotency", cutoffs.idempotency, limit),
     }
 
@@ -40,6 +41,13 @@ async def _prune_surplus(sql: Statements, keep: int | None, limit: int) -> tuple
         return 0, 0
     [row] = await sql.rows("prune_runs_of_jobs", keep, limit)
     return row["runs"], row["logs"]
+
+
+async def _prune_events(sql: Statements, cutoffs: Cutoffs) -> int:
+    if cutoffs.events is None:
+        return 0
+    unread = cutoffs.unread_events or cutoffs.events
+    return int(await sql.value("prune_events", cutoffs.events, cutoffs.limit, unread))
 
 
 async def _prune(sql: Statements, statement: str, before: datetime | None, limit: int) -> int:

@@ -6,15 +6,17 @@ want the same rows do not wait for each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 from callboard.domain.run_terms import terms_to_json
 from callboard.store.columns import int_array, thinned
 from callboard.store.contract import RunEnd
+from callboard.store.postgres_claims import claim_limited_runs
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows import run_from_row
 from callboard.store.statements import Row, Statements, in_parts, in_turns
@@ -63,21 +65,14 @@ async def live_runs_by_key(
     return {(run.job_id, run.unique_key): run for run in found if run.unique_key is not None}
 
 
-async def claim_runs(sql: Statements, epoch: int, limit: int, now: datetime | None) -> list[Run]:
-    """Due runs, claimed; in one statement unless a job with a limit has due runs, too."""
-    rows = await sql.rows("claim_runs", epoch, limit, now)
-    if rows[0]["is_limited"]:
-        return await _claim_limited_runs(sql, epoch, limit, now)
-    return [run_from_row(row) for row in rows if row[0] is not None]
-
-
-async def _claim_limited_runs(
-    sql: Statements, epoch: int, limit: int, now: datetime | None
+async def claim_runs(
+    sql: Statements, epoch: int, limit: int, *, now: datetime, given_now: datetime | None
 ) -> list[Run]:
-    # The jobs are locked first: the next statement's counts are then true until the commit.
-    locked = [row[0] for row in await sql.rows("lock_limited_jobs", now)]
-    rows = await sql.rows("claim_limited_runs", epoch, limit, now, locked)
-    return [run_from_row(row) for row in rows]
+    """Due runs, claimed; in one statement unless limited runs are due, too."""
+    rows = await sql.rows("claim_runs", epoch, limit, given_now)
+    if rows[0]["is_limited"]:
+        return await claim_limited_runs(sql, epoch, limit, now=now, given_now=given_now)
+    return [run_from_row(row) for row in rows if row[0] is not None]
 
 
 async def lock_runs(sql: Statements, ids: Sequence[int]) -> dict[int, Run]:
@@ -87,6 +82,10 @@ async def lock_runs(sql: Statements, ids: Sequence[int]) -> dict[int, Run]:
     if missing:
         found |= _by_id(await sql.rows("lock_ended_runs", missing))
     return found
+
+
+async def lock_overdue_runs(sql: Statements, limit: int, now: datetime | None) -> list[Run]:
+    return [run_from_row(row) for row in await sql.rows("lock_overdue_runs", limit, now)]
 
 
 async def queued_run_ids(sql: Statements, job_id: int, limit: int) -> list[int]:
@@ -101,6 +100,15 @@ async def update_runs(sql: Statements, runs: Sequence[Run]) -> None:
             else:
                 terms = [_terms(run) for run in part]
                 await sql.rows("update_live_runs", *_changeable(part), terms)
+
+
+async def report_progress(sql: Statements, epoch: int, said: Mapping[int, JsonObject]) -> list[Run]:
+    if not said:
+        return []
+    texts = [to_json(progress) for progress in said.values()]
+    return [
+        run_from_row(row) for row in await sql.rows("report_progress", list(said), texts, epoch)
+    ]
 
 
 def _place(run: Run) -> tuple[bool, int]:

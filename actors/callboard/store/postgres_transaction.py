@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.calendar import Calendar
+from callboard.domain.condition_cycle import ConditionLink
+from callboard.domain.conditions import ConditionSet
+from callboard.domain.delivery import Delivery, NewDelivery
+from callboard.domain.failing_job import FailingJob
 from callboard.domain.job import Job
-from callboard.domain.json import JsonObject
+from callboard.domain.json import Json, JsonObject
+from callboard.domain.lateness import DeadlineKind
 from callboard.domain.ledger import LedgerEntry
+from callboard.domain.limits import RateLimit
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.overlap import Firing
+from callboard.domain.queue import Queue
 from callboard.domain.run import Run
 from callboard.domain.shards import Division, Scheduling
+from callboard.domain.start_request import StartRequest
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.domain.webhook import Webhook
 from callboard.events import EventRecord
 from callboard.store import (
     postgres_backfills,
     postgres_calendars,
+    postgres_callers,
+    postgres_conditions,
     postgres_events,
     postgres_firings,
+    postgres_followers,
     postgres_idempotency,
     postgres_jobs,
     postgres_nodes,
+    postgres_queues,
+    postgres_rates,
     postgres_runs,
     postgres_shards,
     postgres_triggers,
+    postgres_webhooks,
 )
 from callboard.store.contract import (
+    ConditionWatch,
+    EndsRead,
+    Following,
     IdempotencyRecord,
     LogChunk,
     Node,
     Renewal,
     RunEnd,
     TriggerFilter,
+    WaitingKey,
+    WebhookFilter,
 )
 from callboard.store.postgres_ids import RunIds
 from callboard.store.statements import Statements
+
+MOST_WEBHOOKS = 10_000
+"""More of them would not be told."""
 
 
 class PostgresTransaction:
@@ -146,6 +169,29 @@ class PostgresTransaction:
     async def triggers_of_calendar(self, group: str, calendar: str) -> list[str]:
         return await postgres_calendars.triggers_of_calendar(self._sql, group, calendar)
 
+    async def insert_queue(self, queue: Queue) -> Queue | None:
+        return await postgres_queues.insert_queue(self._sql, queue, self._given_now)
+
+    async def update_queue(self, queue: Queue) -> Queue | None:
+        return await postgres_queues.update_queue(self._sql, queue, self._given_now)
+
+    async def delete_queue(self, queue_id: int) -> bool:
+        return await postgres_queues.delete_queue(self._sql, queue_id)
+
+    async def lock_queue(self, group: str, name: str) -> Queue | None:
+        return await postgres_queues.lock_queue(self._sql, group, name)
+
+    async def jobs_of_queue(self, group: str, queue: str) -> list[str]:
+        return await postgres_queues.jobs_of_queue(self._sql, group, queue)
+
+    async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
+        return await postgres_queues.count_waiting(self._sql, keys)
+
+    async def take_rate(self, name: str, limit: RateLimit, wanted: int) -> int:
+        return await postgres_rates.take_rate(
+            self._sql, name, limit, wanted, now=self._now, given_now=self._given_now
+        )
+
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
         return await postgres_runs.insert_runs(self._sql, runs)
 
@@ -153,7 +199,9 @@ class PostgresTransaction:
         return await postgres_runs.live_runs_by_key(self._sql, keys)
 
     async def claim_runs(self, epoch: int, limit: int) -> list[Run]:
-        return await postgres_runs.claim_runs(self._sql, epoch, limit, self._given_now)
+        return await postgres_runs.claim_runs(
+            self._sql, epoch, limit, now=self._now, given_now=self._given_now
+        )
 
     async def lock_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         return await postgres_runs.lock_runs(self._sql, ids)
@@ -175,6 +223,9 @@ class PostgresTransaction:
     async def queued_run_ids(self, job_id: int, limit: int) -> list[int]:
         return await postgres_runs.queued_run_ids(self._sql, job_id, limit)
 
+    async def lock_overdue_runs(self, limit: int) -> list[Run]:
+        return await postgres_runs.lock_overdue_runs(self._sql, limit, self._given_now)
+
     async def lock_runs_of_lost_nodes(self, limit: int, *, but: int | None = None) -> list[Run]:
         return await postgres_nodes.lock_runs_of_lost_nodes(self._sql, limit, but, self._given_now)
 
@@ -186,6 +237,61 @@ class PostgresTransaction:
 
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
         return await postgres_runs.end_runs(self._sql, ends)
+
+    async def completed_results(self, ids: Sequence[int]) -> dict[int, Json]:
+        return await postgres_callers.completed_results(self._sql, ids)
+
+    # webhooks
+    async def insert_webhook(self, webhook: Webhook) -> Webhook | None:
+        return await postgres_webhooks.insert_webhook(self._sql, webhook, self._given_now)
+
+    async def update_webhook(self, webhook: Webhook) -> Webhook | None:
+        return await postgres_webhooks.update_webhook(self._sql, webhook, self._given_now)
+
+    async def delete_webhook(self, webhook_id: int) -> bool:
+        return await postgres_webhooks.delete_webhook(self._sql, webhook_id)
+
+    async def lock_webhook(self, group: str, name: str) -> Webhook | None:
+        return await postgres_webhooks.lock_webhook(self._sql, group, name)
+
+    async def webhooks(self) -> list[Webhook]:
+        return await postgres_webhooks.list_webhooks(self._sql, WebhookFilter(limit=MOST_WEBHOOKS))
+
+    async def insert_deliveries(self, deliveries: Sequence[NewDelivery]) -> int:
+        return await postgres_webhooks.insert_deliveries(self._sql, deliveries, self._given_now)
+
+    async def take_deliveries(self, limit: int, hold: timedelta) -> list[Delivery]:
+        return await postgres_webhooks.take_deliveries(self._sql, limit, hold, self._given_now)
+
+    async def update_delivery(self, delivery: Delivery) -> bool:
+        return await postgres_webhooks.update_delivery(self._sql, delivery, self._given_now)
+
+    async def renew_delivery(self, webhook_id: int, delivery_id: int) -> Delivery | None:
+        return await postgres_webhooks.renew_delivery(
+            self._sql, webhook_id, delivery_id, self._given_now
+        )
+
+    async def note_failing_jobs(self, jobs: Sequence[FailingJob]) -> None:
+        await postgres_webhooks.note_failing_jobs(self._sql, jobs)
+
+    async def take_failing_jobs(self, job_ids: Collection[int]) -> list[FailingJob]:
+        return await postgres_webhooks.take_failing_jobs(self._sql, job_ids)
+
+    async def job_ids_of(self, names: Collection[tuple[str, str | None]]) -> list[int]:
+        return await postgres_webhooks.job_ids_of(self._sql, names)
+
+    async def move_deadline_check(
+        self, trigger_id: int, kind: DeadlineKind, before: datetime | None, until: datetime
+    ) -> bool:
+        return await postgres_webhooks.move_deadline_check(
+            self._sql, trigger_id, kind, before, until
+        )
+
+    async def take_start_requests(self, limit: int) -> list[StartRequest]:
+        return await postgres_callers.take_start_requests(self._sql, limit)
+
+    async def report_progress(self, epoch: int, said: Mapping[int, JsonObject]) -> list[Run]:
+        return await postgres_runs.report_progress(self._sql, epoch, said)
 
     async def last_log_seqs(self, ids: Sequence[int]) -> dict[int, int]:
         return await postgres_events.last_log_seqs(self._sql, ids)
@@ -262,6 +368,41 @@ class PostgresTransaction:
 
     async def hold_shards(self, epoch: int, ids: Collection[int]) -> set[int]:
         return await postgres_shards.hold_shards(self._sql, epoch, ids, self._given_now)
+
+    async def lock_follower(self, name: str) -> Following | None:
+        return await postgres_followers.lock_follower(self._sql, name, self._given_now)
+
+    async def move_follower(self, name: str, seq: int | None) -> None:
+        await postgres_followers.move_follower(self._sql, name, seq, self._given_now)
+
+    async def read_ends(
+        self, after: int, until: int, job_ids: Collection[int], *, events: int
+    ) -> EndsRead:
+        return await postgres_followers.read_ends(self._sql, after, until, job_ids, events)
+
+    async def lock_conditions(self) -> None:
+        await postgres_conditions.lock_conditions(self._sql)
+
+    async def condition_links(self, group: str) -> list[ConditionLink]:
+        return await postgres_conditions.condition_links(self._sql, group)
+
+    async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        await postgres_conditions.begin_condition_sets(self._sql, sets)
+
+    async def delete_condition_set(self, trigger_id: int) -> None:
+        await postgres_conditions.delete_condition_set(self._sql, trigger_id)
+
+    async def condition_watches(self) -> list[ConditionWatch]:
+        return await postgres_conditions.condition_watches(self._sql)
+
+    async def condition_sets(self, trigger_ids: Sequence[int]) -> dict[int, ConditionSet]:
+        return await postgres_conditions.condition_sets(self._sql, trigger_ids)
+
+    async def update_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
+        await postgres_conditions.update_condition_sets(self._sql, sets)
+
+    async def triggers_watching(self, job_id: int) -> list[str]:
+        return await postgres_conditions.triggers_watching(self._sql, job_id)
 
     async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
         return await postgres_idempotency.insert_idempotency(self._sql, record)

@@ -31,7 +31,7 @@ MOST_INSERTED: Final = 1000
 MOST_ADVANCED: Final = 1000
 """Triggers that one statement moves on."""
 _NAME: Final = 1
-_NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20})
+_NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20, 21})
 """Places of the name, and of what may be null, among the columns of insert_triggers."""
 MOST_NAMES: Final = 10
 """Triggers that are named when a job cannot be deleted."""
@@ -223,6 +223,7 @@ async def insert_ledger(
         # An array of arrays must be rectangular, which run ids are not.
         thinned([int_array(entry.run_ids) for entry in entries]),
         now,
+        thinned([int_array(entry.caused_by) if entry.caused_by else None for entry in entries]),
     )
 
 
@@ -327,6 +328,7 @@ def _columns(trigger: Trigger) -> tuple[object, ...]:
         trigger.flexible_window_s,
         to_json([_rule(rule) for rule in trigger.calendars]) if trigger.calendars else "[]",
         trigger.resume_at,
+        None if trigger.deadlines is None else to_json(trigger.deadlines),
     )
 
 

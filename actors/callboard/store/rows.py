@@ -6,7 +6,7 @@ returns runs returns RUN_COLUMNS in this order (a test holds the files against i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Any, Final
 from callboard.domain.backfill import Backfill, BackfilledSlot, BackfillState
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
+from callboard.domain.deadlines import Deadlines
 from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.limits import RateLimit, concurrency_from_json
@@ -75,6 +76,26 @@ RUN_COLUMNS: Final = (
     "ended_at",
     "terms",
 )
+JOB_COLUMNS: Final = (
+    "id",
+    "group_name",
+    "name",
+    "kind",
+    "spec",
+    "arguments",
+    "description",
+    "disabled",
+    "retry",
+    "timeout_s",
+    "max_concurrent_runs",
+    "on_crash",
+    "labels",
+    "rules",
+    "version",
+    "created_at",
+    "updated_at",
+)
+"""Of get_job, for those who read it by position."""
 _STATES: Final[Mapping[str, RunState]] = {state.value: state for state in RunState}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,7 +145,7 @@ def _instant(value: Any) -> Any:
 
 
 @contextmanager
-def _reading(kind: str, row: Row) -> Iterator[None]:
+def _reading(kind: str, row: Row | Mapping[str, Any]) -> Iterator[None]:
     """A block in which what cannot be read is the store's fault, not the caller's."""
     try:
         yield
@@ -133,13 +154,13 @@ def _reading(kind: str, row: Row) -> Iterator[None]:
         raise StoreError(f"this release cannot read the stored {name}: {error}") from error
 
 
-def job_from_row(row: Row) -> Job:
+def job_from_row(row: Row | Mapping[str, Any]) -> Job:
     """The job in a row of get_job and its like."""
     with _reading("job", row):
         return _job(row)
 
 
-def _job(row: Row) -> Job:
+def _job(row: Row | Mapping[str, Any]) -> Job:
     rules = from_json(row["rules"])
     concurrency, rate_limit = rules.get("concurrency"), rules.get("rate_limit")
     return Job(
@@ -203,6 +224,7 @@ def _trigger(row: Row) -> Trigger:
         max_firings=row["max_firings"],
         jitter_s=row["jitter_s"],
         flexible_window_s=row["flexible_window_s"],
+        deadlines=_deadlines(row["deadlines"]),
         calendars=_rules(row),
         state=TriggerState(row["state"]),
         reason=row["reason"],
@@ -220,6 +242,10 @@ def _trigger(row: Row) -> Trigger:
 
 
 @lru_cache(maxsize=256)
+def _deadlines(text: str | None) -> Deadlines | None:
+    return None if text is None else Deadlines(**from_json(text))
+
+
 def _misfire(text: str) -> MisfirePolicy:
     """Most triggers have one of a few."""
     policy = from_json(text)
@@ -288,6 +314,7 @@ def entry_from_row(row: Row) -> LedgerEntry:
         count=row["slot_count"],
         decided_at=row["decided_at"],
         run_ids=tuple(row["run_ids"]),
+        caused_by=tuple(row["caused_by"] or ()),
     )
 
 
@@ -351,11 +378,25 @@ def _records_of_cycle(row: Row) -> Iterator[EventRecord]:
 def lines_from_row(row: Row) -> list[LogLine]:
     """The lines in a row of read_log."""
     return [
-        LogLine(
-            seq=seq, at=_EPOCH + timedelta(microseconds=at), stream=stream, level=level, text=text
-        )
-        for seq, (at, stream, level, text) in enumerate(from_json(row["lines"]), row["first_seq"])
+        _line(seq, parts) for seq, parts in enumerate(from_json(row["lines"]), row["first_seq"])
     ]
+
+
+def line_from_json(seq: int, text: str) -> LogLine:
+    """The line in a row of search_log."""
+    return _line(seq, from_json(text))
+
+
+def _line(seq: int, parts: Sequence[Any]) -> LogLine:
+    at, stream, level, text, *rest = parts
+    return LogLine(
+        seq=seq,
+        at=_EPOCH + timedelta(microseconds=at),
+        stream=stream,
+        level=level,
+        text=text,
+        fields=rest[0] if rest else None,
+    )
 
 
 def micros(instant: datetime) -> int:

@@ -8,12 +8,15 @@ import typer
 
 from callboard_service.cli import (
     backfills,
+    bulk_runs,
     calendars,
     import_crontab,
     jobs,
     pauses,
+    queues,
     runs,
     triggers,
+    webhooks,
 )
 from callboard_service.cli.command import api_command
 from callboard_service.cli.doctor import doctor
@@ -53,10 +56,15 @@ def build_app() -> typer.Typer:
     app.add_typer(triggers.app, name="triggers", rich_help_panel=CLIENT)
     app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
     app.add_typer(calendars.app, name="calendars", rich_help_panel=CLIENT)
+    app.add_typer(webhooks.app, name="webhooks", rich_help_panel=CLIENT)
+    app.add_typer(queues.app, name="queues", rich_help_panel=CLIENT)
     app.add_typer(backfills.app, name="backfills", rich_help_panel=CLIENT)
     for name, work in (
         ("start", start),
+        ("log", runs.show_log),
         ("stop", runs.stop),
+        ("release", bulk_runs.release),
+        ("retry", bulk_runs.retry),
         ("pause", pauses.pause),
         ("resume", pauses.resume),
         ("explain", explain),

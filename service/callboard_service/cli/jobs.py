@@ -18,7 +18,9 @@ Name = Annotated[str, typer.Argument(help="Its name.", show_default=False)]
 async def list_jobs(
     session: Session,
     group: AnyGroup = None,
-    kind: Annotated[str | None, typer.Option(help="Only of this kind: python, command.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only of this kind: python, command, script, http ...")
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option(metavar="KEY:VALUE", help="Only with this label.")
     ] = None,
@@ -68,6 +70,7 @@ async def create_job(
     """Create a job from JSON, as the API has it.
 
     E.g. {"name": "hello", "kind": "command", "spec": {"shell": "echo hello"}}
+    or {"name": "load", "kind": "script", "spec": {"location": "s3://etl/load.py"}}
     """
     from callboard_service.cli.client import path_of
     from callboard_service.cli.input import read_object
@@ -114,12 +117,17 @@ async def _set_disabled(session: Session, name: str, group: str | None, *, disab
 def _show(session: Session, body: bytes) -> None:
     import json
 
+    from callboard_service.cli.parameters import PARAMETER_COLUMNS, parameter_rows
     from callboard_service.cli.views import job_facts
 
     if session.output.as_json:
         session.output.document(body)
     else:
-        session.output.facts(job_facts(json.loads(body), utc=session.output.utc))
+        job = json.loads(body)
+        session.output.facts(job_facts(job, utc=session.output.utc))
+        if rows := parameter_rows(job):
+            session.output.line("")
+            session.output.table(PARAMETER_COLUMNS, rows)
 
 
 def _text(value: Any) -> str | None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from callboard_service.cli.text import coloured, one_line
+from callboard_service.cli.text import harmless, harmless_json, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,24 +69,26 @@ class Output:
         self.is_terminal = sys.stdout.isatty()
 
     def document(self, value: bytes | object) -> None:
-        """One JSON document, in one line; bytes as they are."""
-        if not isinstance(value, bytes):
-            value = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        sys.stdout.buffer.write(value.rstrip(b"\n") + b"\n")
+        """One JSON document, in one line."""
+        if isinstance(value, bytes):
+            text = value.decode().rstrip("\n")
+        else:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        sys.stdout.buffer.write(harmless_json(text).encode() + b"\n")
         sys.stdout.flush()
 
     def line(self, text: str) -> None:
         """One line of an answer, at once."""
         print(text, flush=True)
 
-    def raw(self, text: str, *, to_stderr: bool = False) -> None:
-        """A line that a run wrote."""
+    def written(self, text: str, *, to_stderr: bool = False, raw: bool = False) -> None:
+        """A line that a run wrote; `raw`: to the letter, whatever it does to a terminal."""
         stream = sys.stderr if to_stderr else sys.stdout
-        print(coloured(text) if stream.isatty() else text, file=stream, flush=True)
+        print(text if raw else harmless(text), file=stream, flush=True)
 
     def note(self, text: str) -> None:
         """Something besides the answer."""
-        print(text, file=sys.stderr, flush=True)
+        print("\n".join(map(one_line, text.split("\n"))), file=sys.stderr, flush=True)
 
     def failure(self, failure: CliFailure) -> None:
         """Why there is no answer."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+from callboard_service.cli.text import one_line
+
+Told = Callable[[Mapping[str, Any] | None], None]
 
 FEW: Final = 20
 """So many steps are over before anybody wonders."""
@@ -38,6 +42,48 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda over, total: progress.update(task, completed=over, total=total)
+
+
+@contextmanager
+def run_bar(what: str) -> Iterator[Told]:
+    """A bar for the progress of a run; what it gives takes what the run said, None: nothing yet.
+
+    What is printed meanwhile stands above it.
+    """
+    if not sys.stderr.isatty():
+        yield lambda said: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from callboard_service.cli.views import progress_text
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[said]}", markup=False),
+    )
+    # A pipe is not to be led through the terminal.
+    shown = Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with shown:
+        task = shown.add_task(what, total=None, said="")
+
+        def told(said: Mapping[str, Any] | None) -> None:
+            if said is not None:
+                shown.update(
+                    task,
+                    completed=said["done"],
+                    total=said["total"] or None,
+                    said=one_line(progress_text(said)),
+                )
+
+        yield told
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +12,12 @@ from callboard_service.cli.session import Session
 
 app = typer.Typer(help="What was started, and what became of it.", no_args_is_help=True)
 
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="What runs write to the letter: colours, and all that may be evil."),
+]
+MOST_ATTEMPTS: Final = 50
+"""Of a chain that are shown, the newest."""
 RunId = Annotated[int, typer.Argument(metavar="RUN", min=1, help="Its number.")]
 
 
@@ -61,11 +68,13 @@ async def list_runs(
 
 @api_command(app, "get")
 async def get_run(session: Session, run: RunId) -> None:
-    """Show a run."""
+    """Show a run, and the other attempts of its chain."""
     from callboard_service.cli.client import path_of
 
     answer = await session.api.get(path_of("runs", run))
     show_run(session, answer.body)
+    if not session.output.as_json:
+        await _show_chain(session, answer.value["chain_id"])
 
 
 @api_command(app, "log")
@@ -79,16 +88,22 @@ async def show_log(
         str | None,
         typer.Option(help="Only what was logged at it or above: debug, info, warning, error."),
     ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Only lines with this text in them, in any case.")
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="Only of stdout, stderr or log.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Only lines above this number.")] = 0,
+    raw: Raw = False,
 ) -> None:
     """Show what a run wrote: its stdout on stdout, the rest on stderr."""
+    query = {"level": level, "search": search, "stream": stream}
     if follow:
         from callboard_service.cli.waiting import follow_log
 
-        state = await follow_log(session, run, after=after, level=level)
+        state = await follow_log(session, run, after=after, query=query, raw=raw)
         session.output.note(f"run {run} {state}")
     else:
-        await _print_log(session, run, level, after)
+        await _print_log(session, run, {**query, "after": str(after)}, raw=raw)
 
 
 @api_command(app, "stop")
@@ -138,14 +153,29 @@ def show_run(session: Session, body: bytes) -> None:
         session.output.facts(run_facts(json.loads(body), utc=session.output.utc))
 
 
-async def _print_log(session: Session, run: int, level: str | None, after: int) -> None:
+async def _show_chain(session: Session, chain_id: int) -> None:
+    """The attempts of a chain, the first one on top; nothing where there is only one."""
     from callboard_service.cli.client import path_of
+    from callboard_service.cli.views import ATTEMPT_COLUMNS, attempt_row
 
     output = session.output
-    query = {"level": level, "after": str(after)}
+    page = await session.api.list(path_of("runs"), {"chain_id": str(chain_id)}, MOST_ATTEMPTS)
+    if len(page["items"]) > 1:
+        output.line("")
+        rows = [attempt_row(run, utc=output.utc) for run in reversed(page["items"])]
+        output.table(ATTEMPT_COLUMNS, rows)
+
+
+async def _print_log(
+    session: Session, run: int, query: Mapping[str, str | None], *, raw: bool
+) -> None:
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.views import log_text
+
+    output = session.output
     page = await session.api.list(path_of("runs", run, "log"), query, None)
     if output.as_json:
         output.document(page)
         return
     for line in page["items"]:
-        output.raw(line["text"], to_stderr=line["stream"] != "stdout")
+        output.written(log_text(line), to_stderr=line["stream"] != "stdout", raw=raw)

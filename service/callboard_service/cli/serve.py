@@ -106,6 +106,26 @@ def serve(
             rich_help_panel=NETWORK,
         ),
     ] = None,
+    secrets_dir: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_SECRETS_DIR",
+            help="Where secrets by the name file:NAME are; those of env:NAME are the variables "
+            "CALLBOARD_SECRET_NAME.",
+            show_default="nowhere",
+            rich_help_panel=PROCESS,
+        ),
+    ] = None,
+    egress_allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CALLBOARD_EGRESS_ALLOW",
+            help="Where http jobs may connect to besides the public internet: networks, hosts, "
+            "host:port.",
+            show_default="nowhere",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     heartbeat_s: Annotated[
         str | None,
         typer.Option(
@@ -302,6 +322,8 @@ def serve(
         "node_id": node_id,
         "allowed_origins": allowed_origins or None,
         "allowed_hosts": allowed_hosts or None,
+        "secrets_dir": secrets_dir,
+        "egress_allow": egress_allow or None,
         "capacity": capacity,
         "drain_s": drain_s,
         "heartbeat_s": heartbeat_s,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from callboard_service.cli.arguments import Arg, ArgJson, parse_arguments
 from callboard_service.cli.command import Group
 from callboard_service.cli.exit_code import ExitCode
+from callboard_service.cli.runs import Raw
 from callboard_service.cli.session import Session
 
 
@@ -33,6 +33,7 @@ async def start(
         str | None, typer.Option(help="The same key starts it only once, for 24 hours.")
     ] = None,
     group: Group = None,
+    raw: Raw = False,
 ) -> ExitCode:
     """Start a run of a job.
 
@@ -51,13 +52,12 @@ async def start(
     path = path_of("jobs", job, "runs")
     answer = await session.api.post(path, body, {"group": group}, headers)
     if wait:
-        return await _wait(session, answer.value)
+        return await _wait(session, answer.value, raw=raw)
     show_run(session, answer.body)
     return ExitCode.DONE
 
 
-async def _wait(session: Session, run: dict[str, Any]) -> ExitCode:
-    from callboard_service.cli.progress import spinner
+async def _wait(session: Session, run: dict[str, Any], *, raw: bool) -> ExitCode:
     from callboard_service.cli.text import show_json, show_span
     from callboard_service.cli.views import error_text
     from callboard_service.cli.waiting import code_of, wait_for_end
@@ -66,8 +66,7 @@ async def _wait(session: Session, run: dict[str, Any]) -> ExitCode:
     if not output.as_json:
         output.note(f"run {run['id']} of {run['job']} started")
     try:
-        with spinner(f"waiting for run {run['id']}") if output.as_json else nullcontext():
-            ended = await wait_for_end(session, run["id"], show=not output.as_json)
+        ended = await wait_for_end(session, run["id"], show=not output.as_json, raw=raw)
     except asyncio.CancelledError:
         output.note(f"run {run['id']} goes on; callboard stop {run['id']} ends it")
         raise

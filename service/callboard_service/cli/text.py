@@ -7,8 +7,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-_NOT_COLOUR: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]")
+_DIRECTION: Final = r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+"""Characters that turn the direction of what stands beside them, or break lines, unseen."""
+_CONTROL: Final = re.compile(rf"[\x00-\x08\x0a-\x1f\x7f-\x9f{_DIRECTION}]")
+_BEYOND_JSON: Final = re.compile(rf"[\x7f-\x9f{_DIRECTION}]")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 _UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60))
 
 
@@ -82,9 +85,14 @@ def one_line(text: object) -> str:
     return _CONTROL.sub(_escaped, str(text))
 
 
-def coloured(text: str) -> str:
-    """As `one_line`, but colours stay: for what a run wrote."""
-    return _NOT_COLOUR.sub(_escaped, text)
+def harmless(text: str) -> str:
+    """As `one_line`, but colours are left out without a trace: for what a run wrote."""
+    return one_line(_COLOUR.sub("", text))
+
+
+def harmless_json(text: str) -> str:
+    """The same JSON, with everything escaped that a terminal may act on."""
+    return _BEYOND_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def shorten(text: str, most: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import typer
 
 from callboard_service.cli.arguments import parse_period
+from callboard_service.cli.condition_text import parse_conditions
 
 Options = Mapping[str, Any]
 
@@ -54,6 +55,8 @@ def schedule_of(options: Options, clock: Options) -> dict[str, Any]:
             return {"kind": "calendar_interval", "at_local": "00:00", **units, **fields}
         case "--at":
             return {"kind": "at", "at": value}
+        case "--when":
+            return parse_conditions(value)
         case "--on-demand":
             return {"kind": "on_demand"}
     return {}

@@ -93,6 +93,15 @@ async def create_trigger(
         str | None,
         typer.Option(metavar="INSTANT", help="2026-11-20T01:00:00Z", rich_help_panel=SCHEDULE),
     ] = None,
+    when: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONDITIONS",
+            help='When jobs have ended: "load=succeeded, check" waits for both, '
+            '"any: load=failed|timed_out" for one of them; ended: any end.',
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
     on_demand: Annotated[
         bool, typer.Option("--on-demand", help="Only when fired.", rich_help_panel=SCHEDULE)
     ] = False,
@@ -233,6 +242,7 @@ async def create_trigger(
         "--months": months,
         "--days": days,
         "--at": at,
+        "--when": when,
         "--on-demand": on_demand or None,
         "--file": file,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, repeat
 from typing import Any, Final
 
+from callboard_service.cli.condition_text import conditions_text
 from callboard_service.cli.text import (
     counted,
     shorten,
@@ -26,7 +27,10 @@ TRIGGER_COLUMNS: Final = ("NAME", "GROUP", "SCHEDULE", "JOBS", "STATE", "NEXT", 
 RUN_COLUMNS: Final = ("RUN", "JOB", "TRIGGER", "STATE", "DUE", "TOOK", "ERROR")
 SLOT_COLUMNS: Final = ("SLOT", "LOCAL", "DECISION", "REASON", "FIRED", "RUNS", "MARKS")
 CALENDAR_COLUMNS: Final = ("NAME", "GROUP", "KIND", "DESCRIPTION", "UPDATED")
-NODE_COLUMNS: Final = ("NAME", "HOST", "PID", "ROLE", "SHARDS", "EXECUTES", "STARTED", "LEASE")
+NODE_COLUMNS: Final = (
+    "NAME", "HOST", "PID", "ROLE", "SHARDS", "EXECUTES", "STUCK", "STARTED", "LEASE",
+)  # fmt: skip
+ATTEMPT_COLUMNS: Final = ("ATTEMPT", "RUN", "STATE", "DUE", "TOOK", "ERROR")
 BACKFILL_COLUMNS: Final = (
     "ID", "TRIGGER", "FROM", "UNTIL", "STATE", "DONE", "LIVE", "FAILED", "REASON",
 )  # fmt: skip
@@ -55,6 +59,7 @@ def job_facts(job: Resource, *, utc: bool) -> Facts:
     yield "kind", job["kind"]
     yield "spec", show_json(job["spec"])
     yield "arguments", show_json(job["arguments"])
+    yield "fixed", show_json(job["fixed_arguments"])
     if retry["max_attempts"] > 1:
         yield "retry", show_json(retry)
     if job["timeout_s"] is not None:
@@ -68,11 +73,11 @@ def job_facts(job: Resource, *, utc: bool) -> Facts:
 
 
 def what_of(job: Resource) -> str:
-    """What a job does: its handler or command."""
+    """What a job does: its handler, command or script."""
     spec = job["spec"]
     if "argv" in spec:
-        return " ".join(spec["argv"])
-    return str(spec.get("shell") or spec.get("handler") or show_json(spec))
+        return " ".join(each if isinstance(each, str) else show_json(each) for each in spec["argv"])
+    return str(spec.get("shell") or spec.get("handler") or spec.get("location") or show_json(spec))
 
 
 def trigger_row(trigger: Resource, *, utc: bool) -> list[object]:
@@ -124,6 +129,8 @@ def schedule_text(schedule: Resource) -> str:
             return _calendar_interval_text(schedule)
         case "at":
             return f"at {schedule['at']}"
+        case "conditional":
+            return conditions_text(schedule)
         case "on_demand":
             return "on demand"
     return show_json(schedule)
@@ -156,8 +163,22 @@ def run_row(run: Resource, *, utc: bool) -> list[object]:
         run["id"], run["job"], run["trigger"], run_state(run),
         show_instant(run["slot"] or run["due_at"], utc=utc),
         show_span(run["started_at"], run["ended_at"]),
-        shorten(str(error.get("message") or ""), WIDEST),
+        shorten(_reason(run["state"], error), WIDEST),
     ]  # fmt: skip
+
+
+def attempt_row(run: Resource, *, utc: bool) -> list[object]:
+    return [
+        run["attempt"], run["id"], run_state(run), show_instant(run["due_at"], utc=utc),
+        show_span(run["started_at"], run["ended_at"]),
+        shorten(_reason(run["state"], run["error"] or {}), WIDEST),
+    ]  # fmt: skip
+
+
+def _reason(state: str, error: Resource) -> str:
+    """Of one that is parked by its name, too: that is what it is released by."""
+    message = str(error.get("message") or "")
+    return f"{error['type']}: {message}" if state == "parked" and error else message
 
 
 def run_state(run: Resource) -> str:
@@ -177,11 +198,12 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
     yield "crashes", run.get("crashes") or None
     yield "previous run", run["previous_run_id"]
     yield "arguments", show_json(run["arguments"])
+    yield "progress", progress_text(run["progress"])
     yield "result", show_json(run["result"])
     yield "node", run["node"]
     yield "unique key", run["unique_key"]
     yield "trace id", run["trace_id"]
-    for name in ("created_at", "due_at", "started_at", "ended_at"):
+    for name in ("created_at", "due_at", "start_by", "chain_until", "started_at", "ended_at"):
         if run[name] is not None:
             yield name.removesuffix("_at"), show_instant(run[name], utc=utc)
     if run["ended_at"] is not None:
@@ -222,6 +244,23 @@ def _remarks(slot: Resource, *, utc: bool) -> Iterator[str]:
         yield f"starts {show_time(slot['starts_at'], utc=utc)}"
 
 
+def log_text(line: Resource) -> str:
+    """A line of a log, with its fields behind it."""
+    fields = line.get("fields")
+    return f"{line['text']}  {show_json(fields)}" if fields else str(line["text"])
+
+
+def progress_text(progress: Resource | None) -> str:
+    """`40 % (4 of 10), copying`; `1200, copying` where nobody knows how much there is."""
+    if progress is None:
+        return ""
+    done, total, note = progress["done"], progress["total"], progress["note"]
+    text = f"{done:,.12g}"
+    if total:
+        text = f"{100 * done / total:.0f} % ({text} of {total:,.12g})"
+    return f"{text}, {note}" if note else text
+
+
 def calendar_row(calendar: Resource, *, utc: bool) -> list[object]:
     return [
         calendar["name"], calendar["group"], calendar["definition"]["kind"],
@@ -259,7 +298,7 @@ def _spans(values: Iterable[Any]) -> str:
 def node_row(node: Resource, *, utc: bool) -> list[object]:
     return [
         node["name"], node["host"], node["pid"], node["role"] if node["fires"] else "",
-        node["shards"] or "", node["capacity"] if node["executes"] else "no",
+        node["shards"] or "", node["capacity"] if node["executes"] else "no", node["stuck"] or "",
         show_instant(node["started_at"], utc=utc), "live" if node["is_live"] else "over",
     ]  # fmt: skip
 

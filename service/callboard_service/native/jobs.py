@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import msgspec
@@ -98,9 +99,15 @@ async def patch_job(call: Call[InGroup]) -> web.Response:
 
     async def store(present: Job) -> tuple[Job, bool]:
         job = read_job(merge_patch(job_document(present), patch))
+        if "parameters" not in patch and _handler_of(job) != _handler_of(present):
+            job = replace(job, parameters=None)  # they were the other one's
         return await call.board.replace_job(job, expected_version=present.version)
 
     return _answer(call, await store_patched(call.request, "job", get, store))
+
+
+def _handler_of(job: Job) -> object:
+    return job.kind, job.spec.get("handler")
 
 
 async def delete_job(call: Call[InGroup]) -> web.Response:

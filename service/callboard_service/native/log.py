@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from aiohttp import web
 
-from callboard.domain.log import LogLine
+from callboard.domain.log import MAX_SEARCH, LogFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.following import Source
 from callboard_service.native.streaming import choose_sink, give_stream, resumed_after
@@ -19,11 +19,9 @@ from callboard_service.wire.runs import LogLineResource, log_line_resource
 from callboard_service.wire.shapes import Page
 
 MAX_SEQ: Final = 2**53 - 1
-PAGES_READ: Final = 20
-"""Pages looked through for lines of a level by one request; its cursor goes on."""
-SEVERITY: Final = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+LogStream: TypeAlias = Literal["stdout", "stderr", "log"]
 
 
 class LogQuery(Paged, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +33,26 @@ class LogQuery(Paged, kw_only=True, forbid_unknown_fields=True):
     level: Annotated[
         Level | None, msgspec.Meta(description="only what was logged at this level or above")
     ] = None
+    search: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="only lines with this text in them, in any case; none of its "
+                "characters is special",
+                min_length=1,
+                max_length=MAX_SEARCH,
+            ),
+        ]
+        | None
+    ) = None
+    stream: Annotated[LogStream | None, msgspec.Meta(description="only what was written to it")] = (
+        None
+    )
+
+    @property
+    def filter(self) -> LogFilter:
+        level = None if self.level is None else self.level.upper()
+        return LogFilter(level=level, search=self.search, stream=self.stream)
 
 
 class LogSource:
@@ -42,20 +60,17 @@ class LogSource:
 
     def __init__(self, call: Call[LogQuery], after: int) -> None:
         self._call = call
-        self._after = after
+        self._tail = call.board.follow_log(call.run_id, after=after, filter=call.query.filter)
 
     @property
     def after(self) -> int:
-        return self._after
+        return self._tail.after
 
     async def messages(self) -> AsyncIterator[tuple[bytes, int]]:
-        call, run_id = self._call, self._call.run_id
-        async for line in call.board.follow_log(run_id, after=self._after):
-            self._after = line.seq
-            if is_wanted(line, call.query.level):
-                yield line_message(line), line.seq
-        run = await call.board.get_run(run_id)
-        yield end_message(self._after, run.state), self._after
+        async for line in self._tail:
+            yield line_message(line), line.seq
+        run = await self._call.board.get_run(self._call.run_id)
+        yield end_message(self.after, run.state), self.after
 
 
 async def get_log(call: Call[LogQuery]) -> web.StreamResponse:
@@ -67,33 +82,14 @@ async def get_log(call: Call[LogQuery]) -> web.StreamResponse:
     return await give_stream(call, sink, _opened(LogSource(call, after)), after)
 
 
-def is_wanted(line: LogLine, level: Level | None) -> bool:
-    """Whether the line is at the level or above; lines without a level are below all."""
-    if level is None:
-        return True
-    return SEVERITY.get(line.level or "", 0) >= SEVERITY[level.upper()]
-
-
 async def _page(call: Call[LogQuery]) -> web.Response:
     query = call.query
     place = place_of("log", query)
     after = place[0] if place else query.after
-    found: list[LogLine] = []
-    has_more = True
-    for _ in range(PAGES_READ):
-        lines = await call.board.read_log(call.run_id, after=after, limit=query.limit + 1)
-        has_more = len(lines) > query.limit
-        for line in lines[: query.limit]:
-            after = line.seq
-            if is_wanted(line, query.level):
-                found.append(line)
-                if len(found) == query.limit:
-                    has_more = has_more or line.seq < lines[-1].seq
-                    break
-        if not has_more or len(found) == query.limit:
-            break
-    cursor = cursor_for("log", query, [after]) if has_more else None
-    return json_answer(Page(items=[log_line_resource(line) for line in found], next_cursor=cursor))
+    page = await call.board.search_log(call.run_id, query.filter, after=after, limit=query.limit)
+    cursor = cursor_for("log", query, [page.after]) if page.has_more else None
+    items = [log_line_resource(line) for line in page.lines]
+    return json_answer(Page(items=items, next_cursor=cursor))
 
 
 @asynccontextmanager

@@ -69,7 +69,7 @@ async def start_run(call: Call[Waiting]) -> web.Response:
     except InvalidInput as error:
         if all(problem.field == "runs[0].job" for problem in error.problems):
             raise NotFound("job", job) from None
-        raise
+        raise error.within("runs[0]") from None
     if call.query.wait_s:
         try:
             run = await _wait(call, run, call.query.wait_s)
@@ -169,7 +169,13 @@ ROUTES: Final = (
         body=StartInput,
         body_optional=True,
         answers={201: RunResource},
-        problems=("not_found", "job_disabled", "unique_key_busy", "invalid_input"),
+        problems=(
+            "not_found",
+            "job_disabled",
+            "unique_key_busy",
+            "too_many_queued",
+            "invalid_input",
+        ),
     ),
     Route(
         method="POST",
@@ -181,7 +187,7 @@ ROUTES: Final = (
         query=IntoGroup,
         body=NewRunsInput,
         answers={201: Page[RunResource]},
-        problems=("job_disabled", "unique_key_busy", "invalid_input"),
+        problems=("job_disabled", "unique_key_busy", "too_many_queued", "invalid_input"),
     ),
     Route(
         method="GET",

@@ -6,12 +6,14 @@ from typing import Final
 
 RUNS: Final = (
     "`run.queued`, `run.started`, `run.stopping`, `run.ended`, `run.lost`, `run.parked`, "
-    "`run.abandoned`: a run came into another state; they carry `run`."
+    "`run.abandoned`: a run came into another state; `run.progress`: it said how far it is. They "
+    "carry `run`."
 )
 DEFINITIONS: Final = (
     "`job.changed`, `job.deleted`, `trigger.changed`, `trigger.deleted`, `calendar.changed`, "
-    "`calendar.deleted`: it was created, edited or deleted; they carry `job`, `trigger` or "
-    "`calendar` with `group`, `name` and `version`. A trigger's `state` comes along: it is paused, "
+    "`calendar.deleted`, `queue.changed`, `queue.deleted`: it was created, edited or deleted; "
+    "they carry `job`, `trigger`, `calendar` or `queue` with `group`, `name` and `version`, a "
+    "queue whether it is `paused`. A trigger's `state` comes along: it is paused, "
     "resumed, completed or parked by `trigger.changed`."
 )
 BACKFILLS: Final = (
@@ -22,5 +24,11 @@ CLOCKS: Final = (
     "`clock.jumped`: a clock stepped under a node; it carries `clock` with `node`, `source` "
     "(`node` or `store`) and `by_s`, negative for backwards."
 )
-STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, CLOCKS)
+WEBHOOKS: Final = (
+    "`webhook.changed`, `webhook.deleted`, `webhook.called` (a ping, or a message once more): they "
+    "carry `webhook`. `deadline.missed`: a slot's runs were late; it carries `deadline` with "
+    "`group`, `name` (the trigger's), `slot`, `deadline` (`start` or `finish`), `until`, `reason` "
+    "and `run_ids`."
+)
+STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, WEBHOOKS, CLOCKS)
 """A statement on each kind of event; what is in backquotes is code."""

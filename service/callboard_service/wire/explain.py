@@ -33,6 +33,9 @@ class ExplanationResource(msgspec.Struct, kw_only=True):
     starts_at: Moment | None
     marks: list[str]
     backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
+    caused_by: Annotated[
+        list[int], msgspec.Meta(description="runs whose ends met the trigger's conditions")
+    ]
     previous_slot: Moment | None
     next_slot: Moment | None
 
@@ -54,6 +57,7 @@ def explanation_resource(found: Explanation) -> ExplanationResource:
         starts_at=found.starts_at,
         marks=list(found.marks),
         backfills=list(found.backfills),
+        caused_by=list(found.caused_by),
         previous_slot=found.previous_slot,
         next_slot=found.next_slot,
     )

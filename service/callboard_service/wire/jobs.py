@@ -14,13 +14,25 @@ from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import read_value
 from callboard_service.wire.shapes import JsonMap, Moment, Name
 
-Kind: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(KINDS)})]
+Kind: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        description=f"{', '.join(KINDS)}, or one that a plug-in of the service executes",
+        examples=["python"],
+        extra_json_schema={"pattern": "^[a-z][a-z0-9_-]{0,63}$"},
+    ),
+]
 Spec: TypeAlias = Annotated[
     dict[str, Any],
     msgspec.Meta(
         description=(
             "python: `{handler, isolation: loop|thread}`; "
-            "command: `{argv | shell, cwd, env, stdin}`"
+            "command: `{argv | shell, cwd, env, stdin, limits}`; "
+            "script: `{location, interpreter, arguments, cwd, env, sha256, limits}`, location a "
+            "path or URL; "
+            "limits of their processes: `{cpu_s, memory_mb, open_files, processes, file_mb}`; "
+            "http: `{method, url, headers, query, body | json, expect: {status, contains}, "
+            "timeout_s, follow_redirects, retry_on_status}`"
         ),
         examples=[{"handler": "shop.jobs:load"}, {"argv": ["python", "-V"]}],
     ),

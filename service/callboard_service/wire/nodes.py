@@ -10,6 +10,7 @@ import msgspec
 from callboard.board import Health
 from callboard.domain.node import Node
 from callboard.domain.shards import SHARDS
+from callboard.domain.vitals import stuck_of
 from callboard_service.wire.shapes import Moment
 
 Role = Annotated[
@@ -46,6 +47,9 @@ class NodeResource(msgspec.Struct, kw_only=True):
     firing_until: Annotated[
         Moment | None,
         msgspec.Meta(description="end of the lease of its shards; null: it has none"),
+    ]
+    stuck: Annotated[
+        int, msgspec.Meta(ge=0, description="handlers that go on although their runs have ended")
     ]
 
 
@@ -89,6 +93,7 @@ def node_resource(node: Node, now: datetime) -> NodeResource:
         role="active" if node.shards_at(now) else "passive",
         shards=node.shards_at(now),
         firing_until=node.firing_until,
+        stuck=stuck_of(node.vitals),
     )
 
 

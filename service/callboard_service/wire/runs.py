@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -92,6 +93,15 @@ class RunErrorResource(msgspec.Struct, kw_only=True):
     exit_code: int | None
 
 
+class ProgressResource(msgspec.Struct, kw_only=True):
+    """How far a run says that it is."""
+
+    done: int | float
+    total: Annotated[int | float | None, msgspec.Meta(description="null: nobody knows")]
+    note: str | None
+    at: Moment
+
+
 class RunResource(msgspec.Struct, kw_only=True):
     """A run."""
 
@@ -108,7 +118,7 @@ class RunResource(msgspec.Struct, kw_only=True):
     arguments: JsonMap
     result: Any
     error: RunErrorResource | None
-    progress: Any
+    progress: ProgressResource | None
     node: str | None
     unique_key: str | None
     priority: int
@@ -140,6 +150,9 @@ class LogLineResource(msgspec.Struct, kw_only=True):
     stream: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["stdout", "stderr", "log"]})]
     level: str | None
     text: str
+    fields: Annotated[
+        JsonMap | None, msgspec.Meta(description="what came with a logged line as `extra`")
+    ]
 
 
 def read_start(raw: object, group: str, job: str) -> NewRun:
@@ -230,7 +243,7 @@ def run_resource(run: Run) -> RunResource:
             traceback=error.traceback,
             exit_code=error.exit_code,
         ),
-        progress=run.progress,
+        progress=_progress_resource(run),
         node=run.node,
         unique_key=run.unique_key,
         priority=terms.priority,
@@ -248,10 +261,22 @@ def run_resource(run: Run) -> RunResource:
     )
 
 
+def _progress_resource(run: Run) -> ProgressResource | None:
+    said = run.progress
+    if not isinstance(said, Mapping):
+        return None
+    return msgspec.convert(said, ProgressResource)
+
+
 def log_line_resource(line: LogLine) -> LogLineResource:
     """The wire form of a line of a log."""
     return LogLineResource(
-        seq=line.seq, at=line.at, stream=line.stream, level=line.level, text=line.text
+        seq=line.seq,
+        at=line.at,
+        stream=line.stream,
+        level=line.level,
+        text=line.text,
+        fields=None if line.fields is None else dict(line.fields),
     )
 
 

@@ -41,6 +41,9 @@ class SlotResource(msgspec.Struct, kw_only=True):
         msgspec.Meta(description="when its runs are due, by jitter and flexible window"),
     ]
     backfills: Annotated[list[int], msgspec.Meta(description="backfills that fired it afterwards")]
+    caused_by: Annotated[
+        list[int], msgspec.Meta(description="runs whose ends met the trigger's conditions")
+    ]
 
 
 class PreviewedSlot(msgspec.Struct, kw_only=True):
@@ -115,6 +118,7 @@ def slot_resource(view: SlotView) -> SlotResource:
         count=view.count,
         starts_at=view.starts_at,
         backfills=list(view.backfills),
+        caused_by=list(view.caused_by),
     )
 
 

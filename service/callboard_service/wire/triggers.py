@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
+from callboard.domain.deadlines import Deadlines
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.schedule import (
     OnDemand,
@@ -17,6 +18,7 @@ from callboard.domain.schedule import (
     schedule_from_json,
     schedule_to_json,
 )
+from callboard.domain.schedule_kind import MAX_CONDITIONS, Logical, WatchedState
 from callboard.domain.trigger import (
     MAX_ACTIONS,
     Action,
@@ -105,6 +107,34 @@ class AtSchedule(
     at: Instant
 
 
+class ConditionDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The final end of a job's run: not an attempt that another one follows by itself."""
+
+    job: Annotated[Name, msgspec.Meta(description="a job of the trigger's group")]
+    states: Annotated[
+        list[WatchedState],
+        msgspec.Meta(
+            min_length=1,
+            description="its newest end meets the condition in one of these states, and un-meets it"
+            " in any other",
+        ),
+    ] = msgspec.field(default_factory=lambda: ["succeeded"])
+
+
+class ConditionalSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="conditional"
+):
+    """A slot when its conditions are met: all since the last slot, or any one.
+
+    Only ends after the activation count; those that are committed together make one slot.
+    """
+
+    logical: Logical = "and"
+    conditions: Annotated[
+        list[ConditionDocument], msgspec.Meta(min_length=1, max_length=MAX_CONDITIONS)
+    ]
+
+
 class OnDemandSchedule(
     msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="on_demand"
 ):
@@ -118,6 +148,7 @@ SCHEDULES: Final = (
     CalendarIntervalSchedule,
     AtSchedule,
     OnDemandSchedule,
+    ConditionalSchedule,
 )
 """The kinds of schedule, for the document of the API; `schedule_from_json` reads them."""
 
@@ -170,6 +201,13 @@ class CalendarRuleDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=T
     ] = Shift.SKIP
 
 
+class DeadlinesForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """By when the runs of a slot have to begin and to have succeeded: webhooks tell who is late."""
+
+    start_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    finish_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
 class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The definition of a trigger."""
 
@@ -192,6 +230,7 @@ class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         msgspec.Meta(ge=0, description="runs start up to so much later, by the trigger's amount"),
     ] = 0.0
     calendars: list[CalendarRuleDocument] = []
+    deadlines: DeadlinesForm | None = None
     start_on_create: Annotated[
         bool, msgspec.Meta(description="false: stored, not activated; counts at creation only")
     ] = True
@@ -215,6 +254,7 @@ class TriggerResource(msgspec.Struct, kw_only=True):
     jitter_s: float
     flexible_window_s: float
     calendars: list[CalendarRuleDocument]
+    deadlines: DeadlinesForm | None
     resume_at: Annotated[Moment | None, msgspec.Meta(description="end of a timed pause")]
     next_slot: Moment | None
     last_slot: Moment | None
@@ -292,6 +332,12 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
             CalendarRuleDocument(calendar=rule.calendar, mode=rule.mode, shift=rule.shift)
             for rule in trigger.calendars
         ],
+        deadlines=None
+        if trigger.deadlines is None
+        else DeadlinesForm(
+            start_within_s=trigger.deadlines.start_within_s,
+            finish_within_s=trigger.deadlines.finish_within_s,
+        ),
         resume_at=trigger.resume_at,
         next_slot=trigger.next_slot,
         last_slot=trigger.last_slot,
@@ -339,6 +385,12 @@ def _made(
         calendars=tuple(
             CalendarRule(calendar=each.calendar, mode=each.mode, shift=each.shift)
             for each in given.calendars
+        ),
+        deadlines=None
+        if given.deadlines is None
+        else Deadlines(
+            start_within_s=given.deadlines.start_within_s,
+            finish_within_s=given.deadlines.finish_within_s,
         ),
     )
 

@@ -39,6 +39,7 @@ gone as (
     delete from callboard.live_run as run
     where run.id = any($2::int8[])
         and coalesce(run.state, '') = 'running'  -- not for the partial indexes to see
+        and run.completed is null
         and run.epoch = ($3::int8[])[least(width_bucket(run.id, $2), cardinality($3))]
         and (
             run.trigger_id is null

@@ -33,8 +33,8 @@ with ending as materialized (
             and (
                 given.state = 'stopped'
                 or given.state = 'failed' and live.state in ('running', 'stopping', 'lost')
-                or given.state in ('succeeded', 'timed_out')
-                and live.state in ('running', 'stopping')
+                or given.state = 'succeeded' and live.state in ('running', 'stopping')
+                or given.state = 'timed_out' and live.state in ('queued', 'running', 'stopping')
             )
         limit 1
         for update of live

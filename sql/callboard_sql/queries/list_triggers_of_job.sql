@@ -5,7 +5,8 @@
 --     misfire text, overlap text, start_at timestamptz, end_at timestamptz, max_firings int8,
 --     jitter_s float8, state text, reason text, next_slot timestamptz, last_slot timestamptz,
 --     firings int8, generation int8, anchor_at timestamptz, version int8, created_at timestamptz,
---     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, calendars text,
+--     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, deadlines
+--     text, calendars text,
 --     known_calendars text (the calendars it obeys, as they are; NULL: none)
 -- index trigger_job_pkey, trigger_pkey
 select
@@ -15,6 +16,7 @@ select
     trigger.jitter_s, trigger.state, trigger.reason, trigger.next_slot, trigger.last_slot,
     trigger.firings, trigger.generation, trigger.anchor_at, trigger.version,
     trigger.created_at, trigger.updated_at, trigger.flexible_window_s, trigger.resume_at,
+    trigger.deadlines::text as deadlines,
     trigger.calendars::text as calendars,
     case
         when trigger.calendars <> '[]' then callboard.known_calendars(trigger.id)

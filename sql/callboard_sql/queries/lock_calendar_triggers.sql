@@ -6,14 +6,16 @@
 --     misfire text, overlap text, start_at timestamptz, end_at timestamptz, max_firings int8,
 --     jitter_s float8, state text, reason text, next_slot timestamptz, last_slot timestamptz,
 --     firings int8, generation int8, anchor_at timestamptz, version int8, created_at timestamptz,
---     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, calendars text
+--     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, deadlines
+--     text, calendars text
 -- index trigger_calendar_pkey, trigger_pkey
 -- lock the rows, in the order of ids
 select
     id, group_name, name, schedule::text as schedule, actions::text as actions, description,
     misfire::text as misfire, overlap::text as overlap, start_at, end_at, max_firings,
     jitter_s, state, reason, next_slot, last_slot, firings, generation, anchor_at, version,
-    created_at, updated_at, flexible_window_s, resume_at, calendars::text as calendars
+    created_at, updated_at, flexible_window_s, resume_at, deadlines::text as deadlines,
+    calendars::text as calendars
 from callboard.trigger
 where id = any(
         array(

@@ -2,22 +2,27 @@
 --     newest first.
 -- takes trigger_id int8, since timestamptz, until timestamptz (not included), limit int8
 -- returns trigger_id int8, generation int8, slot timestamptz, decision text, reason text, until
---     timestamptz, slot_count int8, decided_at timestamptz, run_ids int8[]
+--     timestamptz, slot_count int8, decided_at timestamptz, run_ids int8[], caused_by int8[]
+--     (NULL: none)
 -- index ledger_pkey, ledger_stretch_idx (stretches that begin before the span)
 with stretch as materialized (
     select
-        trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids
+        trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids,
+        caused_by
     from callboard.ledger
     where trigger_id = $1
         and until is not null
         and until >= $2
         and slot < least($2, $3)
 )
-select trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids
+select
+    trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids,
+    caused_by
 from (
     (
         select
-            trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids
+            trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids,
+            caused_by
         from callboard.ledger
         where trigger_id = $1
             and slot >= $2
@@ -28,7 +33,8 @@ from (
     union all
     (
         select
-            trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids
+            trigger_id, generation, slot, decision, reason, until, slot_count, decided_at, run_ids,
+            caused_by
         from stretch
     )
 ) as entry

@@ -133,3 +133,24 @@ def test_a_missing_file_is_usage(callboard: Callboard) -> None:
 def test_a_name_stays_a_name_in_the_path(callboard: Callboard, strange: str) -> None:
     done = callboard("jobs", "get", strange)
     assert done.code == 3
+
+
+def test_a_script_is_defined_listed_and_run(
+    callboard: Callboard, name: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "load.py"
+    script.write_text("import sys; print(*sys.argv[1:])")
+    spec = {"location": str(script), "arguments": ["load"], "limits": {"memory_mb": 512}}
+    job = json.dumps({"name": name, "kind": "script", "spec": spec, "arguments": {"day": "mon"}})
+    assert callboard("jobs", "create", "-", stdin=job).code == 0
+    assert str(script) in callboard("jobs", "list", "--kind", "script").out
+    done = callboard("start", name, "--arg", "count=3", "--wait")
+    assert "load --count 3 --day mon" in done.out
+
+
+def test_a_wrong_limit_is_named(callboard: Callboard, name: str) -> None:
+    spec = {"shell": "true", "limits": {"cpu": 3}}
+    job = json.dumps({"name": name, "kind": "command", "spec": spec})
+    refused = callboard("jobs", "create", "-", stdin=job)
+    assert refused.code != 0
+    assert "spec.limits.cpu" in refused.err

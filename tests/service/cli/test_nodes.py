@@ -7,7 +7,9 @@ from service.cli.conftest import Callboard
 
 def test_nodes_are_listed_with_their_role(callboard: Callboard) -> None:
     head, row = callboard("nodes").out.splitlines()
-    assert head.split() == ["NAME", "HOST", "PID", "ROLE", "SHARDS", "EXECUTES", "STARTED", "LEASE"]
+    assert head.split() == [
+        *("NAME", "HOST", "PID", "ROLE", "SHARDS", "EXECUTES", "STUCK", "STARTED", "LEASE")
+    ]
     assert row.split()[3:5] == ["active", "64"]
     assert row.split()[-1] == "live"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import json
 
@@ -12,7 +13,7 @@ from callboard_service.cli.views import run_facts
 from callboard_service.wire.runs import run_resource
 from callboard_service.wire.text import encode_json
 from service.cli.conftest import Callboard, Run
-from service.cli.processes import ServiceProcess
+from service.cli.processes import ServiceProcess, wait_until
 from support.factories import make_job, make_run
 
 Make = Callable[..., str]
@@ -25,6 +26,28 @@ def test_start_gives_the_run_and_get_shows_it(callboard: Callboard, make_job: Ma
     shown = callboard("runs", "get", str(started["id"]))
     facts = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
     assert (facts["job"], facts["arguments"]) == (job, '{"name": "Ada", "n": 3}')
+
+
+def test_get_shows_the_attempts_of_the_chain(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("exit 3", retry={"max_attempts": 2, "initial_s": 0})
+    assert callboard("start", job, "--wait").code == 1
+    first, second = ended_runs(callboard, job, 2)
+    table = callboard("runs", "get", str(first)).out.split("\n\n")[1].splitlines()
+    assert table[0].split() == ["ATTEMPT", "RUN", "STATE", "DUE", "TOOK", "ERROR"]
+    rows = [line.split()[:3] for line in table[1:]]
+    assert rows == [["1", str(first), "failed"], ["2", str(second), "failed"]]
+
+
+def ended_runs(callboard: Callboard, job: str, count: int) -> list[int]:
+    """Ids of the job's runs, when there are so many and all have ended; ascending."""
+    found: list[Any] = []
+
+    def have_ended() -> bool:
+        found[:] = callboard("runs", "list", "--job", job, "--json").value["items"]
+        return len(found) == count and all(run["ended_at"] for run in found)
+
+    wait_until(have_ended, lambda: str(found))
+    return sorted(run["id"] for run in found)
 
 
 def test_wait_shows_the_log_and_ends_with_the_run(callboard: Callboard, make_job: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from callboard_service.cli.arguments import parse_arguments, parse_period
 from callboard_service.cli.text import (
-    coloured,
+    harmless,
+    harmless_json,
     one_line,
     shorten,
     show_duration,
@@ -21,6 +24,7 @@ from callboard_service.cli.text import (
     show_time,
 )
 
+EVIL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 INSTANT = "2026-11-20T01:02:03.456789Z"
 
 
@@ -87,15 +91,25 @@ def test_arguments() -> None:
 
 def test_text_cannot_move_the_cursor() -> None:
     assert one_line("a\nb\x1b[2Jc\x07\x9b") == "a\\nb\\x1b[2Jc\\x07\\x9b"
-    assert coloured("\x1b[31mred\x1b[0m\x1b[2J\x1b]0;t\x07") == (
-        "\x1b[31mred\x1b[0m\\x1b[2J\\x1b]0;t\\x07"
-    )
+
+
+def test_what_a_run_wrote_loses_its_colours_and_shows_the_rest() -> None:
+    assert harmless("\x1b[31mred\x1b[0m\x1b[2J\x1b]0;t\x07") == "red\\x1b[2J\\x1b]0;t\\x07"
+
+
+@given(st.text())
+def test_json_stays_the_same_and_cannot_act_on_a_terminal(text: str) -> None:
+    """A11."""
+    shown = harmless_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(shown) == text
+    assert not EVIL.search(shown)
 
 
 @given(st.text())
 def test_a_cell_has_one_line_without_control_characters(text: str) -> None:
     shown = one_line(text)
-    assert not any((ord(c) < 32 and c != "\t") or 127 <= ord(c) < 160 for c in shown)
+    assert not EVIL.search(shown)
+    assert not EVIL.search(harmless(text))
 
 
 def test_long_text_ends_in_dots() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from callboard.domain.run import Run
-from callboard.store.contract import LogChunk, LogLine, Store
+from callboard.store.contract import LogChunk, LogFilter, LogLine, LogPage, Store
 from support.factories import (
     NOW,
     after,
@@ -142,3 +144,70 @@ async def test_the_holder_adds_to_the_log_until_the_run_has_ended(store: Store) 
         await tx.end_runs([make_end(run)])
         await tx.append_log([make_chunk(run.id, 2)], epoch=run.epoch)
     assert await seqs(store, run) == [1]
+
+
+async def test_fields_of_a_line_are_kept_beside_lines_without(store: Store) -> None:
+    run, _ = await two_runs(store)
+    with_fields = make_line(1, stream="log", level="INFO", fields={"rows": 3, "ü": [None, "x"]})
+    await append(store, LogChunk(run_id=run.id, lines=(with_fields, make_line(2))))
+    assert await store.read_log(run.id, after=0, limit=9) == [with_fields, make_line(2)]
+
+
+async def searched(store: Store) -> Run:
+    """A run whose log has two chunks."""
+    run, other = await two_runs(store)
+    first = (
+        make_line(1, text="begin"),
+        make_line(2, text="100% of A_b", stream="stderr"),
+        make_line(3, text="slow", stream="log", level="WARNING"),
+    )
+    second = (
+        make_line(4, text="1000 of AxB", stream="log", level="INFO"),
+        make_line(5, text="broken \\ pipe", stream="log", level="ERROR"),
+        make_line(6, text="end"),
+    )
+    await append(store, LogChunk(run_id=run.id, lines=first))
+    await append(store, LogChunk(run_id=run.id, lines=second))
+    await append(store, make_chunk(other.id, 1, text="of another"))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        (LogFilter(), [1, 2, 3, 4, 5, 6]),
+        (LogFilter(level="WARNING"), [3, 5]),
+        (LogFilter(level="DEBUG"), [3, 4, 5]),
+        (LogFilter(stream="stdout"), [1, 6]),
+        (LogFilter(search="BEGIN"), [1]),
+        (LogFilter(search="0%"), [2]),
+        (LogFilter(search="a_B"), [2]),
+        (LogFilter(search="\\"), [5]),
+        (LogFilter(search="of"), [2, 4]),
+        (LogFilter(search="of", stream="log", level="INFO"), [4]),
+        (LogFilter(search="nowhere"), []),
+    ],
+)
+async def test_a_log_is_searched(store: Store, filter: LogFilter, found: list[int]) -> None:
+    run = await searched(store)
+    page = await store.search_log(run.id, filter, after=0, limit=9)
+    assert [line.seq for line in page.lines] == found
+    assert (page.after, page.has_more) == (6, False)
+    whole = {line.seq: line for line in await store.read_log(run.id, after=0, limit=9)}
+    assert list(page.lines) == [whole[seq] for seq in found]
+
+
+async def test_a_search_goes_on_where_it_was(store: Store) -> None:
+    run = await searched(store)
+    logged = LogFilter(level="DEBUG")
+    first = await store.search_log(run.id, logged, after=0, limit=2)
+    assert ([line.seq for line in first.lines], first.after, first.has_more) == ([3, 4], 4, True)
+    second = await store.search_log(run.id, logged, after=4, limit=2)
+    assert ([line.seq for line in second.lines], second.after) == ([5], 6)
+
+
+async def test_a_search_past_the_end_stays_there(store: Store) -> None:
+    run = await searched(store)
+    nothing = LogPage(lines=(), after=99, has_more=False)
+    assert await store.search_log(run.id, LogFilter(), after=99, limit=2) == nothing
+    assert (await store.search_log(run.id + 999, LogFilter(), after=0, limit=2)).after == 0
