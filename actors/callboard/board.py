@@ -148,7 +148,7 @@ class RunHandle:
         return self.started.id
 
     async def wait(self, timeout_s: float | None = None) -> Run:
-        """The run when it has ended, or as it is when the time is over.
+        """The run when it has ended or was parked, or as it is when the time is over.
 
         One that was started in a caller's transaction is waited for, too.
 

@@ -33,6 +33,7 @@ def job(
     parameters: JsonObject | None = None,
     description: str | None = None,
     isolation: str | None = None,
+    limits: Mapping[str, int] | None = None,
     retry: RetryPolicy | None = None,
     timeout_s: float | None = None,
     queue_timeout_s: float | None = None,
@@ -51,7 +52,9 @@ def job(
         name: the job's; the function's own name by default.
         parameters: JSON Schema of its arguments; by default what its signature says.
         description: the function's docstring by default, its first line.
-        isolation: loop or thread; None: coroutine functions on the loop, others in a thread.
+        isolation: loop, thread or process; None: coroutine functions on the loop, others in a
+            thread. Only what runs in a process can be killed.
+        limits: of a process: cpu_s, memory_mb, open_files, file_mb, processes.
     """
 
     def decorate(function: F) -> F:
@@ -62,6 +65,7 @@ def job(
             "parameters": parameters,
             "description": _summary(function) if description is None else description,
             "isolation": isolation,
+            "limits": limits,
             "retry": retry or RetryPolicy(),
             "timeout_s": timeout_s,
             "queue_timeout_s": queue_timeout_s,
@@ -104,8 +108,9 @@ def to_job(definition: Definition, handler: str, changes: Mapping[str, Any]) -> 
     """
     fields = {**definition.fields, **changes}
     spec: dict[str, Json] = {"handler": handler}
-    if (isolation := fields.pop("isolation", None)) is not None:
-        spec["isolation"] = isolation
+    for name in ("isolation", "limits"):
+        if (value := fields.pop(name, None)) is not None:
+            spec[name] = value
     return Job(name=fields.pop("name", definition.name), kind="python", spec=spec, **fields)
 
 

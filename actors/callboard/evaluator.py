@@ -4,7 +4,7 @@ Receives
     Committed(...)    from job store   runs of watched jobs ended here, or such a trigger changed
     Hinted(topic)     from job store   other nodes committed something, or the store came up
     _Beat()           from self        look at who watches, and at what ended
-    _Hurry()          from self        the hints of a moment are answered together
+    _Hurry()          from self        hints of a moment, answered together; or what failed, again
 Sends
     WatchedJobs, EvaluateConditions    to job store
 Owns
@@ -12,7 +12,7 @@ Owns
 States
     idle -> a round runs: read who watches, evaluate until there is nothing left -> idle
 Fails
-    StoreUnavailable: what was begun is rolled back; the next beat goes on where the follower is
+    StoreUnavailable: what was begun is rolled back; a second later it goes on where the follower is
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from callboard.runtime import AsyncioActor, ask
 ASK_S: Final = 30.0
 HURRY_S: Final = 0.2
 """Hints of other nodes are answered so much later: most of what they committed, they see to."""
+RETRY_S: Final = 1.0
 BUSY_S: Final = 0.02
 """Until the next try where another node has the follower."""
 
@@ -116,6 +117,8 @@ class Evaluator(AsyncioActor):
                 await self._turn()
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("conditional triggers wait: %s", error)
+            self._is_stale = True
+            self.timers.send_after("retry", RETRY_S, _Hurry())
         finally:
             self._is_working = False
 

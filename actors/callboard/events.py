@@ -2,7 +2,7 @@
 
 | type | when | carries |
 | --- | --- | --- |
-| run.queued | a run was created, or is to be run again after its node died | run |
+| run.queued | a run was created, or is to be run again: its node died, or it was snoozed | run |
 | run.started | a node claimed it | run |
 | run.progress | its handler said how far it is; `progress` says it, the state is as before | run |
 | run.stopping | a stop was requested and its handler has not ended yet | run |
@@ -17,7 +17,7 @@
 | queue.changed, queue.deleted | likewise | queue, with `paused` |
 | webhook.changed, webhook.deleted | likewise | webhook |
 | webhook.called | somebody asked for a message: a ping, or one again | webhook |
-| deadline.missed | a slot's runs were late | deadline: the trigger's name, slot, deadline, reason, run_ids |
+| deadline.missed | a slot's runs were late | deadline: its trigger's name, slot, reason, run_ids |
 | backfill.changed | created, paused, resumed, moved on, ended | trigger, backfill |
 | clock.jumped | a clock stepped under a node | clock: node, source (`node` or `store`), by_s |
 
@@ -91,8 +91,9 @@ class Event:
     run: Run | None = None
     """run.*: the run as it was right after the change; None when its history is pruned."""
     subject: JsonObject = field(default_factory=dict)
-    """trigger.*, job.*, calendar.*, queue.*: group, name, state, version; backfill.*: the same with id and
-    counters, the name being its trigger's; clock.*: node, source, by_s."""
+    """trigger.*, job.*, calendar.*, queue.*, webhook.*: group, name, state, version; backfill.*:
+    the same with id and counters, the name being its trigger's; deadline.*: its trigger's group
+    and name, and what was late; clock.*: node, source, by_s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

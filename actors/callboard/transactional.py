@@ -185,7 +185,8 @@ def _starting(new: NewRun, run_id: int | None) -> Steps[Run]:
 
 
 def _completing(context: RunContext, result: Json) -> Steps[None]:
-    completed = to_json({"result": to_result(result)})
+    result, mask = to_result(result), context.output.mask
+    completed = to_json({"result": result if mask is None else mask.json(result)})
     rows = yield COMPLETE_RUN, (str(context.run_id), str(context.epoch), completed)
     if not rows:
         raise RunNotHeld(context.run_id)

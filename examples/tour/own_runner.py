@@ -1,4 +1,8 @@
-"""A runner of one's own: jobs of kind sqlite, whose spec is checked when they are defined."""
+"""A runner of one's own: jobs of kind sqlite, whose spec is checked when they are defined.
+
+Prints:
+    [['ADA', 42]]
+"""
 
 import asyncio
 import sqlite3
@@ -31,7 +35,7 @@ async def main():
         spec = {"file": ":memory:", "query": "select upper(:name), 6 * 7"}
         await board.create_job(Job(name="shout", kind="sqlite", spec=spec))
         run = await board.start("shout", {"name": "ada"})
-        print(await run.result())  # [['ADA', 42]]
+        print(await run.result())
 
 
 if __name__ == "__main__":

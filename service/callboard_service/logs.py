@@ -13,6 +13,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+from callboard_service.cli.text import one_line
+
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest came as `extra`."""
 QUIET_S: Final = 30.0
@@ -32,8 +34,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **facts_of(record),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if (exception := _exception_of(self, record)) is not None:
+            line["exception"] = exception
         return json.dumps(line, default=str, separators=(",", ":"))
 
 
@@ -48,10 +50,11 @@ class TextFormatter(logging.Formatter):
         )
         words = [f"{_instant(record):%H:%M:%S}", record.levelname.lower().ljust(7)]
         line = " ".join([*words, record.getMessage(), *facts])
-        # A line break in a fact would look like a line of its own.
-        line = line.replace("\r", "\\r").replace("\n", "\\n")
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+        # A line break in a fact would look like a line of its own, and the rest could act on the
+        # terminal: handlers log through here.
+        line = one_line(line)
+        if (exception := _exception_of(self, record)) is not None:
+            line += "\n" + "\n".join(map(one_line, exception.split("\n")))
         return line
 
 
@@ -81,6 +84,13 @@ class OnceInAWhile(logging.Filter):
         if len(self._said_at) > MOST_KNOWN:
             del self._said_at[next(iter(self._said_at))]
         return True
+
+
+def _exception_of(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+    """The traceback; where a run has masked it, there is only its text."""
+    if record.exc_info:
+        return formatter.formatException(record.exc_info)
+    return record.exc_text
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:

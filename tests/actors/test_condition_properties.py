@@ -163,7 +163,7 @@ async def play(schedule: Conditional, steps: list[Commit | Evaluate]) -> None:
     assert trigger.firings == len(model.firings)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SCHEDULES, st.lists(st.one_of(COMMITS, EVALUATIONS), max_size=15))
 def test_each_completed_set_fires_once(
     schedule: Conditional, steps: list[Commit | Evaluate]

@@ -24,8 +24,10 @@ from callboard.commands import EvaluateConditions
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.run import Run
 from callboard.domain.trigger import Action, OverlapPolicy, OverlapPolicyName, Trigger
-from callboard.errors import Conflict, InvalidInput, NotFound
+from callboard.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from callboard.store.contract import Following
 from callboard.store.memory import MemoryStore
+from callboard.store.memory_transaction import MemoryTransaction
 from callboard.testing import CALM, VirtualClock
 from support.boards import all_runs, answered, die, meanwhile
 
@@ -461,3 +463,22 @@ async def kill_evaluator(board: Callboard) -> None:
 async def evaluate(board: Callboard) -> None:
     while (await board._ask(EvaluateConditions(events=1))).again:
         pass
+
+
+async def test_an_evaluation_that_the_store_refuses_is_made_again_soon(
+    board: Callboard, clock: VirtualClock, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await board.schedule("t", when_any("a"), "c")
+    tried: list[str] = []
+    real = MemoryTransaction.lock_follower
+
+    async def lock(tx: MemoryTransaction, name: str) -> Following | None:
+        tried.append(name)
+        if tried.count("conditions") < 3:
+            raise StoreUnavailable("away")
+        return await real(tx, name)
+
+    monkeypatch.setattr(MemoryTransaction, "lock_follower", lock)
+    await ended(board, clock, "a")
+    assert len(await fired(board, clock)) == 1
+    assert tried.count("conditions") >= 3

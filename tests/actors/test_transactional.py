@@ -145,6 +145,14 @@ async def test_what_is_wrong_with_a_start_is_said_at_once(
         await board.start(echo, connection=connection)
 
 
+async def test_arguments_that_do_not_fit_are_refused_at_once(
+    board: Callboard, connection: asyncpg.Connection[Any]
+) -> None:
+    with pytest.raises(InvalidInput, match=r"arguments\.text: is not a string"):
+        await board.start(echo, {"text": 3}, connection=connection)
+    assert await connection.fetchval("select count(*) from callboard.start_request") == 0
+
+
 async def test_a_board_in_memory_has_no_connections() -> None:
     async with Callboard("memory:") as board:
         await board.define(echo)

@@ -125,6 +125,44 @@ def test_a_pattern_that_backtracks_for_ever_does_not() -> None:
     assert said(schema, {"a": "a" * 60 + "b"}) != []
 
 
+def expression(depth: int, leaf: object) -> object:
+    return leaf if depth == 0 else {"left": expression(depth - 1, leaf)}
+
+
+ARITHMETIC: dict[str, Any] = {
+    "type": "object",
+    "properties": {"it": {"$ref": "#/$defs/Any"}, "n": {"type": "integer"}},
+    "required": ["it"],
+    "additionalProperties": False,
+    "$defs": {
+        "Any": {"anyOf": [{"$ref": "#/$defs/Pair"}, {"$ref": "#/$defs/One"}, {"type": "integer"}]},
+        "Pair": {"type": "object", "properties": {"left": {"$ref": "#/$defs/Any"}}},
+        "One": {"type": "object", "properties": {"left": {"$ref": "#/$defs/Any"}}},
+    },
+}
+
+
+def test_in_a_recursive_schema_not_every_alternative_is_tried() -> None:
+    assert said(ARITHMETIC, {"it": expression(60, 3)}) == []
+    assert said(ARITHMETIC, {"it": expression(60, "x"), "n": "x", "m": 1}) == [
+        "arguments.m: is not one of the parameters",
+        "arguments.it: is of none of the forms that it may have",
+        "arguments.n: is of none of the forms that it may have",
+    ]
+    deep = {"n": expression(60, "x")}
+    assert said(ARITHMETIC, deep)[0] == "arguments.it: is missing"
+    assert said(ARITHMETIC, deep, partial=True) == [
+        "arguments.n: is of none of the forms that it may have"
+    ]
+
+
+def test_a_recursive_schema_that_is_wrong_as_a_whole_is_told_so() -> None:
+    schema = {**ARITHMETIC, "required": [], "maxProperties": 1}
+    assert said(schema, {"it": expression(60, 3), "n": 1}) == [
+        "arguments: does not fit the job's parameters"
+    ]
+
+
 # the schema itself
 
 

@@ -7,8 +7,18 @@ import sys
 
 import pytest
 
-LIBRARY = {"asyncpg", "callboard", "callboard_sql", "orjson", "pykka"}
-"""What `import callboard` may load besides the standard library."""
+LIBRARY = {
+    "asyncpg",
+    "callboard",
+    "callboard_sql",
+    "jsonschema_rs",
+    "msgspec",
+    "orjson",
+    "pykka",
+    "typing_extensions",
+}
+"""What `import callboard` may load besides the standard library; msgspec loads typing_extensions
+where it is installed."""
 
 LOADED = """
 import sys

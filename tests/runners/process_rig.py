@@ -76,4 +76,6 @@ async def rig_with(**settings: Any) -> AsyncIterator[Rig]:
 
 
 def processes(rig: Rig) -> ProcessRunner:
-    return cast(PythonRunner, rig.runners._by_kind["python"])._processes
+    runner = cast(PythonRunner, rig.runners._by_kind["python"])._processes
+    assert runner is not None
+    return runner

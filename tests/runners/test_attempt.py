@@ -139,6 +139,14 @@ async def test_of_a_result_over_the_limit_the_beginning_is_kept(value: Any) -> N
     assert len(told["head"]) <= 1024
 
 
+async def test_a_result_of_a_gigabyte_costs_nothing() -> None:
+    """R05: its parts are all the same one, so that the test has room for it."""
+    outcome = await returned([["x" * 1_048_576] * 32] * 32)
+    assert isinstance(outcome.result, dict)
+    told = outcome.result["$truncated"]
+    assert (told["bytes"], told["head"][:5]) == (None, '[["xx')
+
+
 async def test_a_result_that_contains_itself_fails_the_run() -> None:
     assert (await returned(endless())).state is RunState.FAILED
 

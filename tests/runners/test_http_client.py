@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import shutil
 import socket
 import ssl
@@ -25,7 +26,8 @@ from callboard.domain.http_exchange import (
     Reply,
     Request,
 )
-from callboard.runners.http_client import GuardedClient, redirected
+from callboard.runners.http_client import GuardedClient
+from callboard.runners.http_redirect import redirected
 from support.http_servers import Names, Recorder, recorder
 
 SECRETS = (("Authorization", "Bearer x"), ("X-Api-Key", "y"), ("Accept", "text/plain"))
@@ -149,6 +151,14 @@ def test_no_socket_is_made_for_an_address_that_was_not_judged() -> None:
     info = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))
     with pytest.raises(HttpRefused, match="was not looked at"):
         client._passed.open_socket(info)
+
+
+@pytest.mark.parametrize("zone", ["", "%lo"])
+def test_a_socket_is_made_for_an_address_that_passed(zone: str) -> None:
+    client = GuardedClient(Egress(), clock=SystemClock())
+    client._passed.add("shop", 80, (ipaddress.ip_address(f"fe80::1{zone}"),))
+    info = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("fe80::1", 80, 0, 1))
+    client._passed.open_socket(info).close()
 
 
 async def test_the_environments_proxy_is_not_used(

@@ -21,7 +21,7 @@ from callboard.runners.worker_start import Start, start_of_workers
 from callboard.runners.worker_wire import Ended, Settle
 from callboard.testing import VirtualClock
 from runners.process_rig import call, failure, groups, is_there, job, processes, result, rig_with
-from runners.rig import eventually, make_run, open_rig
+from runners.rig import eventually, open_rig
 
 
 async def test_a_worker_is_replaced_after_so_many_runs() -> None:
@@ -31,28 +31,16 @@ async def test_a_worker_is_replaced_after_so_many_runs() -> None:
         await eventually(lambda: not is_there(pids[0]))
 
 
-async def test_a_spare_is_started_behind_the_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_close_leaves_no_process_or_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A16; of busy workers and of the spare that was started behind them."""
     monkeypatch.setattr(process_pool, "SPARE_S", 0.0)
-    async with rig_with() as rig:
-        attempt = rig.begin(job("sleep_on"))
-        await eventually(lambda: len(groups(rig)) == 2)
-        attempt.control.request_stop(StopMode.KILL, 0)
-        await attempt.outcome()
-
-
-async def test_close_leaves_no_process_descriptor_or_alarm() -> None:
-    """A16."""
     files = len(os.listdir("/proc/self/fd"))
     async with rig_with() as rig:
-        attempts = [rig.begin(job("sleep_on"), make_run(id=number)) for number in (1, 2)]
-        for attempt in attempts:
-            await attempt.printed("begun")
+        attempt = rig.begin(job("sleep_on"))
+        await attempt.printed("begun")
+        await eventually(lambda: len(groups(rig)) == 2)
         pids = groups(rig)
-        for attempt in attempts:
-            await attempt.abandon()
-        await result(rig, "pid")
+        await attempt.abandon()
     assert not {str(pid) for pid in pids} & set(os.listdir("/proc"))
     assert len(os.listdir("/proc/self/fd")) == files
 
@@ -158,6 +146,7 @@ async def test_workers_and_their_children_die_with_a_node_that_is_killed() -> No
     await eventually(lambda: not any(map(is_there, pids)))
 
 
+@pytest.mark.slow
 def test_it_works_on_uvloop() -> None:
     uvloop = pytest.importorskip("uvloop")
 

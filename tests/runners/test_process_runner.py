@@ -191,7 +191,6 @@ async def test_what_a_worker_imports_the_node_does_not(rig: Rig) -> None:
     ("how", "words", "code"),
     [
         ("exit", "exit code 0", 0),
-        ("kill", "SIGKILL (9)", 137),
         ("segv", "SIGSEGV (11)", 139),
     ],
 )
@@ -221,6 +220,7 @@ async def test_memory_within_its_limit_may_be_used(rig: Rig) -> None:
     assert outcome.result == 50_000_000
 
 
+@pytest.mark.slow
 async def test_processor_time_beyond_its_limit_kills_it(rig: Rig) -> None:
     error = failure((await rig.execute(job("spin", limits={"cpu_s": 1})))[0])
     assert error.type == "CpuLimit"

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import callboard
 from callboard.config import BoardConfig
+from callboard.definition import definition_of, to_job
 from callboard.domain.job import Job
 from callboard.errors import InvalidInput
 from callboard.runners.worker_start import worker_environ
@@ -22,6 +24,15 @@ def test_the_workers_environment_leaves_out_what_is_callboards() -> None:
 def test_bad_limits_are_refused(limits: Any) -> None:
     with pytest.raises(InvalidInput, match=r"spec\.limits"):
         job("pid", limits=limits)
+
+
+def test_a_function_may_say_that_it_needs_a_process_with_limits() -> None:
+    @callboard.job(isolation="process", limits={"memory_mb": 512})
+    def load() -> None: ...
+
+    made = to_job(definition_of(load), "shop:load", {})
+    expected = {"handler": "shop:load", "isolation": "process", "limits": {"memory_mb": 512}}
+    assert made.spec == expected
 
 
 def test_limits_need_a_process() -> None:

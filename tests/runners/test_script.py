@@ -205,8 +205,8 @@ async def test_the_digest_is_checked(rig: Rig, write: Write) -> None:
     ("location", "words"),
     [
         ("/no/such/script.py", "there is no such file"),
-        ("file:///no/such/script.py", "No such file"),
-        ("file:///dev/zero", "not a regular file"),
+        ("file:/no/such/script.py", "No such file"),
+        ("file://localhost/dev/zero", "not a regular file"),
         ("memory://no/such/script.py", "memory://no/such/script.py"),
     ],
 )

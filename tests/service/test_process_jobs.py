@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from runners.rig import eventually
 from service.test_serve import ask, ready, running
+from support.postgres import database
 
 HANDLER = "runners.contract_work:have_child"
 
@@ -29,10 +31,13 @@ async def until(condition: Any) -> Any:
 
 
 async def test_a_killed_process_job_is_gone_within_a_second(
-    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_servers: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    async with running(tmp_path, dsn=postgres_dsn, drain_s="0") as service:
+    async with (
+        database(postgres_servers["18"]) as dsn,
+        running(tmp_path, dsn=dsn, drain_s="0") as service,
+    ):
         await ready(service.url)
         body = {"kind": "python", "spec": {"handler": HANDLER, "isolation": "process"}}
         await ask(service.url, "PUT", "/v1/jobs/stubborn", json=body)

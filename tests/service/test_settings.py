@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callboard.config import BoardConfig, Scheduling
 from callboard.errors import InvalidInput
+from callboard_service.serve import board_of
 from callboard_service.settings import Settings, load_settings
 
 
@@ -55,6 +57,7 @@ def test_empty_variable_is_not_set() -> None:
         ("allowed_origins", "https://ops.example/path"),
         ("allowed_hosts", "https://x"),
         ("egress_allow", "http://x/"),
+        ("secrets_dir", "/nowhere/at/all"),
         ("log_format", "xml"),
         ("log_level", "loud"),
         ("loop", "trio"),
@@ -120,3 +123,21 @@ def test_the_board_is_told_of_its_part_in_the_cluster_and_of_what_is_kept() -> N
 
 def test_the_defaults_are_those_of_the_library() -> None:
     assert load_settings({}).board_config() == BoardConfig()
+
+
+async def test_a_board_has_the_secrets_that_the_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "door").write_text("sesame-open\n")
+    monkeypatch.setenv("CALLBOARD_SECRET_TOKEN", "hunter22")
+    board = board_of(
+        load_settings({"CALLBOARD_DSN": "memory:", "CALLBOARD_SECRETS_DIR": str(tmp_path)})
+    )
+
+    async def lengths(door: str, token: str) -> list[int]:
+        return [len(door), len(token)]
+
+    async with board:
+        await board.define(lengths)
+        given = {"door": {"$secret": "file:door"}, "token": {"$secret": "env:TOKEN"}}
+        assert await (await board.start("lengths", given)).result(10) == [11, 8]

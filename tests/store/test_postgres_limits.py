@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -15,6 +16,7 @@ from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.run_terms import RunTerms, terms_to_json
 from callboard.domain.states import ON_NODE
 from callboard.store.contract import Node, RunFilter, Store
+from callboard.store.cycle import Cycle
 from callboard.store.pool import PINNED_PLANS
 from callboard_sql import load
 from support.factories import (
@@ -157,3 +159,16 @@ async def test_runs_that_have_but_a_priority_are_shared_by_two_nodes_at_once(pai
         mine = await tx.claim_runs(first.epoch, 2)
         others = await claimed_runs(two, second, 2)
     assert [run.id for run in (*mine, *others)] == [run.id for run in runs]
+
+
+async def test_a_cycle_may_pass_over_limited_runs_that_are_shut_out(pair: Pair) -> None:
+    (store, node), _ = pair
+    await stored_queue(store, "q", paused=True)
+    job = await stored_job(store, queue="q")
+    await stored_runs(store, job, 2, terms=RunTerms(queue="q"))
+    [plain] = await stored_runs(store, await stored_job(store, "plain"), 1)
+    claim = Cycle(epoch=node.epoch, claim=9)
+    assert (await store.cycle(claim)).is_limited
+    passing = await store.cycle(replace(claim, passes_limited=True))
+    assert [run.id for run in passing.claimed] == [plain.id]
+    assert (await store.cycle(claim)).is_limited

@@ -26,6 +26,7 @@ RETURNING_RUNS = {
     "list_runs_of_job",
     "list_runs_of_trigger",
     "list_stopping_runs",
+    "report_progress",
     "lock_ended_runs",
     "lock_held_runs",
     "lock_live_runs",

@@ -21,7 +21,11 @@ MAX_SECONDS: Final = 366 * 24 * 3600.0
 
 
 class OnCrash(StrEnum):
-    """What becomes of a run whose node died under it."""
+    """What becomes of a run whose node died under it, when its work may have begun.
+
+    `RetryPolicy.max_attempts` has no say in it: that counts failures of the work, not of nodes.
+    A job whose work must not begin twice says `fail` or `park` (R07).
+    """
 
     RETRY = "retry"
     FAIL = "fail"

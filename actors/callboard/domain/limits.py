@@ -29,7 +29,8 @@ class Concurrency:
     max_runs: int = 1
     """Runs with the same key that may be on nodes at once, over all nodes."""
     max_queued: int | None = None
-    """Runs with the same key that may wait; a start beyond is refused. None: any number."""
+    """Runs with the same key that may wait; a start beyond is refused (TooManyQueued). Runs of
+    slots, next attempts and releases are always created, and count. None: any number."""
 
     def problems(self, prefix: str) -> Iterator[FieldProblem]:
         yield from _key_problems(self.key, f"{prefix}.key")

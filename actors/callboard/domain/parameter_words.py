@@ -44,7 +44,7 @@ def problems_of(
     """
     value = _at(arguments, error.instance_path)
     name = error.kind.name
-    if is_reference(value) or (name in _WHOLES and _has_secret(value)):
+    if is_reference(value) or (name in _WHOLES and has_secret(value)):
         return
     place = _place(prefix, error.instance_path)
     if name == "required":
@@ -164,8 +164,9 @@ def _at(value: Any, path: Sequence[str | int]) -> Any:
     return value
 
 
-def _has_secret(value: Any) -> bool:
+def has_secret(value: Any) -> bool:
+    """Whether anything in it stands for a value that only the executing node will know."""
     if is_reference(value):
         return True
     items = value.values() if isinstance(value, dict) else value if type(value) is list else ()
-    return any(_has_secret(item) for item in items)
+    return any(has_secret(item) for item in items)

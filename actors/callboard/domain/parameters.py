@@ -19,12 +19,14 @@ from jsonschema_rs import Draft202012Validator, FancyRegexOptions
 
 from callboard.domain.job import Job
 from callboard.domain.json import Json, JsonObject, check_json
-from callboard.domain.parameter_words import problems_of
-from callboard.domain.schema_weight import weight_problem
+from callboard.domain.parameter_words import has_secret, problems_of
+from callboard.domain.schema_weight import is_searchable, weight_problem
 from callboard.errors import FieldProblem, InvalidInput
 
 MOST_PROBLEMS: Final = 100
 """Of one run's arguments that are named; whoever has more has another form in mind."""
+SHALLOW: Final = 4
+"""Levels of arguments in which all problems are looked for, whatever the schema."""
 MOST_SEARCHED_BYTES: Final = 64 * 1024
 """Of larger arguments the first problem is told: to look for all of them may take seconds."""
 MOST_SCHEMA_BYTES: Final = 256 * 1024
@@ -156,7 +158,11 @@ def _is_valid(validator: Validator, arguments: JsonObject) -> bool:
 def _problems(
     validator: Validator, schema: JsonObject, arguments: JsonObject, prefix: str, partial: bool
 ) -> tuple[FieldProblem, ...]:
-    found = _all_problems(validator, schema, _plain(arguments), prefix, partial)
+    plain = _plain(arguments)
+    if is_searchable(schema) or _depth(plain) <= SHALLOW:
+        found = _all_problems(validator, schema, plain, prefix, partial)
+    else:
+        found = _coarse_problems(schema, plain, prefix, partial)
     return tuple(islice(found, MOST_PROBLEMS))
 
 
@@ -172,6 +178,38 @@ def _all_problems(
             if problem not in seen:
                 seen.add(problem)
                 yield problem
+
+
+def _coarse_problems(
+    schema: JsonObject, arguments: Any, prefix: str, partial: bool
+) -> Iterator[FieldProblem]:
+    """By argument alone: whether one fits is found quickly, but not all that is wrong with it."""
+    properties: Any = schema.get("properties")
+    named: dict[str, Any] = properties if isinstance(properties, dict) else {}
+    shell: dict[str, Any] = {**schema, "properties": dict.fromkeys(named, True), "$defs": {}}
+    shell = {name: shell[name] for name in _SHELL if name in shell}
+    if not isinstance(shell.get("additionalProperties"), bool):
+        shell.pop("additionalProperties", None)
+    found = [*_all_problems(compile_schema(shell), shell, arguments, prefix, partial)]
+    for name in arguments:
+        part = {**schema, "required": [], "properties": {name: named.get(name, True)}}
+        part["additionalProperties"] = True
+        if has_secret(arguments[name]) or compile_schema(part).is_valid({name: arguments[name]}):
+            continue
+        found.append(FieldProblem(f"{prefix}.{name}", "is of none of the forms that it may have"))
+    loose: dict[str, Any] = {**schema, "required": []} if partial else dict(schema)
+    if not (found or has_secret(arguments) or compile_schema(loose).is_valid(arguments)):
+        found.append(FieldProblem(prefix, "does not fit the job's parameters"))
+    yield from found
+
+
+_SHELL: Final = ("type", "properties", "required", "additionalProperties")
+"""Of a schema, what is left when the parameters may be anything."""
+
+
+def _depth(value: Any) -> int:
+    items = value.values() if isinstance(value, dict) else value if type(value) is list else ()
+    return 1 + max(map(_depth, items), default=0)
 
 
 def _errors(validator: Validator, arguments: Any) -> Iterator[jsonschema_rs.ValidationError]:

@@ -13,6 +13,8 @@ from callboard.errors import FieldProblem
 
 MOST_PARTS: Final = 2000
 
+MOST_PATHS: Final = 20_000
+
 _LISTS: Final = ("allOf", "anyOf", "oneOf")
 _SINGLES: Final = ("not", "if", "then", "else")
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
@@ -34,6 +36,17 @@ def weight_problem(schema: Mapping[str, Any], field: str) -> FieldProblem | None
     except RecursionError:
         return FieldProblem(field, "refers from part to part too often in a row")
     return None
+
+
+def is_searchable(schema: Mapping[str, Any]) -> bool:
+    """Whether all that may be wrong with a value can be looked for in bounded time.
+
+    Not where a schema is recursive, or nearly: of alternatives within alternatives each is tried.
+    """
+    try:
+        return _Paths(schema).count(schema) <= MOST_PATHS
+    except (_Refused, RecursionError):
+        return False
 
 
 class _Weights:
@@ -85,9 +98,10 @@ class _Weights:
         if _is_part(dependent := part.get("dependentSchemas")):
             yield from ((name, each) for name, each in dependent.items() if _is_part(each))
         if isinstance(reference := part.get("$ref"), str):
-            yield "$ref", self._target(reference)
+            yield "$ref", self.target(reference)
 
-    def _target(self, reference: str) -> Mapping[str, Any]:
+    def target(self, reference: str) -> Mapping[str, Any]:
+        """The part that it refers to."""
         where = f"the $ref {reference[:100]!r}"
         if reference != "#" and not reference.startswith("#/"):
             reason = f"{where} leads out of the schema, and nothing is fetched"
@@ -100,6 +114,33 @@ class _Weights:
         if not _is_part(found):
             raise _Refused(self._field, f"{where} leads nowhere")
         return found
+
+
+class _Paths:
+    """Counts the ways from the root to any part: each is a check of some value."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._weights = _Weights(root, "")
+        self._known: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def count(self, part: object) -> int:
+        if isinstance(part, list):
+            return sum(self.count(each) for each in part)
+        if not isinstance(part, dict):
+            return 0
+        known = self._known.get(id(part))
+        if known is not None:
+            return known
+        if id(part) in self._open:
+            raise _Refused("", "is recursive")
+        self._open.add(id(part))
+        below = [item for name, item in part.items() if name not in (*_DATA, "$defs")]
+        if isinstance(reference := part.get("$ref"), str):
+            below.append(self._weights.target(reference))
+        count = self._known[id(part)] = 1 + sum(self.count(each) for each in below)
+        self._open.discard(id(part))
+        return count
 
 
 def _is_part(value: object) -> TypeGuard[dict[str, Any]]:

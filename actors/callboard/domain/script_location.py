@@ -29,7 +29,7 @@ def location_problem(location: str) -> tuple[str, str] | None:
     if scheme is not None and scheme not in SCHEMES:
         return f"{scheme!r} is not a scheme for scripts", f"a path, or {', '.join(SCHEMES)}"
     if scheme == FILE and urlsplit(location).netloc not in ("", "localhost"):
-        return "names another machine", "write file:///path"
+        return "names another machine", "write file:/path"
     return None
 
 

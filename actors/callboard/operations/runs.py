@@ -8,6 +8,7 @@ from typing import Final
 from callboard import commands as c
 from callboard.domain.log import EVERYTHING, LogFilter, LogPage
 from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.states import RunState
 from callboard.operations.asking import found
 from callboard.operations.log_tail import LogTail
 from callboard.operations.stream import StreamOperations
@@ -62,11 +63,14 @@ class RunOperations(StreamOperations):
         return await self._ask(c.AbandonRun(run_id=run_id))
 
     async def wait_run(self, run_id: int, *, timeout_s: float | None = None) -> Run:
-        """The run when it has ended, or as it is when the time is over. Raises NotFound."""
+        """The run when it has ended or waits for an operator, or as it is when the time is over.
+
+        Raises NotFound.
+        """
         filter = EventFilter(run_id=run_id)
         deadline = None if timeout_s is None else self.clock.monotonic() + timeout_s
         async with self.subscribe(filter=filter, snapshot=False) as subscription:
-            while not (run := await self.get_run(run_id)).has_ended:
+            while not _is_settled(run := await self.get_run(run_id)):
                 wait_s = RUN_POLL_S
                 if deadline is not None:
                     wait_s = min(wait_s, deadline - self.clock.monotonic())
@@ -99,3 +103,8 @@ class RunOperations(StreamOperations):
         """Lines with seq > after that the filter lets pass, as they are stored; ends with the
         run."""
         return LogTail(self, run_id, after, filter)
+
+
+def _is_settled(run: Run) -> bool:
+    """Whether nothing more becomes of it by itself."""
+    return run.has_ended or run.state is RunState.PARKED

@@ -177,6 +177,11 @@ class Attempt:
         """The run likewise. Neither of them is for anybody else's eyes."""
         return self.run if self._clear is None else self._clear.run
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that nothing may tell which leaves the runner by another way than this attempt."""
+        return () if self._clear is None else self._clear.values
+
     # what the executor and the attempt's own clock want of it
 
     def request_stop(self, mode: StopMode, grace_s: float) -> None:

@@ -17,13 +17,11 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
 from callboard.clock import Clock
 from callboard.domain.egress import Address, Egress
@@ -38,13 +36,10 @@ from callboard.domain.http_exchange import (
     shown_url,
 )
 from callboard.runners.egress import Lookup, checked_addresses, system_lookup
+from callboard.runners.http_redirect import read_url, redirected
 
 CHUNK_BYTES: Final = 65_536
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_NOT_SECRET: Final = frozenset(
-    {"accept", "accept-language", "content-type", "traceparent", "user-agent"}
-)
-"""Headers that may go along to another origin; any other one may be a credential."""
 
 
 class GuardedClient:
@@ -114,8 +109,8 @@ class GuardedClient:
                 return await self._follow(request, on_hop)
         except TimeoutError:
             if limit.expired():
-                reason = f"{request.method} {shown_url(request.url)}: no answer in {request.timeout_s:g} s"
-                raise HttpTimeout(reason) from None
+                reason = f"no answer in {request.timeout_s:g} s"
+                raise HttpTimeout(f"{_shown(request)}: {reason}") from None
             raise
 
     async def _follow(self, request: Request, on_hop: Callable[[Hop], object]) -> Reply:
@@ -129,16 +124,15 @@ class GuardedClient:
             if reply.status not in _REDIRECTS or location is None or not request.redirects:
                 return reply
             if not left:
-                raise HttpRefused(
-                    f"more than {request.redirects} redirects, the last to {shown_url(location)[:200]}"
-                )
+                last = shown_url(location)[:200]
+                raise HttpRefused(f"more than {request.redirects} redirects, the last to {last}")
             left -= 1
             request = redirected(request, reply.status, location)
 
     async def _hop(self, request: Request) -> Reply:
         if self._session is None:
             raise RuntimeError("the client is not open: use it by `async with`")
-        url = _read_url(request.url)
+        url = read_url(request.url)
         host, port = url.raw_host or "", url.port or 0
         self._passed.add(
             host, port, await checked_addresses(self._egress, host, port, self._lookup)
@@ -164,45 +158,7 @@ class GuardedClient:
         except HttpFailure:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise HttpUnreachable(f"{request.method} {shown_url(request.url)}: {_words(error)}") from error
-
-
-def redirected(request: Request, status: int, location: str) -> Request:
-    """The request that a redirect asks for.
-
-    As browsers do: 303 turns everything but HEAD into GET, 301 and 302 turn POST into GET, 307 and
-    308 repeat what was sent. Headers that may be credentials do not go to another origin, other
-    than from http to https on the same host and the usual ports.
-
-    Raises:
-        HttpRefused: from https to http, to another scheme, or to something that is no URL.
-    """
-    here = _read_url(request.url)
-    try:
-        there = here.join(URL(location)).with_fragment(None)
-    except ValueError as error:
-        raise HttpRefused(f"a redirect to {location[:200]!r}, which is no URL: {error}") from None
-    if there.scheme not in ("http", "https") or not there.raw_host:
-        raise HttpRefused(f"a redirect to {location[:200]!r}, which is not HTTP")
-    if here.scheme == "https" and there.scheme == "http":
-        raise HttpRefused(f"a redirect from https to {shown_url(str(there))}, where anybody could read along")
-    if there.user or there.password:
-        there = there.with_user(None)
-    is_dropped = (status == 303 and request.method != "HEAD") or (
-        status in (301, 302) and request.method == "POST"
-    )
-    headers = request.headers
-    if not _is_same_party(here, there):
-        headers = tuple(pair for pair in headers if pair[0].lower() in _NOT_SECRET)
-    if is_dropped:
-        headers = tuple(pair for pair in headers if pair[0].lower() != "content-type")
-    return replace(
-        request,
-        url=str(there),
-        method="GET" if is_dropped else request.method,
-        body=None if is_dropped else request.body,
-        headers=headers,
-    )
+            raise HttpUnreachable(f"{_shown(request)}: {_words(error)}") from error
 
 
 class _PassedAddresses(AbstractResolver):
@@ -239,31 +195,17 @@ class _PassedAddresses(AbstractResolver):
             HttpRefused: the guard has not let that address through, however it came here.
         """
         family, kind, protocol, _, sockaddr = address_info
-        address, port = ipaddress.ip_address(sockaddr[0].partition("%")[0]), sockaddr[1]
+        address, port = _without_zone(sockaddr[0]), sockaddr[1]
         if not any(
-            port == known and address in addresses
+            port == known and address in map(_without_zone, addresses)
             for (_, known), addresses in self._by_host.items()
         ):
             raise HttpRefused(f"{address} was not looked at before it was connected to")
         return socket.socket(family, kind, protocol)
 
 
-def _read_url(text: str) -> URL:
-    try:
-        url = URL(text, encoded=True)
-        if url.scheme in ("http", "https") and url.raw_host and url.port:
-            return url
-    except ValueError:
-        pass
-    raise HttpRefused(f"{text[:200]!r} is not a URL of http or https")
-
-
-def _is_same_party(here: URL, there: URL) -> bool:
-    if here.raw_host != there.raw_host:
-        return False
-    if (here.scheme, here.port) == (there.scheme, there.port):
-        return True
-    return (here.scheme, here.port, there.scheme, there.port) == ("http", 80, "https", 443)
+def _without_zone(address: Address | str) -> Address:
+    return ipaddress.ip_address(str(address).partition("%")[0])
 
 
 async def _read_body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
@@ -275,6 +217,10 @@ async def _read_body(response: aiohttp.ClientResponse, limit: int) -> tuple[byte
             response.close()  # what is still to come is not waited for
             return b"".join(parts)[:limit], True
     return b"".join(parts), False
+
+
+def _shown(request: Request) -> str:
+    return f"{request.method} {shown_url(request.url)}"
 
 
 def _words(error: Exception) -> str:

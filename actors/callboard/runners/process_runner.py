@@ -171,6 +171,7 @@ def _begin(attempt: Attempt, reference: Reference, serial: int) -> Begin:
         arguments=plain(run.arguments),
         limits=plain(limits) if limits else None,
         level=logging.root.level,
+        secrets=attempt.secrets,
     )
 
 

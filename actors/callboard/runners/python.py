@@ -26,7 +26,7 @@ from callboard.runners.contract import Outcome
 from callboard.runners.control import Phase
 from callboard.runners.coroutine import CoroutineRunner
 from callboard.runners.ending import Ended, to_outcome
-from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.handlers import HandlerRegistry, UnknownHandler
 from callboard.runners.process_runner import ProcessRunner
 from callboard.runners.result import to_plain
 from callboard.runners.thread import ThreadRunner
@@ -45,10 +45,13 @@ class PythonRunner:
         *,
         coroutines: CoroutineRunner,
         threads: ThreadRunner,
-        processes: ProcessRunner,
         capture: Capture,
+        processes: ProcessRunner | None = None,
     ) -> None:
-        """`capture` is opened here and closed with the runner."""
+        """Args:
+        capture: opened here and closed with the runner.
+        processes: None: jobs that ask for a process are parked here.
+        """
         self._registry = registry
         self._coroutines = coroutines
         self._threads = threads
@@ -58,7 +61,8 @@ class PythonRunner:
 
     @property
     def stuck(self) -> int:
-        return self._coroutines.stuck + self._threads.stuck + self._processes.stuck
+        processes = 0 if self._processes is None else self._processes.stuck
+        return self._coroutines.stuck + self._threads.stuck + processes
 
     def start(self, attempt: Attempt) -> None:
         """As StartingRunner.start."""
@@ -69,7 +73,7 @@ class PythonRunner:
         spec = attempt.job.spec
         isolation = spec.get("isolation")
         if isolation == "process":
-            attempt.work(partial(self._processes.run, attempt))
+            self._start_in_process(attempt)
             return
         handler = self._registry.known(spec["handler"])  # type: ignore[arg-type]  # a string (Job)
         if handler is None:
@@ -90,7 +94,14 @@ class PythonRunner:
         """Give back stdout and stderr, the threads and the processes."""
         self._capture.close()
         self._threads.close()
-        self._processes.close()
+        if self._processes is not None:
+            self._processes.close()
+
+    def _start_in_process(self, attempt: Attempt) -> None:
+        if self._processes is None:
+            reason = "it is to run in a process, and this node has none for that"
+            raise UnknownHandler(str(attempt.job.spec["handler"]), reason)
+        attempt.work(partial(self._processes.run, attempt))
 
     async def _in_thread(
         self, attempt: Attempt, call: Callable[[], object], context: RunContext

@@ -97,12 +97,13 @@ class FileSecrets:
 class Clear:
     """A job and a run with their secrets in them."""
 
-    __slots__ = ("job", "mask", "run")
+    __slots__ = ("job", "mask", "run", "values")
 
-    def __init__(self, job: Job, run: Run, mask: Mask) -> None:
+    def __init__(self, job: Job, run: Run, values: tuple[str, ...]) -> None:
         self.job = job
         self.run = run
-        self.mask = mask
+        self.values = values
+        self.mask = Mask(values)
 
 
 class Secrets:
@@ -193,7 +194,9 @@ class Secrets:
 def refers(job: Job, run: Run) -> bool:
     """Whether there may be secrets to put in; asked of every run."""
     arguments = run.arguments
-    return (bool(arguments) and may_refer(arguments)) or may_refer(job.spec)
+    if arguments and may_refer(arguments):
+        return True
+    return job.kind != "python" and may_refer(job.spec)  # a handler's name is no secret
 
 
 def _problem_of(value: object) -> str | None:
@@ -238,7 +241,7 @@ def _clear(job: Job, run: Run, values: Mapping[str, str]) -> Clear:
     return Clear(
         replace(job, spec=cast(JsonObject, _filled(job.spec, values))),
         replace(run, arguments=cast(JsonObject, _filled(run.arguments, values))),
-        Mask(values.values()),
+        tuple(values.values()),
     )
 
 

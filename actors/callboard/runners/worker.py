@@ -48,6 +48,7 @@ from callboard.runners.control import Phase
 from callboard.runners.ending import call_to_end, to_outcome
 from callboard.runners.handlers import HandlerRegistry, UnknownHandler
 from callboard.runners.limits import apply
+from callboard.runners.masking import Mask
 from callboard.runners.remote_log import RemoteLog
 from callboard.runners.result import BadResult, to_result
 from callboard.runners.thread import until_stopped
@@ -68,6 +69,7 @@ class Task:
     def __init__(self, begin: Begin, channel: Channel) -> None:
         self.begin = begin
         self.log = RemoteLog(begin.facts.id, channel.send)
+        self.log.mask = Mask(begin.secrets) if begin.secrets else None
         facts = cast(Run, begin.facts)  # it has the fields of a Run that a context shows
         self.context: RunContext = context_of(facts, begin.arguments, lambda: self.log)
 

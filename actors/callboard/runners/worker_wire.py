@@ -77,6 +77,8 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     limits: dict[str, Any] | None
     level: int
     """Of the node's root logger."""
+    secrets: tuple[str, ...] = ()
+    """Values that are to be masked where the worker itself writes to the outside."""
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):

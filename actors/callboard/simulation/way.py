@@ -13,8 +13,9 @@ def reasons_for_runs(scenario: Scenario) -> dict[Name, str]:
     """Triggers of which every run has to be executed, and why; the others' slots are counted.
 
     What becomes of a slot depends on earlier runs only by a schedule that counts from their end,
-    by an overlap policy and by a job's limits; and where a job makes its runs wait for one another,
-    all triggers that start it are in it together.
+    by conditions on the end of others, by an overlap policy and by a job's limits; and where a job
+    makes its runs wait for one another, or is watched, all triggers that start it are in it
+    together.
     """
     jobs = scenario.known_jobs
     reasons = dict(_own_reasons(scenario, jobs))

@@ -58,8 +58,8 @@ async def start(
 
 
 async def _wait(session: Session, run: dict[str, Any], *, raw: bool) -> ExitCode:
-    from callboard_service.cli.text import show_json, show_span
-    from callboard_service.cli.views import error_text
+    from callboard_service.cli.text import show_span
+    from callboard_service.cli.views import error_text, result_text
     from callboard_service.cli.waiting import code_of, wait_for_end
 
     output = session.output
@@ -73,7 +73,7 @@ async def _wait(session: Session, run: dict[str, Any], *, raw: bool) -> ExitCode
     if output.as_json:
         output.document(ended)
     else:
-        said = error_text(ended) or show_json(ended["result"])
+        said = error_text(ended) or result_text(ended["result"])
         took = show_span(ended["started_at"], ended["ended_at"])
         output.note(f"run {run['id']} {ended['state']} in {took}" + (f": {said}" if said else ""))
     return code_of(ended)

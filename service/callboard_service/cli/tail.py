@@ -201,13 +201,13 @@ def print_message(output: Output, message: Mapping[str, Any]) -> None:
 
 def run_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
     """`01:02:03.123  succeeded     1042  load <- nightly  0.53 s`"""
-    from callboard_service.cli.text import one_line, shorten, show_json, show_span, show_time
-    from callboard_service.cli.views import WIDEST, error_text, run_state
+    from callboard_service.cli.text import one_line, shorten, show_span, show_time
+    from callboard_service.cli.views import WIDEST, error_text, result_text, run_state
 
     origin = f" <- {run['trigger']}" if run["trigger"] else ""
     attempt = f" (attempt {run['attempt']})" if run["attempt"] > 1 else ""
     took = show_span(run["started_at"], run["ended_at"]) if run["ended_at"] else ""
-    said = error_text(run) or show_json(run["result"])
+    said = error_text(run) or result_text(run["result"])
     parts = [
         show_time(at, utc=output.utc),
         output.state(run_state(run), width=9),

@@ -199,7 +199,7 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
     yield "previous run", run["previous_run_id"]
     yield "arguments", show_json(run["arguments"])
     yield "progress", progress_text(run["progress"])
-    yield "result", show_json(run["result"])
+    yield "result", result_text(run["result"])
     yield "node", run["node"]
     yield "unique key", run["unique_key"]
     yield "trace id", run["trace_id"]
@@ -217,6 +217,15 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
             "to do",
             f"callboard runs retry {run['id']} releases it, runs stop {run['id']} ends it",
         )
+
+
+def result_text(result: Any) -> str:
+    """A result as JSON; of one that was too large, that it was, and how it begins."""
+    cut = result.get("$truncated") if isinstance(result, dict) else None
+    if not isinstance(cut, dict) or not isinstance(cut.get("head"), str):
+        return show_json(result)
+    size = "too large" if cut.get("bytes") is None else f"{cut['bytes']} bytes, too large"
+    return f"({size}, begins with) {shorten(cut['head'], WIDEST)}"
 
 
 def error_text(run: Resource) -> str:

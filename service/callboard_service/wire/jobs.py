@@ -26,7 +26,7 @@ Spec: TypeAlias = Annotated[
     dict[str, Any],
     msgspec.Meta(
         description=(
-            "python: `{handler, isolation: loop|thread}`; "
+            "python: `{handler, isolation: loop|thread|process, limits}`, limits in a process; "
             "command: `{argv | shell, cwd, env, stdin, limits}`; "
             "script: `{location, interpreter, arguments, cwd, env, sha256, limits}`, location a "
             "path or URL; "
@@ -57,7 +57,14 @@ class ConcurrencyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ]
     max_runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     max_queued: (
-        Annotated[int, msgspec.Meta(ge=1, description="a start beyond is refused")] | None
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                description="a start beyond is refused (429); runs of triggers never are",
+            ),
+        ]
+        | None
     ) = None
 
 

@@ -1,4 +1,5 @@
--- read_waiting_rates: the rates under which limited runs that wait begin, and what they have let in.
+-- read_waiting_rates: the rates under which limited runs that wait begin, and what they have let in
+--     lately.
 -- takes now timestamptz (NULL: the database's clock)
 -- returns runs int4, per_s float8, marks text, now timestamptz
 -- index live_run_lane_idx (walked from job to job, and from queue to queue), job_pkey,

@@ -24,14 +24,14 @@ def parked(callboard: Callboard, name: str) -> str:
 
 def test_parked_runs_are_listed_with_their_reason(callboard: Callboard, parked: str) -> None:
     listed = callboard("runs", "list", "--state", "parked", "--job", parked).out
-    assert "UnknownHandler: handler 'no.such:handler': there is no module 'no'" in listed
+    assert "UnknownHandler: handler 'no.such:handler'" in listed
 
 
 def test_parked_runs_are_counted_and_released(callboard: Callboard, parked: str) -> None:
     options = ("release", "--job", parked, "--type", "UnknownHandler")
     assert callboard(*options, "--dry-run").out == "1 run would be released\n"
     assert callboard(*options).out == "1 run released\n"
-    assert callboard("release", "--job", parked, "--type", "Other").out == "0 runs released\n"
+    assert callboard("release", "--job", parked, "--type", "Other").out == "no runs released\n"
 
 
 def test_failed_runs_are_tried_again_once(callboard: Callboard, make_job: Make) -> None:
@@ -41,7 +41,7 @@ def test_failed_runs_are_tried_again_once(callboard: Callboard, make_job: Make) 
     tried = callboard("retry", "--job", job, "--failed", "--json").value
     assert (tried["count"], len(tried["run_ids"]), tried["dry_run"]) == (2, 2, False)
     stopped = callboard("retry", "--job", job, "--state", "stopped", "--state", "abandoned")
-    assert stopped.out == "0 runs tried again\n"
+    assert stopped.out == "no runs tried again\n"
 
 
 def test_a_retry_of_everything_has_to_be_said(callboard: Callboard) -> None:

@@ -21,6 +21,7 @@ COMMANDS = (
     "jobs",
     "triggers",
     "runs",
+    "queues",
     "start",
     "stop",
     "tail",

@@ -13,14 +13,14 @@ def test_a_queue_is_put_listed_shown_paused_resumed_and_deleted(
     callboard: Callboard, name: str
 ) -> None:
     put = callboard("queues", "put", name, "--capacity", "5", "--rate", "10/60.5")
-    assert "capacity     5\n" in put.out
-    assert "rate         10 in 60.5 s\n" in put.out
+    assert "capacity  5\n" in put.out
+    assert "rate      10 in 60.5 s\n" in put.out
     rows = [row.split() for row in callboard("queues", "list").out.splitlines()]
     assert [name, "default", "5", "10"] in [row[:4] for row in rows]
-    assert "state        paused\n" in callboard("queues", "pause", name).out
+    assert "state     paused\n" in callboard("queues", "pause", name).out
     shown = callboard("queues", "show", name).out
-    assert "queued       0\nrunning      0\n" in shown
-    assert "state        open\n" in callboard("queues", "resume", name).out
+    assert "queued    0\nrunning   0\n" in shown
+    assert "state     open\n" in callboard("queues", "resume", name).out
     assert callboard("queues", "delete", name).err == f"deleted the queue {name}\n"
     assert callboard("queues", "show", name).code == 3
 

@@ -191,3 +191,30 @@ def test_retry_and_abandon(callboard: Callboard, make_job: Make) -> None:
 def test_an_id_that_is_none_is_usage(local: Callboard) -> None:
     assert local("runs", "get", "abc").code == 2
     assert local("stop", "0").code == 2
+
+
+EVIL = r"printf 'tick \033[31mred\033[0m \033[2J\n'; echo tock 100%"
+
+
+def test_what_a_run_wrote_is_harmless_unless_it_is_wanted_raw(
+    callboard: Callboard, make_job: Make
+) -> None:
+    """A11."""
+    job = make_job(EVIL)
+    started = callboard("start", job, "--wait")
+    assert started.out == "tick red \\x1b[2J\ntock 100%\n"
+    (run,) = callboard("runs", "list", "--job", job, "--json").value["items"]
+    assert callboard("log", str(run["id"])).out == started.out
+    raw = callboard("log", str(run["id"]), "--raw")
+    assert raw.out == "tick \x1b[31mred\x1b[0m \x1b[2J\ntock 100%\n"
+
+
+def test_a_log_is_searched(callboard: Callboard, make_job: Make) -> None:
+    job = make_job("echo Tick 1; echo tock 10% >&2; echo tick 2")
+    run = callboard("start", job, "--json", "--wait").value
+    words = ("log", str(run["id"]), "--search")
+    assert callboard(*words, "TICK").out == "Tick 1\ntick 2\n"
+    assert callboard(*words, "tick", "--follow").out == "Tick 1\ntick 2\n"
+    percent = callboard(*words, "%", "--stream", "stderr")
+    assert (percent.out, percent.err) == ("", "tock 10%\n")
+    assert callboard("log", str(run["id"]), "--level", "warning").out == ""

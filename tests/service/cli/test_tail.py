@@ -180,3 +180,32 @@ def test_an_unknown_run_has_no_log_to_follow(callboard: Callboard) -> None:
 def _snapshots(program: Program) -> int:
     messages: list[dict[str, Any]] = program.documents()
     return sum(message["type"] == "snapshot" for message in messages)
+
+
+def test_logs_come_between_the_events(
+    callboard: Callboard, make_job: Make, run_process: Run, service: ServiceProcess
+) -> None:
+    job = make_job("echo one; echo two >&2; sleep 0.5")
+    env = {"CALLBOARD_URL": service.url}
+    tail = run_process("tail", "--job", job, "--logs", "--json", env=env)
+    tail.wait_for(has_snapshot)
+    callboard("start", job, "--wait")
+
+    def texts(program: Program) -> set[str]:
+        return {each["text"] for each in program.documents() if each["type"] == "line"}
+
+    tail.wait_for(lambda program: texts(program) == {"one", "two"})
+    run_ids = {each["run_id"] for each in tail.documents() if each["type"] == "line"}
+    assert len(run_ids) == 1
+
+
+def test_progress_is_a_line_of_its_own() -> None:
+    out = io.StringIO()
+    said = {"done": 4, "total": 10, "note": "copy\x1b[2J", "at": "2026-01-01T00:00:00Z"}
+    run = {"id": 7, "job": "load", "state": "running", "progress": said}
+    with contextlib.redirect_stdout(out):
+        message = {"type": "run.progress", "at": "2026-01-01T00:00:00Z", "run": run}
+        print_message(Output(utc=True), message)
+    assert out.getvalue() == (
+        "00:00:00.000  progress        7  load  40 % (4 of 10), copy\\x1b[2J\n"
+    )

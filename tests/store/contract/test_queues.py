@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from callboard.domain.job import Job
 from callboard.domain.limits import RateLimit
 from callboard.domain.queue import Queue
-from callboard.store.contract import QueueFilter, Store
+from callboard.domain.run_terms import RunTerms
+from callboard.store.contract import QueueFilter, Store, WaitingKey
 from callboard.testing import VirtualClock
-from support.factories import NOW, after, stored_job, stored_queue
+from support.factories import (
+    NOW,
+    after,
+    claimed_runs,
+    stored_job,
+    stored_node,
+    stored_queue,
+    stored_runs,
+)
 
 RATE = RateLimit(runs=10, per_s=60.5)
 
@@ -73,3 +83,27 @@ async def test_the_jobs_that_name_a_queue_are_known(store: Store) -> None:
     async with store.begin() as tx:
         assert await tx.jobs_of_queue("default", "mail") == ["a", "b"]
         assert await tx.jobs_of_queue("default", "none") == []
+
+
+async def test_what_waits_behind_a_key_is_counted_up_to_a_number(store: Store) -> None:
+    job, node = await stored_job(store, queue="q"), await stored_node(store)
+    other = await stored_job(store, "other")
+    for key, count in (("a", 4), ("b", 1)):
+        await stored_runs(store, job, count, terms=RunTerms(concurrency_key=key, queue="q"))
+    assert len(await claimed_runs(store, node, 1)) == 1
+    await stored_runs(
+        store, job, 1, terms=RunTerms(concurrency_key="b", queue="q"), due_at=after(99)
+    )
+
+    def waiting(of: Job, key: str, most: int) -> WaitingKey:
+        return WaitingKey(job_id=of.id, job=of.name, queue=of.queue, key=key, most=most)
+
+    keys = [
+        waiting(job, "a", 9),
+        waiting(job, "b", 9),
+        waiting(job, "a", 2),
+        waiting(other, "a", 9),
+    ]
+    async with store.begin() as tx:
+        assert await tx.count_waiting(keys) == [3, 2, 2, 0]
+        assert await tx.count_waiting([]) == []
