@@ -932,6 +932,11 @@ ALTER TABLE ONLY callboard.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY callboard.job
+    ADD CONSTRAINT job_limited_key UNIQUE (limited, id);
+
+COMMENT ON CONSTRAINT job_limited_key ON callboard.job IS 'Makes "limited" a key column: an update of it waits for everybody who holds the job FOR KEY SHARE, which is what insert_runs does before it copies the value.';
+
+ALTER TABLE ONLY callboard.job
     ADD CONSTRAINT job_name_key UNIQUE (group_name, name);
 
 ALTER TABLE ONLY callboard.job

@@ -37,6 +37,13 @@ def echo(value: Json) -> Json:
     return value
 
 
+def half_of_a_pair(where: str) -> Json:
+    half = "\ud800"
+    if where == "error":
+        raise ValueError(half)
+    return {half: 1} if where == "key" else [half]
+
+
 def typed(count: int) -> int:
     return count
 
@@ -116,6 +123,14 @@ def leave_child() -> int:
     child = subprocess.Popen(["sleep", "1000"])
     kept.append(child)
     return child.pid
+
+
+def tell_everywhere(ctx: RunContext, secret: str) -> Json:
+    print("printed", secret)
+    os.write(1, f"written {secret}\n".encode())
+    ctx.log.info("logged", extra={"secret": secret})
+    ctx.progress(1, note=secret)
+    return {"secret": secret, "length": len(secret)}
 
 
 def start_children(count: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from callboard import BoardConfig, Callboard, EnvSecrets
 from callboard.domain.job import Job
 from callboard.domain.json import Json
 from callboard.domain.run import StopMode
@@ -65,6 +66,14 @@ async def test_it_knows_its_run(rig: Rig) -> None:
 )
 async def test_values_pass_unchanged_there_and_back(rig: Rig, value: Json) -> None:
     assert await result(rig, "echo", value=value) == value
+
+
+@pytest.mark.parametrize("where", ["value", "key", "error"])
+async def test_text_that_is_none_fails_the_run_alone(rig: Rig, where: str) -> None:
+    before = await result(rig, "pid")
+    error = failure(await call(rig, "half_of_a_pair", where=where))
+    assert error.type == ("ValueError" if where == "error" else "ResultNotJson")
+    assert await result(rig, "pid") == before
 
 
 async def test_arguments_of_a_megabyte_pass(rig: Rig) -> None:
@@ -122,6 +131,19 @@ async def test_it_gets_the_nodes_variables_but_callboards_own() -> None:
     assert seen["SHOP"] == "open"
     assert [name for name in seen if name.startswith("CALLBOARD_")] == ["CALLBOARD_EXECUTION"]
     assert seen.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+
+
+async def test_a_secret_reaches_a_worker_and_nobody_else() -> None:
+    """G41, A10."""
+    secrets = {"env": EnvSecrets({"CALLBOARD_SECRET_KEY": "hunter2-hunter2"})}
+    async with Callboard("memory:", config=BoardConfig(drain_s=0), secrets=secrets) as board:
+        await board.define(process_work.tell_everywhere, name="tell", isolation="process")
+        handle = await board.start("tell", {"secret": {"$secret": "env:KEY"}})
+        run = await handle.wait(20)
+        log = await board.read_log(handle.id)
+    assert run.result == {"secret": "***", "length": 15}
+    assert "hunter2" not in f"{run} {log}"
+    assert str(log).count("***") == 3
 
 
 # which handler

@@ -260,7 +260,8 @@ async def test_a02_client_that_reads_nothing_is_cut_off_and_others_get_all(serve
     client = await serve(send_timeout_s=0.3, stream_buffer=100_000)
     assert client.app is not None
     streams = client.app[SERVICE].streams
-    await call(client, "PATCH", "/v1/jobs/gate", json={"parameters": {"additionalProperties": None}})
+    anything = {"parameters": {"additionalProperties": None}}
+    await call(client, "PATCH", "/v1/jobs/gate", json=anything)
     big = {"job": "gate", "due_at": "2100-01-01T00:00:00Z", "arguments": {"a": "x" * 100_000}}
     numbers: list[int] = []
 

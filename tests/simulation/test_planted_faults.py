@@ -19,7 +19,7 @@ from callboard.domain.misfire import SlotPlan
 from callboard.domain.run import Run
 from callboard.domain.shards import SHARDS
 from callboard.domain.states import LIVE
-from callboard.store import memory_cycle
+from callboard.store import memory_claim, memory_cycle
 from callboard.store.contract import RunEnd
 from callboard.store.memory_queue import RunQueue
 from callboard.store.memory_runs import RunTable
@@ -90,7 +90,7 @@ def slots_without_comparison(patch: pytest.MonkeyPatch) -> None:
 def no_limits(patch: pytest.MonkeyPatch) -> None:
     """Claims do not look at max_concurrent_runs."""
     patch.setattr(RunQueue, "has_line_of", lambda self, job_ids: False)
-    patch.setattr(MemoryTransaction, "_has_room", lambda self, job_id: True)
+    patch.setattr(memory_claim._Rooms, "is_closed", lambda self, line: False)
 
 
 def starts_that_are_lost(patch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,29 @@ FILL = """
     select 'g' || n % 50, 'queue' || n, '', 5, 10, 60, false, 1, now(), now()
     from generate_series(1, 5000) as n;
 
+    insert into callboard.webhook (group_name, name, definition, version, created_at, updated_at)
+    select 'g' || n % 50, 'webhook' || n, '{}', 1, now(), now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.webhook_delivery (
+        webhook_id, event, subject, payload, state, attempts, due_at, created_at, ended_at
+    )
+    select n % 500 + 1, 'run.failed', 'run:' || n, '{}',
+        case when n % 100 = 0 then 'queued' else 'delivered' end, 1,
+        now() + n * interval '1 second', now(),
+        case when n % 100 > 0 then now() + n * interval '1 second' end
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.failing_job (job_id, run_id, since)
+    select n, n, now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.start_request (
+        run_id, job_id, job, group_name, arguments, trace_id, created_at
+    )
+    select n, 1, 'job', 'g', '{}', '', now()
+    from generate_series(1, 5000) as n;
+
     insert into callboard.rate_window (name, marks, updated_at)
     select 'job:' || n, '[[1, 1]]', now()
     from generate_series(1, 5000) as n;
@@ -150,7 +173,11 @@ ON_CONFLICT = {
     "insert_job",
     "insert_ledger",
     "insert_node",
+    "insert_deliveries",
     "insert_queue",
+    "insert_webhook",
+    "move_deadline_check",
+    "note_failing_jobs",
     "insert_triggers",
     "lock_rate_windows",
 }

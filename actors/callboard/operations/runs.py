@@ -90,16 +90,12 @@ class RunOperations(StreamOperations):
         self, run_id: int, filter: LogFilter, *, after: int = 0, limit: int = 1000
     ) -> LogPage:
         """Those lines with seq > after that the filter lets pass. Raises NotFound."""
-        page = await self._ask(
-            c.SearchLog(run_id=run_id, filter=filter, after=after, limit=limit)
-        )
+        page = await self._ask(c.SearchLog(run_id=run_id, filter=filter, after=after, limit=limit))
         if not page.lines:
             await self.get_run(run_id)
         return page
 
-    def follow_log(
-        self, run_id: int, *, after: int = 0, filter: LogFilter = EVERYTHING
-    ) -> LogTail:
+    def follow_log(self, run_id: int, *, after: int = 0, filter: LogFilter = EVERYTHING) -> LogTail:
         """Lines with seq > after that the filter lets pass, as they are stored; ends with the
         run."""
         return LogTail(self, run_id, after, filter)

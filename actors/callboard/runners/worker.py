@@ -46,6 +46,7 @@ from callboard.runners.context import RunContext, context_of, current
 from callboard.runners.contract import Outcome
 from callboard.runners.control import Phase
 from callboard.runners.ending import call_to_end, to_outcome
+from callboard.runners.failure import to_run_error
 from callboard.runners.handlers import HandlerRegistry, UnknownHandler
 from callboard.runners.limits import apply
 from callboard.runners.masking import Mask
@@ -156,6 +157,8 @@ class Worker:
             gc.collect()
             message = f"{error} (and so little memory was left that no more can be said)".lstrip()
             outcome = _failed("MemoryError", message)
+        except Exception as error:  # noqa: BLE001 - as when its limits cannot be set
+            outcome = Outcome(state=RunState.FAILED, error=to_run_error(error))
         _flush()
         task.log.close()
         return ended(

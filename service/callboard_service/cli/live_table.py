@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 from callboard_service.cli.live_runs import LiveRun, LiveRuns
-from callboard_service.cli.text import one_line, shorten, show_duration
+from callboard_service.cli.text import harmless, one_line, shorten, show_duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -79,7 +79,7 @@ def table_of(runs: Sequence[LiveRun], now: datetime, most: int) -> RenderableTyp
             done_text(run),
             rate_text(run),
             left_text(run, now),
-            Text(one_line(run.note)),
+            Text(harmless(run.note)),
         )
     return table
 

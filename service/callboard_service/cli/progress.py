@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from callboard_service.cli.text import one_line
+from callboard_service.cli.text import harmless
 
 Told = Callable[[Mapping[str, Any] | None], None]
 
@@ -54,14 +54,13 @@ def run_bar(what: str) -> Iterator[Told]:
         yield lambda said: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     from callboard_service.cli.views import progress_text
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TaskProgressColumn(),
         TextColumn("{task.fields[said]}", markup=False),
     )
     # A pipe is not to be led through the terminal.
@@ -80,7 +79,7 @@ def run_bar(what: str) -> Iterator[Told]:
                     task,
                     completed=said["done"],
                     total=said["total"] or None,
-                    said=one_line(progress_text(said)),
+                    said=harmless(progress_text(said)),
                 )
 
         yield told

@@ -86,7 +86,8 @@ async def _tail_events(
     from callboard_service.tasks import Group, first_of
 
     output, clock, live = session.output, session.clock, LiveRuns()
-    if output.as_json or not output.is_terminal:
+    # The table would take apart what is to come to the letter.
+    if output.as_json or not output.is_terminal or (logs is not None and logs.raw):
         async with Group() as group:
             await _show_events(session, query, after, count, live, logs, group)
         return
@@ -138,7 +139,7 @@ class _Logs:
 
     def __init__(self, session: Session, raw: bool) -> None:
         self._session = session
-        self._raw = raw
+        self.raw = raw
         self._is_told = False
         self._seen: dict[int, int] = {}
 
@@ -182,7 +183,7 @@ class _Logs:
         if output.as_json:
             output.document({**line, "run_id": run_id})
         else:
-            output.written(f"{run_id:>6} | {log_text(line)}", raw=self._raw)
+            output.written(f"{run_id:>6} | {log_text(line)}", raw=self.raw)
 
 
 def print_message(output: Output, message: Mapping[str, Any]) -> None:
@@ -221,10 +222,10 @@ def run_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
 
 def progress_line(output: Output, at: str, run: Mapping[str, Any]) -> str:
     """`01:02:03.123  progress      1042  load  40 % (4 of 10), copying`"""
-    from callboard_service.cli.text import one_line, show_time
+    from callboard_service.cli.text import harmless, one_line, show_time
     from callboard_service.cli.views import progress_text
 
-    said = one_line(progress_text(run["progress"]))
+    said = harmless(progress_text(run["progress"]))
     parts = [show_time(at, utc=output.utc), f"{'progress':9}", f"{run['id']:>6}"]
     return "  ".join([*parts, one_line(run["job"]), said])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 from callboard_service.cli.client import path_of
@@ -52,7 +53,8 @@ async def wait_for_end(
     session: Session, run_id: int, *, show: bool, raw: bool = False
 ) -> Mapping[str, Any]:
     """The run when it has ended, or waits for an operator; its progress as a bar meanwhile."""
-    with run_bar(f"run {run_id}") as told:
+    # The bar would take apart what is to come to the letter.
+    with nullcontext(_ignore) if raw else run_bar(f"run {run_id}") as told:
         await first_of(
             follow_log(session, run_id, show=show, raw=raw),
             _until_parked(session, run_id, told),
@@ -64,6 +66,10 @@ async def wait_for_end(
 def code_of(run: Mapping[str, Any]) -> ExitCode:
     """What the end of a run means for the command that waited for it."""
     return ExitCode.DONE if run["state"] == "succeeded" else ExitCode.RUN_FAILED
+
+
+def _ignore(said: Mapping[str, Any] | None) -> None:
+    pass
 
 
 async def _until_parked(session: Session, run_id: int, told: Told) -> str:

@@ -105,7 +105,16 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         JsonMap, msgspec.Meta(description="a start that gives one of them is refused")
     ] = {}
     parameters: (
-        Annotated[JsonMap, msgspec.Meta(description="JSON Schema of a run's arguments")] | None
+        Annotated[
+            JsonMap,
+            msgspec.Meta(
+                description=(
+                    "JSON Schema (2020-12) of a run's arguments; null: what the handler's "
+                    "signature says, where the node knows it"
+                )
+            ),
+        ]
+        | None
     ) = None
     description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     disabled: bool = False

@@ -14,6 +14,9 @@ alter table callboard.job add column limited boolean not null generated always a
 ) stored;
 comment on column callboard.job.limited is
     'Copied to the job''s live runs, so that claims can tell them apart without a join.';
+alter table callboard.job add constraint job_limited_key unique (limited, id);
+comment on constraint job_limited_key on callboard.job is
+    'Makes "limited" a key column: an update of it waits for everybody who holds the job FOR KEY SHARE, which is what insert_runs does before it copies the value.';
 
 -- Runs
 

@@ -7,6 +7,6 @@ update callboard.live_run
 set completed = $3::text::jsonb
 where id = $1::text::int8
     and epoch = $2::text::int8
-    and state in ('running', 'stopping')
+    and coalesce(state, '') in ('running', 'stopping')  -- not for the partial indexes to see
     and completed is null
 returning id;

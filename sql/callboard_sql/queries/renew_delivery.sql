@@ -3,7 +3,7 @@
 -- returns id int8, webhook_id int8, event text, subject text, payload text, state text, attempts
 --     int4, due_at timestamptz, status int4, error text, created_at timestamptz, ended_at
 --     timestamptz; no row: there is none
--- index webhook_delivery_pkey
+-- index webhook_delivery_log_idx
 update callboard.webhook_delivery
 set
     state = 'queued',
