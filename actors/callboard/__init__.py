@@ -1,6 +1,8 @@
 """Callboard: the job scheduler in which every promised slot is accounted for."""
 
-from callboard.board import Callboard, Health, RunHandle
+import importlib
+import typing
+
 from callboard.config import BoardConfig
 from callboard.definition import job
 from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
@@ -41,7 +43,10 @@ from callboard.runners.context import RunContext, current_run
 from callboard.runners.contract import Outcome
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.secrets import EnvSecrets, FileSecrets, SecretMissing, SecretProvider
-from callboard.subscription import EventFilter
+
+if typing.TYPE_CHECKING:
+    from callboard.board import Callboard, Health, RunHandle
+    from callboard.subscription import EventFilter
 
 __all__ = [
     "Action",
@@ -102,3 +107,24 @@ __all__ = [
     "when_all",
     "when_any",
 ]
+
+_LATE = {
+    "Callboard": "callboard.board",
+    "EventFilter": "callboard.subscription",
+    "Health": "callboard.board",
+    "RunHandle": "callboard.board",
+}
+"""Modules that are loaded when one of their names is asked for: whoever only defines handlers, or
+runs them in a process of their own, has no use for them, and they are most of what there is."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_LATE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _LATE.keys())

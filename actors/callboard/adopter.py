@@ -4,7 +4,7 @@ Receives
     Hinted(topic)     from job store   such a transaction was committed, or the store came up
     _Beat()           from self        look, should a hint have been lost
 Sends
-    AdoptStarts       to job store
+    HasStartRequests, AdoptStarts    to job store
 Owns
     nothing but whether a round is under way
 States
@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from callboard.clock import Clock
-from callboard.commands import AdoptStarts
+from callboard.commands import AdoptStarts, HasStartRequests
 from callboard.errors import CallboardError
 from callboard.events import Hinted
 from callboard.runtime import AsyncioActor, ask
@@ -79,10 +79,14 @@ class Adopter(AsyncioActor):
         try:
             while self._may_be_more:
                 self._may_be_more = False
-                command = AdoptStarts(limit=STARTS_PER_COMMIT)
-                if await ask(self._job_store, command, timeout=ASK_S) == STARTS_PER_COMMIT:
-                    self._may_be_more = True
+                if await ask(self._job_store, HasStartRequests(), timeout=ASK_S):
+                    await self._adopt()
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("starts of callers wait: %s", error)
         finally:
             self._is_working = False
+
+    async def _adopt(self) -> None:
+        command = AdoptStarts(limit=STARTS_PER_COMMIT)
+        if await ask(self._job_store, command, timeout=ASK_S) == STARTS_PER_COMMIT:
+            self._may_be_more = True

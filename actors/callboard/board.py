@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from random import Random, SystemRandom  # noqa: TID251 - the one place that makes a generator
@@ -25,24 +24,23 @@ from callboard.definition import Definition, definition_of, handler_name, to_job
 from callboard.domain.egress import Egress
 from callboard.domain.http_exchange import Reply, Request
 from callboard.domain.job import Job
-from callboard.domain.json import Json, JsonObject
+from callboard.domain.json import JsonObject
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.node import Node
-from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.run import NewRun
 from callboard.domain.schedule import Schedule
-from callboard.domain.states import RunState
 from callboard.domain.trigger import Action, Trigger
 from callboard.errors import (
     BugError,
     CallboardError,
     InvalidInput,
-    RunFailed,
     StoreUnavailable,
     UsageError,
 )
 from callboard.evaluator import Evaluator
 from callboard.events import Fact, ShardsChanged
 from callboard.executor import Executor
+from callboard.health import Health as Health
 from callboard.heart import Heart, Told
 from callboard.job_store import JobStore
 from callboard.leader import Leader
@@ -55,6 +53,7 @@ from callboard.pulse import BEATS_PER_LEASE
 from callboard.registrar import Registrar, this_node
 from callboard.rescuer import Rescuer
 from callboard.resident import resident_mb
+from callboard.run_handle import RunHandle as RunHandle
 from callboard.runners.contract import Runners
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.plugins import Plugins, load_plugins
@@ -78,7 +77,6 @@ if TYPE_CHECKING:
 
 READY_S: Final = 60.0
 READY_POLL_S: Final = 0.02
-PROMISE_POLL_S: Final = 0.05
 RUNS_PER_TURN: Final = 1000
 """Runs of a bulk start that are looked at before others have their turn on the loop."""
 
@@ -91,110 +89,6 @@ def installed_version() -> str:
         return version("callboard")
     except PackageNotFoundError:
         return "0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """How a board is, at a glance."""
-
-    is_ready: bool
-    reasons: tuple[str, ...]
-    """Why it is not; empty when it is."""
-    warnings: tuple[str, ...]
-    """What an operator should look at, though the node does its work."""
-    node: str
-    epoch: int | None
-    is_store_up: bool
-    clock_skew_s: float | None
-    """Seconds by which the node's clock is ahead of the store's, at least; negative: behind."""
-    clock_jumps: Mapping[str, int]
-    """Steps of clocks that were noticed, by whose clock it was: `node` or `store`."""
-    loop_blocks: Mapping[str, tuple[int, float]]
-    """How often the event loop was blocked, and for how many seconds together, by the job whose
-    handler did it; by the empty string where it was none."""
-    shards: int
-    """Shards of triggers of which this node decides the slots; 0: it stands by."""
-    shards_taken_over: int
-    """How many it took over from nodes whose lease had ended."""
-    slots: Mapping[str, int]
-    """Slots that this node decided since it was made, by `fired` or the reason of the skip."""
-    mailboxes: Mapping[str, int]
-    """Messages that wait, by actor."""
-    stuck: int = 0
-    """Handlers that go on although their runs have ended; each keeps a place of the node busy."""
-
-    @property
-    def role(self) -> str:
-        """`active`: the node decides slots; `passive`: it does everything else."""
-        return "active" if self.shards else "passive"
-
-
-class RunHandle:
-    """A started run, for whoever started it."""
-
-    __slots__ = ("_board", "_is_promised", "started")
-
-    def __init__(self, board: Operations, run: Run, *, is_promised: bool = False) -> None:
-        """Args:
-        is_promised: it begins its life when its caller's transaction is committed.
-        """
-        self._board = board
-        self._is_promised = is_promised
-        self.started = run
-        """The run as it was created."""
-
-    @property
-    def id(self) -> int:
-        return self.started.id
-
-    async def wait(self, timeout_s: float | None = None) -> Run:
-        """The run when it has ended or was parked, or as it is when the time is over.
-
-        One that was started in a caller's transaction is waited for, too.
-
-        Raises:
-            NotFound: that transaction was not committed in time.
-        """
-        if self._is_promised:
-            timeout_s = await self._arrival(timeout_s)
-        return await self._board.wait_run(self.id, timeout_s=timeout_s)
-
-    async def _arrival(self, timeout_s: float | None) -> float | None:
-        """Wait until the run is there; the seconds that are left."""
-        clock = self._board.clock
-        over_at = None if timeout_s is None else clock.monotonic() + timeout_s
-        while not await self._board.has_run(self.id):
-            now = clock.monotonic()
-            if over_at is not None and now >= over_at:
-                break
-            await clock.sleep_until(now + PROMISE_POLL_S)
-        self._is_promised = False
-        return None if over_at is None else max(0.0, over_at - clock.monotonic())
-
-    async def result(self, timeout_s: float | None = None) -> Json:
-        """What the handler returned.
-
-        Raises:
-            RunFailed: it ended in another way, or was parked; retries are runs of their own.
-            TimeoutError: it has not ended in time.
-        """
-        run = await self.wait(timeout_s)
-        if run.state is RunState.SUCCEEDED:
-            return run.result
-        if not run.has_ended and run.state is not RunState.PARKED:
-            raise TimeoutError(f"run {run.id} is {run.state} after {timeout_s} s")
-        error: dict[str, object] | None = None
-        if run.error is not None:
-            error = {"type": run.error.type, "message": run.error.message}
-        raise RunFailed(run.id, run.state.value, error)
-
-    async def progress(self) -> Json:
-        """What it said last: `{"done", "total", "note", "at"}`; None: nothing."""
-        return (await self._board.get_run(self.id)).progress
-
-    async def stop(self, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0) -> Run:
-        """Stop it; see Operations.stop_run."""
-        return await self._board.stop_run(self.id, mode=mode, grace_s=grace_s)
 
 
 class Callboard(Operations):

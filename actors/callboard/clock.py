@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Alarm(Protocol):
@@ -45,6 +45,23 @@ class Clock(Protocol):
 async def next_turn() -> None:
     """Let whatever else is ready on the loop go first; no time passes on a virtual clock."""
     await asyncio.sleep(0)
+
+
+async def wait_briefly(future: asyncio.Future[Any], seconds: float, clock: Clock) -> None:
+    """Return when the future is done, or after so many seconds; the future goes on."""
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ring(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    alarm = clock.call_at(clock.monotonic() + seconds, ring)
+    future.add_done_callback(ring)
+    try:
+        await over
+    finally:
+        alarm.cancel()
+        future.remove_done_callback(ring)
 
 
 class SystemClock:

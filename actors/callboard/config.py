@@ -38,8 +38,8 @@ class BoardConfig:
     modules: tuple[str, ...] | None = None
     """Modules from which handlers may be imported by name; None: any."""
     egress_allow: tuple[str, ...] = ()
-    """Where http jobs may connect to besides the public internet: networks, hosts, host:port; see
-    `domain.egress`."""
+    """Where http jobs, fetched scripts and webhooks may connect to besides the public internet:
+    networks, hosts, host:port; see `domain.egress`."""
     lease_s: float = 15.0
     """Seconds without a sign of life after which others take a node's runs away."""
     firing_lease_s: float = 6.0

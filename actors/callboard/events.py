@@ -154,7 +154,8 @@ class Hinted:
     """Another node says that there is something new; never needed for being right."""
 
     topic: str
-    """runs, stops, triggers, events or logs."""
+    """runs, stops, triggers, events, logs, shards, starts (in callers' transactions) or deliveries;
+    opened: the store came up, and anything may be new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +302,7 @@ def progress_record(run: Run) -> EventRecord:
 
 
 def subject_record(type: str, group: str, name: str, **facts: Any) -> EventRecord:
-    """The record of a change of a job or trigger."""
+    """The record of what happened to something that has a group and a name, and is no run."""
     return EventRecord(type=type, patch={"group": group, "name": name, **facts})
 
 

@@ -35,13 +35,16 @@ from callboard.changes.hints import Hints
 from callboard.changes.waiting import Waiting
 from callboard.clock import Clock
 from callboard.commands import (
+    AdoptStarts,
     Change,
     ClaimRuns,
     CreateTriggers,
     EndRuns,
     FireSlots,
     Read,
+    RetryRuns,
     StartRuns,
+    TimeOutRuns,
 )
 from callboard.errors import Overloaded, StoreError, StoreUnavailable
 from callboard.events import (
@@ -67,6 +70,9 @@ WEIGHTS: Final[Mapping[type, Callable[[Any], int]]] = {
     FireSlots: lambda change: len(change.plans),
     ClaimRuns: lambda change: change.limit,
     CreateTriggers: lambda change: len(change.triggers),
+    RetryRuns: lambda change: len(change.run_ids),
+    TimeOutRuns: lambda change: change.limit,
+    AdoptStarts: lambda change: change.limit,
 }
 """Of changes that are more than one row or two."""
 RECONNECT_S: Final = 0.5

@@ -2,13 +2,13 @@
 
 Receives
     Committed(...)    from job store   runs ended, while webhooks listen
-    Hinted(topic)     from job store   messages are due, or the store came up
+    Hinted(topic)     from job store   messages are due, other nodes committed, the store came up
     _Beat()           from self        look at everything
     _Due()            from self        a message is due
     _Ends()           from self        runs have ended a moment ago
 Sends
-    NoteEnds, NoteDeadlines, TakeDeliveries, UpdateDelivery,
-    ListWatchedSlots, GetTrigger, ReadLedger, GetRuns, ListRuns, NextDeliveryAt    to job store
+    NoteEnds, NoteDeadlines, TakeDeliveries, UpdateDelivery, ListWebhooks, ListWatchedSlots,
+    GetTrigger, ReadLedger, GetRuns, ListRuns, NextDeliveryAt, ReadClock    to job store
 Owns
     what is to be looked at in the next round; how many messages are on their way
 States
@@ -35,6 +35,7 @@ from callboard.commands import (
     GetTrigger,
     ListRuns,
     ListWatchedSlots,
+    ListWebhooks,
     NextDeliveryAt,
     NoteDeadlines,
     NoteEnds,
@@ -61,10 +62,12 @@ from callboard.errors import CallboardError
 from callboard.events import Committed, Hinted
 from callboard.postman import Postman
 from callboard.runtime import AsyncioActor, Command, ask
-from callboard.store.contract import RunFilter
+from callboard.store.contract import RunFilter, WebhookFilter
 
 EVENTS_PER_ROUND: Final = 10_000
 SOON_S: Final = 0.1
+LEAST_S: Final = 0.1
+ANY: Final = WebhookFilter(limit=1)
 SLOTS_PER_ROUND: Final = 1000
 MESSAGES_AT_ONCE: Final = 16
 ASK_S: Final = 30.0
@@ -175,6 +178,8 @@ class Notifier(AsyncioActor):
     # ends of runs
 
     async def _note_ends(self) -> None:
+        if not self._is_watching and not await self._ask(ListWebhooks(filter=ANY)):
+            return
         noted = await self._ask(NoteEnds(events=EVENTS_PER_ROUND))
         self._is_watching = noted.is_watching
         self._ends |= noted.again
@@ -217,9 +222,14 @@ class Notifier(AsyncioActor):
             missed.append(MissedDeadline(slot=slot, until=slot + within, reason=reason))
             until = slot
         if missed or until - since > timedelta(seconds=self._poll_s):
-            await self._ask(
-                NoteDeadlines(watched=watched, kind=kind, until=until, missed=tuple(missed))
+            command = NoteDeadlines(
+                watched=watched,
+                kind=kind,
+                until=until,
+                missed=tuple(missed),
+                jobs=tuple(action.job for action in trigger.actions),
             )
+            await self._ask(command)
 
     async def _entries(
         self, trigger: Trigger, since: datetime, until: datetime
@@ -252,12 +262,16 @@ class Notifier(AsyncioActor):
         room = MESSAGES_AT_ONCE - self._on_their_way
         if room <= 0:
             return  # whoever comes back looks again
+        wait_s = await self._due_in_s()
+        if wait_s is None or wait_s > 0:
+            self._look_in(wait_s)
+            return
         taken: tuple[Outbound, ...] = await self._ask(TakeDeliveries(limit=room))
         for outbound in taken:
             self._on_their_way += 1
             self.spawn(self._send(outbound), name=f"delivery-{outbound.delivery.id}")
         if len(taken) < room:
-            await self._sleep_until_due()
+            self._look_in(await self._due_in_s())
 
     async def _send(self, outbound: Outbound) -> None:
         try:
@@ -271,11 +285,14 @@ class Notifier(AsyncioActor):
             self._on_their_way -= 1
             self._look(messages=True)
 
-    async def _sleep_until_due(self) -> None:
+    async def _due_in_s(self) -> float | None:
+        """Seconds until a message is due; None: none waits."""
         due_at: datetime | None = await self._ask(NextDeliveryAt())
         if due_at is None:
-            return
+            return None
         now: datetime = await self._ask(ReadClock())
-        wait_s = max(0.1, (due_at - now).total_seconds())
-        if wait_s < self._poll_s:
-            self.timers.send_after("due", wait_s, _Due())
+        return (due_at - now).total_seconds()
+
+    def _look_in(self, wait_s: float | None) -> None:
+        if wait_s is not None and wait_s < self._poll_s:
+            self.timers.send_after("due", max(LEAST_S, wait_s), _Due())

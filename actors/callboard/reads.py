@@ -30,6 +30,7 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.ListWebhooks: lambda store, ask: store.list_webhooks(ask.filter),
     c.ListDeliveries: lambda store, ask: store.list_deliveries(ask.filter),
     c.ListWatchedSlots: lambda store, ask: store.watched_slots(),
+    c.HasStartRequests: lambda store, ask: store.has_start_requests(),
     c.NextDeliveryAt: lambda store, ask: store.next_delivery_at(),
     c.GetQueue: lambda store, ask: store.get_queue(ask.group, ask.name),
     c.ListQueues: lambda store, ask: store.list_queues(ask.filter),

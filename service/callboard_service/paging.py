@@ -10,13 +10,17 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 
 from callboard_service.problems import Refusal
+from callboard_service.wire.shapes import Page
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MAX_LIMIT: Final = 1000
 _SUM_BYTES: Final = 9
@@ -33,6 +37,22 @@ class Paged(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     limit: Limit = 100
     cursor: Cursor = None
+
+
+class Named(Protocol):
+    """What a list has by group and name."""
+
+    @property
+    def group(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Numbered(Protocol):
+    """What a list has by id."""
+
+    @property
+    def id(self) -> int: ...
 
 
 def place_of(list_name: str, query: Paged) -> list[Any] | None:
@@ -55,6 +75,35 @@ def cursor_for(list_name: str, query: Paged, place: Sequence[Any]) -> str:
     """The cursor of the page that follows `place`, JSON values that say where."""
     data = orjson.dumps(list(place))
     return base64.urlsafe_b64encode(_checksum(list_name, query, data) + data).decode().rstrip("=")
+
+
+def page_of(
+    list_name: str,
+    query: Paged,
+    found: Sequence[T],
+    *,
+    shown_as: Callable[[T], R],
+    place: Callable[[T], Sequence[Any]],
+) -> Page[R]:
+    """The page of a list.
+
+    Args:
+        found: its items, and one more where there is a next page.
+        place: of an item, for `cursor_for`.
+    """
+    shown = found[: query.limit]
+    cursor = cursor_for(list_name, query, place(shown[-1])) if len(found) > len(shown) else None
+    return Page(items=[shown_as(each) for each in shown], next_cursor=cursor)
+
+
+def by_name(thing: Named) -> tuple[str, str]:
+    """The place of a thing in a list by group and name."""
+    return thing.group, thing.name
+
+
+def by_id(thing: Numbered) -> tuple[int]:
+    """The place of a thing in a list by id."""
+    return (thing.id,)
 
 
 def _checksum(list_name: str, query: Paged, place: bytes) -> bytes:

@@ -67,6 +67,8 @@ class Settings:
     """Whether this node takes part in deciding slots."""
     executes: bool = True
     """Whether this node executes runs."""
+    notifies: bool = True
+    """Whether this node calls webhooks, and looks for missed deadlines."""
     lease_s: float = 15.0
     """Seconds without a sign of life after which others take a node's runs away."""
     firing_lease_s: float = 6.0
@@ -282,7 +284,7 @@ def _is_token(token: str) -> bool:
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
-_SWITCHES: Final = ("fires", "executes")
+_SWITCHES: Final = ("fires", "executes", "notifies")
 _OF_BOARD: Final = (
     "egress_allow",
     "capacity",
@@ -310,6 +312,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "drain_s": float,
         "fires": _switch,
         "executes": _switch,
+        "notifies": _switch,
         "lease_s": float,
         "firing_lease_s": float,
         "crash_budget": int,

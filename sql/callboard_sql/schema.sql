@@ -471,10 +471,10 @@ CREATE TABLE callboard.live_run (
     started_at timestamp with time zone,
     requeued boolean DEFAULT false NOT NULL,
     terms jsonb,
-    queue text GENERATED ALWAYS AS (COALESCE((terms ->> 'queue'::text), ''::text)) STORED NOT NULL COLLATE pg_catalog."C",
-    concurrency_key text GENERATED ALWAYS AS (COALESCE((terms ->> 'concurrency_key'::text), ''::text)) STORED NOT NULL COLLATE pg_catalog."C",
-    priority integer GENERATED ALWAYS AS (COALESCE(((terms ->> 'priority'::text))::integer, 0)) STORED NOT NULL,
-    wait_until timestamp with time zone GENERATED ALWAYS AS (to_timestamp(LEAST(((terms ->> 'start_by'::text))::double precision, ((terms ->> 'chain_until'::text))::double precision))) STORED,
+    queue text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    concurrency_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    priority integer DEFAULT 0 NOT NULL,
+    wait_until timestamp with time zone,
     completed jsonb,
     CONSTRAINT live_run_attempt_check CHECK ((attempt >= 1)),
     CONSTRAINT live_run_crashes_check CHECK ((crashes >= 0)),
@@ -503,9 +503,9 @@ COMMENT ON COLUMN callboard.live_run.requeued IS 'A node held it before, and may
 
 COMMENT ON COLUMN callboard.live_run.terms IS 'Under which it was started, unless they are the usual ones: priority, queue, concurrency_key, start_by and chain_until (seconds since 1970), and the timeouts that make them anew. With terms it is limited.';
 
-COMMENT ON COLUMN callboard.live_run.queue IS 'Of the terms, as are concurrency_key and priority: with job_id they are the lane that the run waits in, within which the order of claims is that of due_at and id.';
+COMMENT ON COLUMN callboard.live_run.queue IS 'Of the terms, as are concurrency_key and priority, and written with them: with job_id they are the lane that the run waits in, within which the order of claims is that of due_at and id. Not generated columns: PostgreSQL 18 reads the expressions of those again for every row that is updated.';
 
-COMMENT ON COLUMN callboard.live_run.wait_until IS 'From then on it is not claimed any more: it is to end as timed_out.';
+COMMENT ON COLUMN callboard.live_run.wait_until IS 'The earlier one of the terms'' start_by and chain_until, written with them: from then on it is not claimed any more, it is to end as timed_out.';
 
 COMMENT ON COLUMN callboard.live_run.completed IS 'Object with the "result": the run''s work was committed, in the same transaction as this. However it ends, it has succeeded.';
 

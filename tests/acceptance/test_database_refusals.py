@@ -146,6 +146,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def keep(**arguments: object) -> int:
+    return len(arguments)
+
+
 async def fill(board: Callboard) -> None:
     """Store until the disk is full."""
     for number in range(100):
@@ -163,7 +167,7 @@ async def test_a_full_disk_refuses_and_goes_on_when_there_is_room(
         ballast = small_disk / "ballast"
         ballast.write_bytes(bytes(16_000_000))
         async with Callboard(dsn, config=BoardConfig(executes=False, lease_s=60.0)) as board:
-            await board.define(len, name="big")
+            await board.define(keep, name="big")
             with pytest.raises(StoreError, match="make room on the server's disk"):
                 await fill(board)
             stored = (await board.count_live_runs())[RunState.QUEUED]

@@ -65,7 +65,7 @@ def run(script: str, url: str) -> str:
 
 def test_the_readme_has_its_snippets():
     assert len(PYTHON) == 2
-    assert len(SHELL) == 3
+    assert len(SHELL) == 4
 
 
 @pytest.mark.parametrize("text", PYTHON, ids=["embedding", "testing"])
@@ -93,6 +93,9 @@ def test_the_shell_snippets_run_one_after_the_other(url: str):
     assert "cron(30 9 ? * " in timed
     assert "left out by the calendar holidays" in timed
     assert "completed" in timed
+    lived = run(SHELL[3], url)
+    assert "hello, world" in lived
+    assert "100 in 60 s" in lived
 
 
 def test_the_links_lead_somewhere():

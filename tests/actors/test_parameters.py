@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from callboard import (
     Action,
     Callboard,
+    Concurrency,
     HandlerRegistry,
     Job,
     NewBackfill,
@@ -136,6 +137,14 @@ async def test_parameters_that_are_no_schema_are_refused(board: Callboard) -> No
 async def test_defaults_have_to_fit_as_far_as_they_are_given(board: Callboard) -> None:
     assert await problems(board.define(ship, arguments={"copies": "x"})) == ["arguments.copies"]
     assert await problems(board.define(plain, fixed_arguments={"x": 1})) == ["fixed_arguments.x"]
+
+
+async def test_concurrency_goes_by_arguments_that_there_are(board: Callboard) -> None:
+    wrong = Concurrency(key=("name", "regoin"))
+    assert await problems(board.define(region, concurrency=wrong)) == ["concurrency.key[1]"]
+    await board.define(region, concurrency=Concurrency(key=("name", "region")))
+    job = Job(name="any", kind="command", spec={"argv": ["true"]}, concurrency=wrong)
+    await board.create_job(replace(job, parameters=OBJECT))
 
 
 # triggers
@@ -372,7 +381,7 @@ async def test_whatever_is_given_is_refused_by_field_or_executed(
         ("x" * 2**20, "bytes of JSON, more than 1048576"),
         (float("nan"), "is nan, which JSON does not have"),
         (b"x", "is a bytes, not a JSON value"),
-        (object(), "is a object, not a JSON value"),
+        (object(), "is an object, not a JSON value"),
         (2**70, "is an integer beyond 64 bits"),
     ],
 )

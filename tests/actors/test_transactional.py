@@ -210,6 +210,19 @@ async def test_effects_and_success_are_one(board: Callboard, postgres_dsn: str) 
     await connection.close()
 
 
+async def test_a_plain_function_completes_its_run_synchronously(
+    board: Callboard, postgres_dsn: str
+) -> None:
+    def move() -> None:
+        with psycopg.connect(postgres_dsn) as connection:
+            transactional.complete_sync(connection, 7)
+        raise RuntimeError("after the commit")
+
+    await board.define(move)
+    run = await (await board.start(move)).wait(WAIT_S)
+    assert (run.state, run.result) == (RunState.SUCCEEDED, 7)
+
+
 async def test_a_completed_run_is_not_handed_back_to_be_run_again(
     board: Callboard, postgres_dsn: str
 ) -> None:

@@ -51,6 +51,14 @@ def test_a_wrong_limit_says_what_is_right() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"cwd": 5}, {"stdin": 5}, {"env": {"PORT": 8080}}, {"env": 5}, {"shell": 5}]
+)
+def test_a_wrong_field_of_a_command_says_what_is_right(wrong: dict[str, Any]) -> None:
+    (text,) = problems_of("command", **{"shell": "ls", **wrong}).values()
+    assert "(e.g. " in text or "(write " in text
+
+
 def test_limits_of_a_spec_are_a_value() -> None:
     assert limits_of({"limits": {"cpu_s": 3, "processes": None}}) == ResourceLimits(cpu_s=3)
     assert limits_of({"limits": None}) is limits_of({}) is None

@@ -34,6 +34,11 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], field: str) -> None:
     assert [problem.field for problem in caught.value.problems] == [field]
 
 
+def test_a_placeholder_is_told_to_be_of_no_use() -> None:
+    with pytest.raises(InvalidInput, match="has a placeholder: the same URL is called for every"):
+        make(url="https://example.org/{{ wrong }}")
+
+
 def test_a_webhook_tells_of_its_job_and_trigger_alone() -> None:
     failed = WebhookEvent.RUN_FAILED
     assert make().wants(failed, job="a", trigger=None)

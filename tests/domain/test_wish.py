@@ -7,12 +7,9 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from callboard import Cancel, Retry, Snooze
 from callboard.domain.job import MAX_SECONDS
-from callboard.domain.wish import wish_from_json, wish_to_json
 from callboard.errors import InvalidInput
 
 
@@ -52,24 +49,3 @@ def test_a_snooze_says_for_how_long() -> None:
 def test_a_reason_is_a_text(make: Any) -> None:
     with pytest.raises(InvalidInput, match="int is not a text"):
         make(reason=5)
-
-
-@given(
-    st.one_of(
-        st.builds(Cancel, st.text()),
-        st.builds(Retry, st.none() | st.floats(allow_nan=False), st.text()),
-        st.builds(Snooze, st.timedeltas(), st.text()),
-    )
-)
-def test_the_plain_form_says_the_same(wish: Any) -> None:
-    stored = wish_to_json(wish)
-    read = wish_from_json(stored)
-    assert type(read) is type(wish)
-    assert wish_to_json(read) == stored
-    assert stored["reason"] == wish.reason
-
-
-@pytest.mark.parametrize("stored", [{}, {"wish": "sleep"}, {"wish": ["retry"]}, {"wish": "snooze"}])
-def test_another_form_is_refused(stored: Any) -> None:
-    with pytest.raises(InvalidInput):
-        wish_from_json(stored)

@@ -24,8 +24,8 @@ def test_every_name_is_exported_once_in_order() -> None:
 def test_no_public_name_is_left_out() -> None:
     public = {
         name
-        for name, value in vars(callboard).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        for name in dir(callboard)
+        if not name.startswith("_") and not isinstance(getattr(callboard, name), ModuleType)
     }
     assert public == set(callboard.__all__)
 

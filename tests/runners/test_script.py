@@ -235,6 +235,17 @@ async def test_without_the_extra_the_run_is_parked(
     assert "install callboard[scripts]" in outcome.error.message
 
 
+async def test_without_the_package_of_its_storage_the_run_says_which(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    outcome, _ = await rig.execute(script_job("s3://bucket/load.py"))
+    error = outcome.error
+    assert error is not None
+    assert error.type == "MissingExtra"
+    assert error.message.endswith("what fetches it: Install s3fs to access S3")
+
+
 async def test_arguments_beyond_what_the_system_takes_are_told(rig: Rig, write: Write) -> None:
     error = failure((await rig.execute(script_job(write(SHOW)), {"text": "x" * 200_000}))[0])
     assert error.type == "CommandNotStarted"

@@ -79,6 +79,13 @@ def test_messages_arrive_however_they_are_cut(messages: list[FromWorker], size: 
     assert [message for piece in pieces for message in lines.feed(piece)] == messages
 
 
+def test_whole_numbers_of_progress_stay_whole() -> None:
+    lines: Lines[FromWorker] = Lines(FromWorker)
+    (message,) = lines.feed(to_line(Told(done=3, total=4.0)))
+    assert isinstance(message, Told)
+    assert (repr(message.done), repr(message.total)) == ("3", "4.0")
+
+
 def test_an_outcome_arrives_as_it_was() -> None:
     error = RunError(type="E", message="m", traceback="t", exit_code=3)
     outcome = Outcome(

@@ -179,6 +179,11 @@ async def test_wrong_run_id_is_404(client: Client, id: str) -> None:
     await refused(client, "GET", f"/v1/runs/{id}/log", "not_found")
 
 
+async def test_a_wrong_word_in_a_list_of_a_query_says_which_there_are(client: Client) -> None:
+    problem = await refused(client, "GET", "/v1/runs?state=faild", "invalid_query")
+    assert problem["errors"][0]["fix"].startswith("did you mean failed? use ")
+
+
 async def test_a_wrong_word_is_told_with_the_nearest_and_all_others(client: Client) -> None:
     problem = await refused(client, "GET", "/v1/backfills?state=compleated", "invalid_query")
     (error,) = problem["errors"]

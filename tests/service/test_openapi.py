@@ -52,6 +52,29 @@ async def test_requests_refuse_unknown_fields_in_the_document_too(document: dict
         assert document["components"]["schemas"][name]["additionalProperties"] is False
 
 
+async def test_fields_of_limits_deadlines_and_progress_say_what_they_are(
+    document: dict[str, Any],
+) -> None:
+    told = document["components"]["schemas"]
+    limits = ("RateLimitForm", "ConcurrencyForm", "Retry", "DeadlinesForm", "ProgressResource")
+    silent = {
+        f"{name}.{field}"
+        for name in limits
+        for field, schema in told[name]["properties"].items()
+        if "description" not in str(schema)
+    }
+    of_jobs = ("queue_timeout_s", "chain_timeout_s", "concurrency", "rate_limit", "queue")
+    fields = told["JobInput"]["properties"]
+    silent |= {field for field in of_jobs if "description" not in str(fields[field])}
+    assert silent == set()
+
+
+async def test_how_a_webhook_signs_is_told(document: dict[str, Any]) -> None:
+    secret = document["components"]["schemas"]["WebhookInput"]["properties"]["secret"]
+    assert "HMAC-SHA256" in str(secret)
+    assert "Callboard-Signature" in str(secret)
+
+
 async def test_answers_are_as_the_document_says(client: Client, document: dict[str, Any]) -> None:
     body = {"name": "x", "kind": "command", "spec": {"argv": ["x"]}}
     job = await call(client, "POST", "/v1/jobs", 201, json=body)

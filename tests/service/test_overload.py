@@ -79,6 +79,7 @@ def test_every_refusal_has_an_answer_of_its_own() -> None:
         "Conflict": errors.Conflict("job_in_use", "x"),
         "StaleVersion": errors.StaleVersion("job", "x", expected=1, present=2),
         "Overloaded": errors.Overloaded("x", 1),
+        "TooManyQueued": errors.TooManyQueued("x", "[1]", 1),
         "StoreUnavailable": errors.StoreUnavailable("x"),
         "TransactionConflict": errors.TransactionConflict("x"),
         "LedgerConflict": errors.LedgerConflict("x"),

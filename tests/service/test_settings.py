@@ -64,6 +64,7 @@ def test_empty_variable_is_not_set() -> None:
         ("scheduling", "both"),
         ("fires", "maybe"),
         ("executes", "2"),
+        ("notifies", "perhaps"),
         ("lease_s", "0"),
         ("firing_lease_s", "soon"),
         ("crash_budget", "-1"),

@@ -172,8 +172,12 @@ async def attempted(client: Client, event: str, state: str = "") -> dict[str, An
             await asyncio.sleep(0.02)
 
 
-async def test_a_missed_deadline_is_told(client: Client, receiver: Receiver) -> None:
-    await hook(client, receiver, events=["deadline.missed"])
+async def test_a_missed_deadline_is_told_to_those_who_asked_for_its_job(
+    client: Client, receiver: Receiver
+) -> None:
+    await hook(client, receiver, events=["deadline.missed"], job="moody")
+    other = {"name": "other", "url": receiver.url, "job": "another"}
+    await call(client, "POST", "/v1/webhooks", 201, json=other)
     queue = {"name": "closed", "paused": True}
     await call(client, "POST", "/v1/queues", 201, json=queue)
     await call(client, "PATCH", "/v1/jobs/moody", json={"queue": "closed"})
@@ -190,6 +194,7 @@ async def test_a_missed_deadline_is_told(client: Client, receiver: Receiver) -> 
         *("deadline.missed", "often", "start"),
     )
     assert "had not begun in time" in told["reason"]
+    assert (await call(client, "GET", "/v1/webhooks/other/deliveries"))["items"] == []
 
 
 async def test_a_webhook_into_a_private_network_is_given_up_at_once(

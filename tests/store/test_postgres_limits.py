@@ -20,6 +20,7 @@ from callboard.store.cycle import Cycle
 from callboard.store.pool import PINNED_PLANS
 from callboard_sql import load
 from support.factories import (
+    after,
     claimed_runs,
     make_end,
     stored_job,
@@ -32,10 +33,13 @@ from support.postgres_store import connected, opened
 FILL = """
     insert into callboard.live_run (
         id, job_id, job, group_name, state, attempt, chain_id, arguments, crashes, trace_id,
-        limited, created_at, due_at, terms
+        limited, created_at, due_at, terms, queue, concurrency_key, priority
     )
     select $1 + n, $2, $3, 'default', 'queued', 1, $1 + n, '{}', 0, '', true,
-        '2026-01-01Z', '2025-01-01Z', $4::text::jsonb
+        '2026-01-01Z', '2025-01-01Z', $4::text::jsonb,
+        coalesce($4::text::jsonb ->> 'queue', ''),
+        coalesce($4::text::jsonb ->> 'concurrency_key', ''),
+        coalesce(($4::text::jsonb ->> 'priority')::int4, 0)
     from generate_series(1, $5::int8) as n
 """
 KEYED = Concurrency(key=("tenant",))
@@ -47,6 +51,27 @@ async def fill(
     """Queue many runs of the job, due long ago."""
     stored = json.dumps(terms_to_json(RunTerms(**terms))) if terms else None
     await connection.execute(FILL, first, job.id, job.name, stored, count)
+
+
+LANES = "select queue, concurrency_key, priority, wait_until from callboard.live_run where id = $1"
+
+
+async def test_the_columns_of_a_lane_follow_the_terms(postgres_dsn: str) -> None:
+    """They are written beside the terms: in the insert, and in every update."""
+    soon, later = after(1), after(2)
+    terms = RunTerms(priority=7, queue="q", concurrency_key="k", start_by=later, chain_until=soon)
+    async with opened(postgres_dsn) as store, connected(postgres_dsn) as connection:
+        job = await stored_job(store, "job")
+        (plain,) = await stored_runs(store, job, 1)
+        (run,) = await stored_runs(store, job, 1, terms=terms)
+        assert tuple(await connection.fetchrow(LANES, plain.id)) == ("", "", 0, None)
+        assert tuple(await connection.fetchrow(LANES, run.id)) == ("q", "k", 7, soon)
+        async with store.begin() as tx:
+            await tx.update_runs([replace(run, terms=RunTerms(priority=-1, start_by=later))])
+        assert tuple(await connection.fetchrow(LANES, run.id)) == ("", "", -1, later)
+        async with store.begin() as tx:
+            await tx.update_runs([replace(run, terms=None)])
+        assert tuple(await connection.fetchrow(LANES, run.id)) == ("", "", 0, None)
 
 
 async def test_runs_behind_full_lanes_cost_a_claim_a_step(postgres_dsn: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.changes.naming import first_of
 from callboard.changes.settle import move, settle
 from callboard.changes.versions import check_version
 from callboard.changes.work import Work
@@ -26,8 +27,6 @@ from callboard.errors import (
 from callboard.store.known_calendars import as_obeyed, with_calendars
 
 TRIGGERS_PER_STEP: Final = 100
-NAMED: Final = 3
-"""Triggers that a refusal names."""
 
 
 async def create_calendar(work: Work, command: CreateCalendar) -> Calendar:
@@ -65,7 +64,7 @@ async def delete_calendar(work: Work, command: DeleteCalendar) -> None:
     check_version("calendar", calendar, command.expected_version)
     users = await work.tx.triggers_of_calendar(command.group, command.name)
     if users:
-        names = ", ".join(users[:NAMED]) + (", ..." if len(users) > NAMED else "")
+        names = first_of(users)
         raise Conflict(
             "calendar_in_use",
             f"calendar {calendar.name!r} is obeyed by {names}: change or delete those first",

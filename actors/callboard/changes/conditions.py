@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from callboard.changes.following import read_step
 from callboard.changes.slots import store_plans
 from callboard.changes.work import Work
 from callboard.commands import EvaluateConditions, Evaluated
@@ -129,16 +130,11 @@ async def _follow(
             await work.tx.move_follower(FOLLOWER, start)
         return Evaluated()
     job_ids = {job_id for each in watches for job_id in each.job_ids}
-    read = await work.tx.read_ends(start, following.newest, job_ids, events=events)
-    last = following.newest if read.last_seq is None else read.last_seq
-    if read.ends:
-        await _fire(work, _concerned(watches, read.ends), read.ends)
-    await work.tx.move_follower(FOLLOWER, last)
-    first = last + 1 if read.first_seq is None else read.first_seq
-    return Evaluated(
-        again=last < following.newest,
-        missed=(start + 1, first - 1) if first > start + 1 else None,
-    )
+    step = await read_step(work, start, following.newest, job_ids, events=events)
+    if step.ends:
+        await _fire(work, _concerned(watches, step.ends), step.ends)
+    await work.tx.move_follower(FOLLOWER, step.last)
+    return Evaluated(again=step.again, missed=step.missed)
 
 
 def _concerned(watches: Sequence[ConditionWatch], ends: Sequence[ChainEnd]) -> list[int]:

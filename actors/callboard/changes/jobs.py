@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from callboard.changes.creations import action_problems
+from callboard.changes.naming import first_of
 from callboard.changes.stops import stop_unheld
-from callboard.changes.versions import check_version
+from callboard.changes.versions import as_successor, check_version
 from callboard.changes.work import Work
 from callboard.commands import CreateJob, DeleteJob, ReplaceJob
 from callboard.domain.job import Job
@@ -38,14 +40,7 @@ async def replace_job(work: Work, command: ReplaceJob) -> tuple[Job, bool]:
             raise NotFound("job", wanted.name)
         return await create_job(work, CreateJob(job=wanted)), True
     check_version("job", present, command.expected_version)
-    wanted = _with_known_parameters(wanted, present)
-    wanted = replace(
-        wanted,
-        id=present.id,
-        version=present.version,
-        created_at=present.created_at,
-        updated_at=present.updated_at,
-    )
+    wanted = as_successor(_with_known_parameters(wanted, present), present)
     if wanted == present:
         return present, False
     stored = await work.tx.update_job(wanted)
@@ -79,7 +74,7 @@ async def _warn_of_triggers(work: Work, before: Job, job: Job) -> None:
             "the parameters of job %r changed; what these triggers give it does not fit them, and "
             "their runs will be parked: %s",
             job.name,
-            ", ".join(misfits[:TRIGGERS_NAMED]) + (", ..." if misfits[TRIGGERS_NAMED:] else ""),
+            first_of(misfits, TRIGGERS_NAMED),
         )
 
 
@@ -94,22 +89,23 @@ async def delete_job(work: Work, command: DeleteJob) -> None:
     check_version("job", job, command.expected_version)
     users = await work.tx.triggers_of_job(command.group, command.name)
     if users:
-        names = ", ".join(users[:3]) + (", ..." if len(users) > 3 else "")
-        raise Conflict(
-            "job_in_use", f"job {job.name!r} is started by {names}: delete or change those first"
-        )
+        raise _in_use(job, "started", users)
     watchers = await work.tx.triggers_watching(job.id)
     if watchers:
-        names = ", ".join(watchers[:3]) + (", ..." if len(watchers) > 3 else "")
-        raise Conflict(
-            "job_in_use", f"job {job.name!r} is watched by {names}: delete or change those first"
-        )
+        raise _in_use(job, "watched", watchers)
     while ids := await work.tx.queued_run_ids(job.id, STOPPED_PER_STEP):
         await stop_unheld(
             work, list((await work.tx.lock_runs(ids)).values()), "its job was deleted"
         )
     await work.tx.delete_job(job.id)
     work.job_deleted(job)
+
+
+def _in_use(job: Job, how: str, triggers: Sequence[str]) -> Conflict:
+    names = first_of(triggers)
+    return Conflict(
+        "job_in_use", f"job {job.name!r} is {how} by {names}: delete or change those first"
+    )
 
 
 async def _lock(work: Work, group: str, name: str) -> Job | None:

@@ -26,6 +26,7 @@ class LaneWatch:
         self._shut_until = 0.0
 
     def is_shut(self, now: float) -> bool:
+        """Whether no limited run could begin, a moment ago."""
         return now < self._shut_until
 
     def open(self) -> None:

@@ -44,7 +44,7 @@ async def _tell(work: Work, command: NoteDeadlines) -> None:
         )
         for webhook in await work.tx.webhooks()
         if webhook.group == watched.group
-        and webhook.wants(event, job=webhook.job, trigger=watched.name)
+        and any(webhook.wants(event, job=job, trigger=watched.name) for job in command.jobs)
         for missed in command.missed
     ]
     if await work.tx.insert_deliveries(deliveries):

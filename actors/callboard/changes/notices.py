@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from callboard.changes.following import read_step
 from callboard.changes.work import Work
 from callboard.commands import Noted, NoteEnds
 from callboard.domain.chain_end import ChainEnd
@@ -38,16 +39,10 @@ async def note_ends(work: Work, command: NoteEnds) -> Noted:
     if following.seq >= following.newest:
         return Noted(is_watching=True)
     job_ids = await work.tx.job_ids_of({(each.group, each.job) for each in webhooks})
-    read = await work.tx.read_ends(following.seq, following.newest, job_ids, events=command.events)
-    await _tell(work, webhooks, [end for end in read.ends if end.is_final])
-    last = following.newest if read.last_seq is None else read.last_seq
-    await work.tx.move_follower(FOLLOWER, last)
-    first = last + 1 if read.first_seq is None else read.first_seq
-    return Noted(
-        is_watching=True,
-        again=last < following.newest,
-        missed=(following.seq + 1, first - 1) if first > following.seq + 1 else None,
-    )
+    step = await read_step(work, following.seq, following.newest, job_ids, events=command.events)
+    await _tell(work, webhooks, [end for end in step.ends if end.is_final])
+    await work.tx.move_follower(FOLLOWER, step.last)
+    return Noted(is_watching=True, again=step.again, missed=step.missed)
 
 
 def _is_watching(webhook: Webhook) -> bool:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
-from callboard.changes.versions import check_version
+from callboard.changes.naming import first_of
+from callboard.changes.versions import as_successor, check_version
 from callboard.changes.work import Work
 from callboard.commands import CreateQueue, DeleteQueue, PauseQueue, ReplaceQueue, ResumeQueue
 from callboard.domain.queue import Queue
 from callboard.errors import AlreadyExists, Conflict, NotFound
-
-NAMED: Final = 3
-"""Jobs that a refusal names."""
 
 
 async def create_queue(work: Work, command: CreateQueue) -> Queue:
@@ -31,13 +28,7 @@ async def replace_queue(work: Work, command: ReplaceQueue) -> tuple[Queue, bool]
             raise NotFound("queue", wanted.name)
         return await create_queue(work, CreateQueue(queue=wanted)), True
     check_version("queue", present, command.expected_version)
-    edited = replace(
-        wanted,
-        id=present.id,
-        version=present.version,
-        created_at=present.created_at,
-        updated_at=present.updated_at,
-    )
+    edited = as_successor(wanted, present)
     return await _changed(work, present, edited), False
 
 
@@ -53,7 +44,7 @@ async def delete_queue(work: Work, command: DeleteQueue) -> None:
     queue = await _present(work, command)
     users = await work.tx.jobs_of_queue(queue.group, queue.name)
     if users:
-        names = ", ".join(users[:NAMED]) + (", ..." if len(users) > NAMED else "")
+        names = first_of(users)
         raise Conflict(
             "queue_in_use",
             f"queue {queue.name!r} is named by {names}: change or delete those first, or take its "

@@ -16,7 +16,7 @@ from callboard.domain.json import JsonObject
 from callboard.domain.parameters import MOST_PROBLEMS, ArgumentChecks
 from callboard.domain.run import HELD, NewRun, Run, make_run
 from callboard.domain.run_terms import RunTerms, renewed_terms, terms_of, waiting_terms
-from callboard.domain.states import RunEvent, RunState, advance
+from callboard.domain.states import UNSUCCESSFUL, RunEvent, RunState, advance
 from callboard.errors import (
     Conflict,
     FieldProblem,
@@ -27,8 +27,6 @@ from callboard.errors import (
     UsageError,
 )
 from callboard.store.contract import IdempotencyRecord
-
-RETRYABLE = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.STOPPED, RunState.ABANDONED})
 
 
 async def start_runs(work: Work, command: StartRuns) -> tuple[Run, ...]:
@@ -133,12 +131,17 @@ async def create_runs(work: Work, wanted: Sequence[tuple[NewRun, Job]]) -> list[
 async def insert_fresh_runs(work: Work, runs: Sequence[Run]) -> None:
     """Store new queued runs without a unique_key, and tell of them.
 
-    One that is held is told in full: its row will say something else when it is released.
+    One that is held is told in full: its row will say something else when it is released. So is
+    one whose trigger has just lost a run: it is told behind the end that it follows.
     """
-    if runs:
-        await work.tx.insert_runs(runs)
-        work.queued += [run for run in runs if run.due_at != HELD]
-        work.runs_changed([run for run in runs if run.due_at == HELD])
+    if not runs:
+        return
+    await work.tx.insert_runs(runs)
+    for run in runs:
+        if run.due_at == HELD or run.trigger_id in work.freed_by_runs:
+            work.run_changed(run)
+        else:
+            work.queued.append(run)
 
 
 def _holder(holders: dict[tuple[int, str], Run], run: Run) -> Run:
@@ -287,7 +290,7 @@ async def check_retry(work: Work, run: Run) -> None:
     """Raises Conflict for a run that is neither parked nor such that its job can try it again."""
     if run.state is RunState.PARKED:
         return
-    if run.state not in RETRYABLE:
+    if run.state not in UNSUCCESSFUL:
         raise Conflict("not_retryable", f"run {run.id} is {run.state}; only an ended, failed one")
     job = (await work.tx.lock_jobs([(run.group, run.job)])).get((run.group, run.job))
     if job is None or job.id != run.job_id:

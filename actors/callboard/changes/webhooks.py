@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-from callboard.changes.versions import check_version
+from callboard.changes.versions import as_successor, check_version
 from callboard.changes.work import Work
 from callboard.commands import (
     CreateWebhook,
@@ -39,13 +38,7 @@ async def replace_webhook(work: Work, command: ReplaceWebhook) -> tuple[Webhook,
             raise NotFound("webhook", wanted.name)
         return await create_webhook(work, CreateWebhook(webhook=wanted)), True
     check_version("webhook", present, command.expected_version)
-    edited = replace(
-        wanted,
-        id=present.id,
-        version=present.version,
-        created_at=present.created_at,
-        updated_at=present.updated_at,
-    )
+    edited = as_successor(wanted, present)
     if edited == present:
         return present, False
     stored = await work.tx.update_webhook(edited)

@@ -38,7 +38,10 @@ class Work:
     runs: list[Run | None] = field(default_factory=list)
     """For each record the run that it tells of."""
     queued: list[Run] = field(default_factory=list)
-    """Runs that were created, of which there is nothing else to tell; told before the records."""
+    """Runs that were created, of which there is nothing else to tell; told before the records.
+
+    So one that follows from what a record tells has a record of its own.
+    """
     triggers: list[Trigger] = field(default_factory=list)
     """Triggers whose timing or state changed, as they are now."""
     logged_run_ids: set[int] = field(default_factory=set)

@@ -92,6 +92,7 @@ from callboard.commands.runs import (
     EndedRun,
     EndRuns,
     HandBack,
+    HasStartRequests,
     ParkRun,
     ReportProgress,
     RetryRun,
@@ -195,6 +196,7 @@ __all__ = [
     "GetTrigger",
     "GetWebhook",
     "HandBack",
+    "HasStartRequests",
     "ListBackfills",
     "ListCalendars",
     "ListDeliveries",
@@ -346,6 +348,7 @@ Read: TypeAlias = (
     | ListWebhooks
     | ListDeliveries
     | ListWatchedSlots
+    | HasStartRequests
     | NextDeliveryAt
     | DueTriggers
     | NextSlotAfter

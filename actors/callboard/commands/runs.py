@@ -172,6 +172,11 @@ class ReportProgress(Command[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HasStartRequests(Command[bool]):
+    """Whether callers have committed starts that are no runs yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptStarts(Command[int]):
     """Make runs of the oldest starts that callers have committed, `limit` at the most. How many."""
 

@@ -85,6 +85,8 @@ class NoteDeadlines(Command[bool]):
     kind: DeadlineKind
     until: datetime
     missed: tuple[MissedDeadline, ...] = ()
+    jobs: tuple[str, ...] = ()
+    """That the trigger starts: webhooks of other jobs are not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,9 @@ def _problem_of(value: object, field: str, depth: int) -> FieldProblem | None:
                 _problem_of(item, f"{field}[{index}]", depth + 1)
                 for index, item in enumerate(value)
             )
-    return FieldProblem(field, f"is a {type(value).__name__}, not a JSON value", "convert it first")
+    kind = type(value).__name__
+    article = "an" if kind[0] in "aeiouAEIOU" else "a"
+    return FieldProblem(field, f"is {article} {kind}, not a JSON value", "convert it first")
 
 
 def _mapping_problem(value: Mapping[object, object], field: str, depth: int) -> FieldProblem | None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from random import Random  # noqa: TID251 - the type only; the caller brings the generator
-from typing import Final
 
 from callboard.domain.job import MAX_SECONDS, Jitter, RetryPolicy
 from callboard.domain.run import RunError
-
-MAX_SERVER_AFTER_S: Final = 24 * 3600.0
-"""No server's Retry-After is believed beyond a day; what a handler asks for may be a year."""
 
 
 def kinds_of(error: BaseException) -> tuple[str, ...]:

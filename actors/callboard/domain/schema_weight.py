@@ -12,8 +12,9 @@ from typing import Any, Final, TypeGuard
 from callboard.errors import FieldProblem
 
 MOST_PARTS: Final = 2000
-
+"""Of a schema, that are applied to one value."""
 MOST_PATHS: Final = 20_000
+"""Ways through a schema from its root, all alternatives tried."""
 
 _LISTS: Final = ("allOf", "anyOf", "oneOf")
 _SINGLES: Final = ("not", "if", "then", "else")

@@ -26,11 +26,11 @@ def command_problems(spec: JsonObject) -> Iterator[FieldProblem]:
     ):
         reason = f"is not a list of 1 to {MAX_ARGUMENTS} strings"
         yield FieldProblem("spec.argv", reason, 'e.g. ["python", "-V"]')
-    for name, value in (("shell", shell), ("cwd", spec.get("cwd"))):
-        if value is not None and not isinstance(value, str):
-            yield FieldProblem(f"spec.{name}", "is not a string")
+    for name, example in (("shell", '"ls | wc -l"'), ("cwd", '"/srv/shop"')):
+        if spec.get(name) is not None and not isinstance(spec[name], str):
+            yield FieldProblem(f"spec.{name}", "is not a string", f"e.g. {example}")
     if spec.get("stdin") is not None and not is_text(spec["stdin"]):
-        yield FieldProblem("spec.stdin", "is not a string")
+        yield FieldProblem("spec.stdin", "is not a string", "write what it reads as one text")
     if shell == "":
         yield FieldProblem("spec.shell", "is empty", "write the command line")
     yield from environment_problems(spec.get("env"))
@@ -45,4 +45,5 @@ def environment_problems(env: object) -> Iterator[FieldProblem]:
         return
     for key, value in env.items():
         if not is_text(value) or not key or "=" in key:
-            yield FieldProblem(f"spec.env.{key}", "is not a variable with a string value")
+            reason = "is not a variable with a string value"
+            yield FieldProblem(f"spec.env.{key}", reason, 'e.g. {"PORT": "8080"}')

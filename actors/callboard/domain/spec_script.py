@@ -27,7 +27,7 @@ def script_problems(spec: JsonObject) -> Iterator[FieldProblem]:
         reason = f"is not a list of at most {MAX_ARGUMENTS} strings"
         yield FieldProblem("spec.arguments", reason, 'e.g. ["--verbose"]')
     if spec.get("cwd") is not None and not isinstance(spec["cwd"], str):
-        yield FieldProblem("spec.cwd", "is not a string")
+        yield FieldProblem("spec.cwd", "is not a string", 'e.g. "/srv/shop"')
     digest = spec.get("sha256")
     if digest is not None and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
         yield FieldProblem("spec.sha256", "is not 64 hexadecimal digits", "as sha256sum prints it")

@@ -1,16 +1,18 @@
 """The life of a run: every state, every change of state, in one table.
 
-    queued -> running -> succeeded | failed | timed_out
+    queued -> running -> succeeded | failed | timed_out | stopped
     running -> stopping -> stopped
+    running -> queued
     queued -> stopped | timed_out
     running | stopping -> lost -> queued | failed | stopped | parked
-    queued -> parked -> queued | stopped
+    queued | running -> parked -> queued | stopped
     failed | stopped -> abandoned
 
 A run that was asked to stop may still end in any way: its own end wins over the wish. One that
-waits times out when its queue timeout, or that of its chain, is over. `lost` is
-where a run stands between the end of its lease and the crash policy's decision. The diagram in
-ARCHITECTURE.md is generated from this table and the checks in SQL are tested against it.
+waits times out when its queue timeout, or that of its chain, is over. One that is handed back, or
+snoozes, goes from running to queued as the attempt that it was. `lost` is where a run stands
+between the end of its lease and the crash policy's decision. The diagram in ARCHITECTURE.md is
+generated from this table and the checks in SQL are tested against it.
 """
 
 from __future__ import annotations
@@ -102,6 +104,9 @@ LIVE: Final = frozenset({_S.QUEUED, _S.RUNNING, _S.STOPPING, _S.LOST, _S.PARKED}
 
 ENDED: Final = frozenset(RunState) - LIVE
 """States of runs that have ended; only `abandon` may still change one."""
+
+UNSUCCESSFUL: Final = ENDED - {_S.SUCCEEDED}
+"""States of ended runs that an operator may have tried again."""
 
 ON_NODE: Final = frozenset({_S.RUNNING, _S.STOPPING})
 """States in which a node holds the run."""

@@ -54,7 +54,8 @@ class Webhook:
     """http or https; where it leads is judged by the egress guard whenever it is called."""
     events: tuple[WebhookEvent, ...] = ASKED_FOR
     job: str | None = None
-    """Only of this job; None: of all jobs of the group."""
+    """Only of this job, and of the deadlines of triggers that start it; None: of all jobs of the
+    group."""
     trigger: str | None = None
     """Only of this trigger's runs and slots; None: of all."""
     secret: JsonObject | None = None
@@ -98,10 +99,11 @@ class Webhook:
 
 
 def _url_problems(url: str) -> Iterator[FieldProblem]:
+    if "{{" in url:
+        reason = "has a placeholder: the same URL is called for every message"
+        yield FieldProblem("url", reason, "what is told is in the body")
+        return
     try:
-        template = UrlTemplate.of(url)
+        UrlTemplate.of(url)
     except TemplateProblem as problem:
         yield FieldProblem("url", str(problem), "e.g. https://example.org/hooks/callboard")
-        return
-    if any(part.placeholders for part in (*template.path, template.query)):
-        yield FieldProblem("url", "has a placeholder: the same URL is called for every message")

@@ -10,13 +10,11 @@ Durations are seconds or timedeltas. One that is negative is none at all, one of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from callboard.domain.job import MAX_SECONDS
-from callboard.domain.json import JsonObject
 from callboard.errors import invalid
 
 Duration: TypeAlias = float | timedelta
@@ -70,25 +68,6 @@ class Cancel:
 Wish: TypeAlias = Retry | Snooze | Cancel
 INF: Final = float("inf")
 WISHES: Final = (Retry, Snooze, Cancel)
-
-
-def wish_to_json(wish: Wish) -> JsonObject:
-    """`{"wish": "retry", "after_s": 60.0, "reason": ""}`; `wish_from_json` reads it."""
-    after_s = None if isinstance(wish, Cancel) else wish.after_s
-    return {"wish": type(wish).__name__.lower(), "after_s": after_s, "reason": wish.reason}
-
-
-def wish_from_json(stored: Mapping[str, Any]) -> Wish:
-    """Raises InvalidInput where it is not what `wish_to_json` makes."""
-    after_s, reason = stored.get("after_s"), stored.get("reason", "")
-    match stored.get("wish"):
-        case "retry":
-            return Retry(after_s, reason)
-        case "snooze":
-            return Snooze(after_s, reason)  # type: ignore[arg-type]  # checked there
-        case "cancel":
-            return Cancel(reason)
-    raise invalid("wish", f"{stored.get('wish')!r} is not a wish", "retry, snooze or cancel")
 
 
 def _seconds(value: object, name: str) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 
 from callboard import commands as c
 from callboard.domain.run import Run
-from callboard.domain.states import RunState
+from callboard.domain.states import UNSUCCESSFUL, RunState
 from callboard.errors import invalid
 from callboard.operations.asking import Asking
 from callboard.store.contract import RunFilter
@@ -17,12 +17,6 @@ RUNS_PER_STEP: Final = 100
 """Of one transaction."""
 MOST_RUNS: Final = 10_000
 """Of one call."""
-UNSUCCESSFUL: Final = (
-    RunState.FAILED,
-    RunState.TIMED_OUT,
-    RunState.STOPPED,
-    RunState.ABANDONED,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
@@ -25,7 +25,8 @@ async def described(job: Job, handlers: HandlerRegistry, clock: Clock) -> Job:
     """The job, with the parameters of its handler unless it has its own or nobody finds that one.
 
     Raises:
-        InvalidInput: its parameters are no JSON Schema, or its own arguments do not fit them.
+        InvalidInput: its parameters are no JSON Schema, or its own arguments do not fit them, or
+            its concurrency goes by an argument that nobody can give.
     """
     if job.parameters is None and job.kind == "python":
         parameters = await _parameters_of(job, handlers, clock)
@@ -45,6 +46,20 @@ def _problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
     if not wrong:
         for name in ("arguments", "fixed_arguments"):
             yield from argument_problems(parameters, getattr(job, name), name, partial=True)
+        yield from _key_problems(job, parameters)
+
+
+def _key_problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
+    """A name that no argument has makes one key of all runs."""
+    known = parameters.get("properties", {})
+    is_open = parameters.get("additionalProperties") is not False
+    if job.concurrency is None or is_open or "patternProperties" in parameters:
+        return
+    for index, name in enumerate(job.concurrency.key):
+        if isinstance(known, Mapping) and name not in known:
+            reason = f"{name!r} is not one of the parameters"
+            fix = f"use {', '.join(known)}" if known else "the job has none"
+            yield FieldProblem(f"concurrency.key[{index}]", reason, fix)
 
 
 async def _parameters_of(job: Job, handlers: HandlerRegistry, clock: Clock) -> JsonObject | None:

@@ -5,7 +5,7 @@ exception leaves. An attempt is begun by `start` and tells its end once, by a ca
 beside the one that the handler runs in.
 
 How an end is told
-    nobody asked         the runner's word: succeeded, failed, parked
+    nobody asked         the runner's word: succeeded, failed, stopped, parked, queued (snoozed)
     a stop was asked     succeeded, when the work succeeded all the same; otherwise stopped, with
                          whatever error there was
     the time was over    timed_out, also when the work ended well during its grace (its result is

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, cast
 
-from callboard.clock import Clock
+from callboard.clock import Clock, wait_briefly
 from callboard.domain.json import Json
 from callboard.domain.run import RunError
 from callboard.domain.spec_limits import limits_of
@@ -25,10 +25,12 @@ from callboard.domain.states import RunState
 from callboard.runners.attempt import Attempt
 from callboard.runners.contract import Outcome
 from callboard.runners.control import Phase
+from callboard.runners.family_threads import LOOK_S, FamilyThreads
+from callboard.runners.file_threads import FileThreads
 from callboard.runners.handlers import HandlerRegistry
+from callboard.runners.limit_signs import process_limit_words
 from callboard.runners.process_handler import Reference, reference_of, settle_of
 from callboard.runners.process_pool import ProcessPool
-from callboard.runners.worker_family import WorkerFamilies
 from callboard.runners.worker_process import Died, Errand, WorkerProcess
 from callboard.runners.worker_start import Start, WorkerNotStarted
 from callboard.runners.worker_wire import Begin, Ended, facts_of, plain
@@ -63,7 +65,8 @@ class ProcessRunner:
         self._hold = hold
         self._proven: set[str] = set()
         """Modules that workers have imported, and lived."""
-        self._families = WorkerFamilies(self._clock)
+        self._threads = FileThreads(self._clock)
+        self._families = FamilyThreads(self._threads, self._clock)
         self._pool = ProcessPool(
             capacity,
             start=start,
@@ -84,7 +87,7 @@ class ProcessRunner:
     def close(self) -> None:
         """End the workers, and what they have started."""
         self._pool.close()
-        self._families.close()
+        self._threads.close()
 
     async def run(self, attempt: Attempt) -> Outcome:
         """Execute it in a worker.
@@ -116,22 +119,38 @@ class ProcessRunner:
         attempt.control.listen(press)
         try:
             if limits is not None and limits.processes is not None:
-                await self._families.keep_small(worker, limits.processes, errand.end)
+                await self._keep_small(worker, limits.processes, errand.end)
             end = await errand.end
         except asyncio.CancelledError:
             worker.kill()
             await self._until_gone(worker)
-            await self._families.kill(worker)
+            await self._kill(worker)
             raise
         if isinstance(end, Ended):
             self._pool.give_back(worker, end, is_limited=limits is not None)
             if end.has_children:
-                await self._families.kill(worker)
+                await self._kill(worker)
             return end.to_outcome()
         if worker.is_gone:
-            await self._families.kill(worker)
+            await self._kill(worker)
             return _failed(end.to_error(limits))
         return self._let_go(attempt, worker)
+
+    async def _keep_small(
+        self, worker: WorkerProcess, limit: int, end: asyncio.Future[Ended | Died]
+    ) -> None:
+        """Kill the worker when it and what came from it are more than `limit`; until the end."""
+        while not end.done():
+            await wait_briefly(end, LOOK_S, self._clock)
+            count = await self._families.count(worker.family)
+            if count > limit and not end.done():
+                words = process_limit_words(count, limit)
+                worker.kill(RunError(type="ProcessLimit", message=words))
+                await self._kill(worker)
+
+    async def _kill(self, worker: WorkerProcess) -> None:
+        """End what is left of one that has ended, or was killed."""
+        await self._families.kill(worker.family, "a worker")
 
     def _let_go(self, attempt: Attempt, worker: WorkerProcess) -> Outcome:
         facts = {"event": "run.detached", "run_id": attempt.run.id, "job": attempt.job.name}

@@ -9,7 +9,7 @@ as in shells, exit code 128 + signal. A limit that it met is named where that is
 | CommandFailed | another exit code than 0 | |
 | CommandKilled | a signal ended it | CommandFailed, the signal's name |
 | CpuLimit, FileLimit, ProcessLimit | it met that limit | CommandFailed |
-| ResultNotJson, ResultTooLarge | the result file is wrong | |
+| ResultNotJson | the result file is wrong; one that is too large is cut, see result.py | |
 | CommandNotStarted | there was nothing to start; no exit code | |
 """
 

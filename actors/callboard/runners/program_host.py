@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from callboard.clock import Clock
+from callboard.clock import Clock, wait_briefly
 from callboard.domain.json import Json
 from callboard.domain.run import Run
 from callboard.runners.contract import Outcome
@@ -34,12 +34,13 @@ from callboard.runners.environment import (
     without_too_long,
 )
 from callboard.runners.family import MARK, Family
+from callboard.runners.family_threads import LOOK_S, POLL_S, FamilyThreads
 from callboard.runners.file_threads import FileThreads
-from callboard.runners.limits import limit_words
 from callboard.runners.log import RunLog
 from callboard.runners.process import ProcessWatch
 from callboard.runners.program import CannotStart, Program
 from callboard.runners.program_end import End, failed, outcome_of
+from callboard.runners.resource_limits import limit_words
 from callboard.runners.result import BadResult
 from callboard.runners.warden import GroupWarden
 from callboard.runners.workplace import RESULT_VARIABLE, Workplace, has_result, read_result
@@ -49,11 +50,6 @@ LAST_CHANCE_S: Final = 5.0
 """Seconds between SIGKILL and letting go of a process that even then does not end."""
 DRAIN_S: Final = 0.5
 """Seconds for output that is still in the pipes after all writers were killed."""
-POLL_S: Final = 0.05
-KILL_ROUNDS: Final = 40
-"""How often what is left is killed again: some may be forking meanwhile."""
-LOOK_S: Final = 0.1
-"""Seconds between two looks at how many processes there are."""
 SOON_S: Final = 2.0
 """Seconds within which no machine gives out all ids of processes."""
 
@@ -99,6 +95,7 @@ class ProgramHost:
         self.environ = environ
         self.workplace = Workplace()
         self.threads = FileThreads(clock)
+        self._families = FamilyThreads(self.threads, clock)
         self.stuck = 0
         """Processes that did not end when they were killed."""
         self._guard = guard
@@ -149,8 +146,8 @@ class ProgramHost:
         except asyncio.CancelledError:
             watch.signal_group(signal.SIGKILL)
             watch.release()
-            await self._kill(family)
-            await self._until(watch.released, LINGER_S)
+            await self._families.kill(family, "a command")
+            await wait_briefly(watch.released, LINGER_S, self.clock)
             raise
         finally:
             watch.release()
@@ -234,7 +231,7 @@ class ProgramHost:
             await going.gone
             return
         while not going.gone.done() and going.overcrowded is None:
-            await self._until(going.gone, LOOK_S)
+            await wait_briefly(going.gone, LOOK_S, self.clock)
             await self._count(going)
         if going.overcrowded is not None and not going.gone.done():
             self._force(going)
@@ -243,13 +240,12 @@ class ProgramHost:
     async def _count(self, going: _Going) -> int:
         """How many processes there are; kills all of them when they are too many."""
         now = self.clock.monotonic()
-        look = partial(going.family.living, soon=now - going.looked < SOON_S)
+        count = await self._families.count(going.family, soon=now - going.looked < SOON_S)
         going.looked = now
-        count = len(await self.threads.call_briefly(look, default=()))
         limits = going.program.limits
         if limits is not None and limits.processes is not None and count > limits.processes:
             going.overcrowded = going.overcrowded or count
-            await self._kill(going.family)
+            await self._families.kill(going.family, "a command")
             return 0
         return count
 
@@ -263,9 +259,9 @@ class ProgramHost:
     async def _clean_up(self, going: _Going) -> None:
         """Wait for the rest of the family and of the output, but not for ever."""
         await self._wait_for_rest(going)
-        await self._until(going.watch.drained, DRAIN_S)
+        await wait_briefly(going.watch.drained, DRAIN_S, self.clock)
         going.watch.release()
-        await self._until(going.watch.released, DRAIN_S)
+        await wait_briefly(going.watch.released, DRAIN_S, self.clock)
 
     async def _wait_for_rest(self, going: _Going) -> None:
         control, asked = going.control, False
@@ -273,23 +269,14 @@ class ProgramHost:
         while await self._count(going):
             if control.phase is Phase.ASKED and not asked:
                 asked = True
-                await self.threads.call_briefly(going.family.ask_outsiders, default=None)
+                await self._families.ask_outsiders(going.family)
             now = self.clock.monotonic()
             if control.phase is Phase.GOING and now >= over:
                 going.log.record("WARNING", "[callboard] killed what the command left running")
             if control.phase is Phase.KILLED or (control.phase is Phase.GOING and now >= over):
-                await self._kill(going.family)
+                await self._families.kill(going.family, "a command")
                 return
             await self.clock.sleep_until(now + POLL_S)
-
-    async def _kill(self, family: Family) -> None:
-        """Until none is left: those that fork meanwhile are found again."""
-        for _ in range(KILL_ROUNDS):
-            if not await self.threads.call_briefly(family.kill, default=0):
-                return
-            await self.clock.sleep_until(self.clock.monotonic() + POLL_S)
-        facts = {"event": "run.detached", "group": family.leader}
-        logger.warning("processes of a command do not end and were left behind", extra=facts)
 
     async def _result(self, path: str | None) -> Json | Exception:
         """What the program wrote, or what is wrong with it."""
@@ -299,20 +286,6 @@ class ProgramHost:
             return await self.threads.call_briefly(partial(read_result, path), default=None)
         except (BadResult, OSError) as error:
             return error
-
-    async def _until(self, future: asyncio.Future[None], seconds: float) -> None:
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        alarm = self.clock.call_at(self.clock.monotonic() + seconds, lambda: _set(over))
-
-        def end(_: object) -> None:
-            _set(over)
-
-        future.add_done_callback(end)
-        try:
-            await over
-        finally:
-            alarm.cancel()
-            future.remove_done_callback(end)
 
     def _unstick(self) -> None:
         self.stuck -= 1

@@ -1,4 +1,4 @@
-"""What a handler returned, as plain JSON of bounded size.
+"""What a handler returned, or a program wrote, as plain JSON of bounded size.
 
 A result that is too large is not kept, but the run has done its work, and is not failed, let alone
 tried again, for that: in place of the result stands `{"$truncated": {"bytes": 2097152, "limit":
@@ -58,6 +58,11 @@ def to_result(value: object) -> Json:
     plain = to_plain(value)
     size = len(orjson.dumps(plain))
     return plain if size <= MAX_RESULT_BYTES else _truncated(size, _beginning(plain))
+
+
+def too_large(size: int, beginning: bytes) -> Json:
+    """What stands in place of a JSON text of `size` bytes that begins so."""
+    return _truncated(size, to_storable(beginning.decode(errors="replace")[:HEAD_CHARACTERS]))
 
 
 def to_plain(value: object) -> Json:

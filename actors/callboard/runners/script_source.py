@@ -84,9 +84,11 @@ class ScriptSource:
         except OSError as error:
             raise CannotFetch(f"{shown}: {error.strerror or error}") from error
         except ImportError as error:
+            # fsspec names the package of the scheme itself; it is none of callboard's extras.
+            is_named = str(error).startswith("Install ")
             extra = "http" if scheme in HTTP else "scripts"
-            words = (
-                f"{shown}: this node lacks what fetches it ({error}): install callboard[{extra}]"
+            words = f"{shown}: this node lacks what fetches it: " + (
+                str(error) if is_named else f"install callboard[{extra}] ({error})"
             )
             raise MissingExtra(words) from error
 

@@ -48,9 +48,9 @@ from callboard.runners.control import Phase
 from callboard.runners.ending import call_to_end, to_outcome
 from callboard.runners.failure import to_run_error
 from callboard.runners.handlers import HandlerRegistry, UnknownHandler
-from callboard.runners.limits import apply
 from callboard.runners.masking import Mask
 from callboard.runners.remote_log import RemoteLog
+from callboard.runners.resource_limits import apply
 from callboard.runners.result import BadResult, to_result
 from callboard.runners.thread import until_stopped
 from callboard.runners.worker_channel import Channel

@@ -111,8 +111,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag="recorded"):
 class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     """How far the run is."""
 
-    done: float
-    total: float | None = None
+    done: int | float
+    total: int | float | None = None
     note: str | None = None
 
 
@@ -133,6 +133,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """Whether the run left processes behind."""
 
     def to_outcome(self) -> Outcome:
+        """The outcome that `ended` was given."""
         return Outcome(
             state=self.state,
             result=self.result,
@@ -156,6 +157,7 @@ def to_line(message: Message) -> bytes:
 
 
 def facts_of(run: Run) -> Facts:
+    """What a worker is told of the run."""
     return Facts(
         id=run.id,
         job=run.job,
@@ -169,6 +171,7 @@ def facts_of(run: Run) -> Facts:
 
 
 def ended(outcome: Outcome, **facts: Any) -> Ended:
+    """The end with this outcome; `facts` are the other fields."""
     return Ended(
         state=outcome.state,
         result=outcome.result,

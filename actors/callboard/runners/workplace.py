@@ -21,7 +21,7 @@ import orjson
 from callboard.domain.json import Json
 from callboard.domain.run import RunError
 from callboard.runners.regular_file import read_regular
-from callboard.runners.result import MAX_RESULT_BYTES, BadResult, to_result
+from callboard.runners.result import MAX_RESULT_BYTES, BadResult, to_result, too_large
 
 RESULT_VARIABLE: Final = "CALLBOARD_RESULT_FILE"
 
@@ -97,13 +97,16 @@ def has_result(path: str) -> bool:
 
 
 def read_result(path: str) -> Json:
-    """What the command wrote there; None when it wrote nothing.
+    """What the command wrote there, as `to_result` has it; None when it wrote nothing.
+
+    Of more than MAX_RESULT_BYTES the rest is not read: nobody knows whether it is JSON.
 
     Raises:
-        BadResult: it is not JSON, or too much of it.
+        BadResult: it is not JSON.
     """
     try:
         written = read_regular(path, MAX_RESULT_BYTES + 1, follow=False)
+        size = os.lstat(path).st_size
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -111,11 +114,7 @@ def read_result(path: str) -> Json:
     if not written.strip():
         return None
     if len(written) > MAX_RESULT_BYTES:
-        message = (
-            f"the result file holds more than {MAX_RESULT_BYTES} bytes, the limit of a result: "
-            "store it elsewhere, write where"
-        )
-        raise BadResult(RunError(type="ResultTooLarge", message=message))
+        return too_large(size, written)
     try:
         return to_result(orjson.loads(written))
     except orjson.JSONDecodeError as error:

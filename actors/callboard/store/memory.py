@@ -171,6 +171,9 @@ class MemoryStore:
         with self._journal.hidden():
             return watched_slots(self._tables)
 
+    async def has_start_requests(self) -> bool:
+        return False
+
     async def next_delivery_at(self) -> datetime | None:
         with self._journal.hidden():
             waiting = self._tables.deliveries.rows.values()

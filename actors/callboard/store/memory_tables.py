@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import count, islice, pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
+from callboard.domain.amend import amended
 from callboard.domain.calendar import Calendar
 from callboard.domain.conditions import ConditionSet
 from callboard.domain.delivery import Delivery
@@ -41,6 +42,10 @@ class Named(Protocol):
     def group(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def created_at(self) -> datetime | None: ...
 
 
 N = TypeVar("N", bound=Named)
@@ -57,6 +62,38 @@ class NamedTable(Table[int, N]):
     def by_name(self, group: str, name: str) -> N | None:
         row_id = self._ids.get((group, name))
         return None if row_id is None else self.rows[row_id]
+
+    def define(self, row: N, ids: Iterator[int], now: datetime) -> N | None:
+        """The row as it is stored anew, with the next of the ids; None: its name is taken."""
+        if (row.group, row.name) in self._ids:
+            return None
+        stored = amended(row, id=next(ids), version=1, created_at=now, updated_at=now)
+        self.write(stored.id, stored)
+        return stored
+
+    def redefine(self, row: N, now: datetime) -> N | None:
+        """The row as it replaces the one of its id and version, whose name it keeps; None: gone,
+        or at another version."""
+        before = self.rows.get(row.id)
+        if before is None or before.version != row.version:
+            return None
+        stored = amended(
+            row,
+            name=before.name,
+            group=before.group,
+            version=before.version + 1,
+            created_at=before.created_at,
+            updated_at=now,
+        )
+        self.write(row.id, stored)
+        return stored
+
+    def remove(self, row_id: int) -> bool:
+        """Whether it was there."""
+        if row_id not in self.rows:
+            return False
+        self.write(row_id, None)
+        return True
 
     def in_order(self, after: tuple[str, str] | None) -> Iterator[N]:
         """Rows by group and name, behind `after`."""

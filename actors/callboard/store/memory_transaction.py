@@ -67,34 +67,13 @@ class MemoryTransaction(MemoryWebhooks):
     # jobs
 
     async def insert_job(self, job: Job) -> Job | None:
-        jobs = self._tables.jobs
-        if jobs.by_name(job.group, job.name) is not None:
-            return None
-        job_id = next(self._tables.job_ids)
-        stored = replace(job, id=job_id, version=1, created_at=self._now, updated_at=self._now)
-        jobs.write(job_id, stored)
-        return stored
+        return self._tables.jobs.define(job, self._tables.job_ids, self._now)
 
     async def update_job(self, job: Job) -> Job | None:
-        before = self._tables.jobs.rows.get(job.id)
-        if before is None or before.version != job.version:
-            return None
-        stored = replace(
-            job,
-            name=before.name,
-            group=before.group,
-            version=before.version + 1,
-            created_at=before.created_at,
-            updated_at=self._now,
-        )
-        self._tables.jobs.write(job.id, stored)
-        return stored
+        return self._tables.jobs.redefine(job, self._now)
 
     async def delete_job(self, job_id: int) -> bool:
-        if job_id not in self._tables.jobs.rows:
-            return False
-        self._tables.jobs.write(job_id, None)
-        return True
+        return self._tables.jobs.remove(job_id)
 
     async def lock_jobs(
         self, names: Sequence[tuple[str, str]], *, for_change: bool = False
@@ -105,36 +84,14 @@ class MemoryTransaction(MemoryWebhooks):
     # triggers
 
     async def insert_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger | None]:
-        return [self._insert_trigger(trigger) for trigger in triggers]
-
-    def _insert_trigger(self, trigger: Trigger) -> Trigger | None:
-        triggers = self._tables.triggers
-        if triggers.by_name(trigger.group, trigger.name) is not None:
-            return None
-        trigger_id = next(self._tables.trigger_ids)
-        stored = amended(
-            trigger, id=trigger_id, version=1, created_at=self._now, updated_at=self._now
-        )
-        triggers.write(trigger_id, stored)
-        return stored
+        table, ids = self._tables.triggers, self._tables.trigger_ids
+        return [table.define(trigger, ids, self._now) for trigger in triggers]
 
     async def taken_trigger_names(self, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         return {name for name in names if self._tables.triggers.by_name(*name) is not None}
 
     async def update_trigger(self, trigger: Trigger) -> Trigger | None:
-        before = self._tables.triggers.rows.get(trigger.id)
-        if before is None or before.version != trigger.version:
-            return None
-        stored = replace(
-            trigger,
-            name=before.name,
-            group=before.group,
-            version=before.version + 1,
-            created_at=before.created_at,
-            updated_at=self._now,
-        )
-        self._tables.triggers.write(trigger.id, stored)
-        return stored
+        return self._tables.triggers.redefine(trigger, self._now)
 
     async def lock_trigger(self, group: str, name: str) -> Trigger | None:
         trigger = self._tables.triggers.by_name(group, name)
@@ -171,11 +128,8 @@ class MemoryTransaction(MemoryWebhooks):
         return list(map(self._tables.obeying, self._tables.triggers.starting()))
 
     async def delete_trigger(self, trigger_id: int) -> bool:
-        if trigger_id not in self._tables.triggers.rows:
-            return False
-        self._tables.triggers.write(trigger_id, None)
         self._tables.condition_sets.write(trigger_id, None)
-        return True
+        return self._tables.triggers.remove(trigger_id)
 
     async def triggers_of_job(self, group: str, job: str) -> list[str]:
         return list(islice(self._tables.triggers.names_of_job(group, job), MOST_TRIGGER_NAMES))
@@ -216,36 +170,13 @@ class MemoryTransaction(MemoryWebhooks):
     # calendars
 
     async def insert_calendar(self, calendar: Calendar) -> Calendar | None:
-        calendars = self._tables.calendars
-        if calendars.by_name(calendar.group, calendar.name) is not None:
-            return None
-        calendar_id = next(self._tables.calendar_ids)
-        stored = replace(
-            calendar, id=calendar_id, version=1, created_at=self._now, updated_at=self._now
-        )
-        calendars.write(calendar_id, stored)
-        return stored
+        return self._tables.calendars.define(calendar, self._tables.calendar_ids, self._now)
 
     async def update_calendar(self, calendar: Calendar) -> Calendar | None:
-        before = self._tables.calendars.rows.get(calendar.id)
-        if before is None or before.version != calendar.version:
-            return None
-        stored = replace(
-            calendar,
-            name=before.name,
-            group=before.group,
-            version=before.version + 1,
-            created_at=before.created_at,
-            updated_at=self._now,
-        )
-        self._tables.calendars.write(calendar.id, stored)
-        return stored
+        return self._tables.calendars.redefine(calendar, self._now)
 
     async def delete_calendar(self, calendar_id: int) -> bool:
-        if calendar_id not in self._tables.calendars.rows:
-            return False
-        self._tables.calendars.write(calendar_id, None)
-        return True
+        return self._tables.calendars.remove(calendar_id)
 
     async def lock_calendars(
         self, names: Sequence[tuple[str, str]], *, for_change: bool = False
@@ -260,34 +191,13 @@ class MemoryTransaction(MemoryWebhooks):
     # queues and rates
 
     async def insert_queue(self, queue: Queue) -> Queue | None:
-        queues = self._tables.queues
-        if queues.by_name(queue.group, queue.name) is not None:
-            return None
-        queue_id = next(self._tables.queue_ids)
-        stored = replace(queue, id=queue_id, version=1, created_at=self._now, updated_at=self._now)
-        queues.write(queue_id, stored)
-        return stored
+        return self._tables.queues.define(queue, self._tables.queue_ids, self._now)
 
     async def update_queue(self, queue: Queue) -> Queue | None:
-        before = self._tables.queues.rows.get(queue.id)
-        if before is None or before.version != queue.version:
-            return None
-        stored = replace(
-            queue,
-            name=before.name,
-            group=before.group,
-            version=before.version + 1,
-            created_at=before.created_at,
-            updated_at=self._now,
-        )
-        self._tables.queues.write(queue.id, stored)
-        return stored
+        return self._tables.queues.redefine(queue, self._now)
 
     async def delete_queue(self, queue_id: int) -> bool:
-        if queue_id not in self._tables.queues.rows:
-            return False
-        self._tables.queues.write(queue_id, None)
-        return True
+        return self._tables.queues.remove(queue_id)
 
     async def lock_queue(self, group: str, name: str) -> Queue | None:
         return self._tables.queues.by_name(group, name)

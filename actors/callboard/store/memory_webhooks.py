@@ -20,31 +20,17 @@ class MemoryWebhooks:
     _now: datetime
 
     async def insert_webhook(self, webhook: Webhook) -> Webhook | None:
-        webhooks = self._tables.webhooks
-        if webhooks.by_name(webhook.group, webhook.name) is not None:
-            return None
-        webhook_id, now = next(self._tables.webhook_ids), self._now
-        stored = replace(webhook, id=webhook_id, version=1, created_at=now, updated_at=now)
-        webhooks.write(webhook_id, stored)
-        return stored
+        return self._tables.webhooks.define(webhook, self._tables.webhook_ids, self._now)
 
     async def update_webhook(self, webhook: Webhook) -> Webhook | None:
-        before = self._tables.webhooks.rows.get(webhook.id)
-        if before is None or before.version != webhook.version:
-            return None
-        stored = replace(webhook, version=webhook.version + 1, updated_at=self._now)
-        self._tables.webhooks.write(webhook.id, stored)
-        return stored
+        return self._tables.webhooks.redefine(webhook, self._now)
 
     async def delete_webhook(self, webhook_id: int) -> bool:
-        if webhook_id not in self._tables.webhooks.rows:
-            return False
-        self._tables.webhooks.write(webhook_id, None)
         deliveries = self._tables.deliveries
         for each in [*deliveries.rows.values()]:
             if each.webhook_id == webhook_id:
                 deliveries.write(each.id, None)
-        return True
+        return self._tables.webhooks.remove(webhook_id)
 
     async def lock_webhook(self, group: str, name: str) -> Webhook | None:
         return self._tables.webhooks.by_name(group, name)

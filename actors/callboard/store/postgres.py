@@ -26,6 +26,7 @@ from callboard.events import EventBatch
 from callboard.store import (
     postgres_backfills,
     postgres_calendars,
+    postgres_callers,
     postgres_conditions,
     postgres_events,
     postgres_history,
@@ -96,7 +97,7 @@ class PostgresStore:
         self._clock = clock
         self._deadline_s = deadline_s
         self._migrate_on_open = migrate_on_open
-        self._ids = RunIds()
+        self._ids = RunIds(clock.monotonic)
         self._cycles = Cycles(self._ids)
         self._origin = uuid.uuid4().hex
 
@@ -211,6 +212,10 @@ class PostgresStore:
     async def watched_slots(self) -> list[WatchedSlots]:
         async with self._reading() as sql:
             return await postgres_webhooks.watched_slots(sql)
+
+    async def has_start_requests(self) -> bool:
+        async with self._reading() as sql:
+            return await postgres_callers.has_start_requests(sql)
 
     async def next_delivery_at(self) -> datetime | None:
         async with self._reading() as sql:

@@ -31,6 +31,10 @@ async def take_start_requests(sql: Statements, limit: int) -> list[StartRequest]
     return sorted(taken, key=lambda request: request.run_id)
 
 
+async def has_start_requests(sql: Statements) -> bool:
+    return bool(await sql.value("has_start_requests"))
+
+
 async def completed_results(sql: Statements, ids: Sequence[int]) -> dict[int, Json]:
     rows = await sql.rows("lock_completed_runs", sorted(ids)) if ids else []
     done = [(row["id"], row["completed"]) for row in rows if row["completed"] is not None]

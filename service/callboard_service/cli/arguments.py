@@ -42,6 +42,12 @@ def parse_arguments(texts: list[str] | None, jsons: list[str] | None) -> dict[st
     return found
 
 
+def text_fixes(texts: list[str] | None) -> dict[str, str]:
+    """What may be wrong with an argument that was given as a text, by its field."""
+    names = [text.partition("=")[0] for text in texts or []]
+    return {f"arguments.{name}": f"--arg gives a text: --arg-json {name}=JSON" for name in names}
+
+
 def parse_period(text: str, option: str = "--every") -> float:
     """Seconds: `90`, `5m`, `1h30m`, `250ms`.
 

@@ -59,6 +59,14 @@ class Refused(CliFailure):
         if self.status == 401:
             yield "  set CALLBOARD_TOKEN to the token of the service"
 
+    def with_fixes(self, fixes: Mapping[str, str]) -> Refused:
+        """The same, with what may help by field, where the API says nothing of that."""
+        errors = [
+            {**each, "fix": each.get("fix") or fixes.get(each.get("field", ""), "")}
+            for each in self.problem.get("errors") or []
+        ]
+        return Refused(self.status, {**self.problem, "errors": errors})
+
     def document(self) -> Mapping[str, Any]:
         return self.problem
 

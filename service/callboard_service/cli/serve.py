@@ -189,6 +189,15 @@ def serve(
             rich_help_panel=CLUSTER,
         ),
     ] = None,
+    notifies: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_NOTIFIES",
+            help="Call webhooks, and look for missed deadlines: true or false.",
+            show_default="true",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
     lease_s: Annotated[
         str | None,
         typer.Option(
@@ -333,6 +342,7 @@ def serve(
         "scheduling": scheduling,
         "fires": fires,
         "executes": executes,
+        "notifies": notifies,
         "lease_s": lease_s,
         "firing_lease_s": firing_lease_s,
         "crash_budget": crash_budget,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from callboard_service.cli.arguments import Arg, ArgJson, parse_arguments
+from callboard_service.cli.arguments import Arg, ArgJson, parse_arguments, text_fixes
 from callboard_service.cli.command import Group
 from callboard_service.cli.exit_code import ExitCode
 from callboard_service.cli.runs import Raw
@@ -29,6 +29,12 @@ async def start(
     due_at: Annotated[
         str | None, typer.Option(metavar="INSTANT", help="Not before.", show_default="at once")
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            help="A higher one is claimed earlier: -100 to 100.", show_default="the job's"
+        ),
+    ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key starts it only once, for 24 hours.")
     ] = None,
@@ -41,16 +47,21 @@ async def start(
     not waited for.
     """
     from callboard_service.cli.client import path_of
+    from callboard_service.cli.failures import Refused
     from callboard_service.cli.runs import show_run
 
     body = {
         "arguments": parse_arguments(arg, arg_json),
         "due_at": due_at,
         "unique_key": unique_key,
+        "priority": priority,
     }
     headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
     path = path_of("jobs", job, "runs")
-    answer = await session.api.post(path, body, {"group": group}, headers)
+    try:
+        answer = await session.api.post(path, body, {"group": group}, headers)
+    except Refused as refusal:
+        raise refusal.with_fixes(text_fixes(arg)) from None
     if wait:
         return await _wait(session, answer.value, raw=raw)
     show_run(session, answer.body)
@@ -74,6 +85,10 @@ async def _wait(session: Session, run: dict[str, Any], *, raw: bool) -> ExitCode
         output.document(ended)
     else:
         said = error_text(ended) or result_text(ended["result"])
-        took = show_span(ended["started_at"], ended["ended_at"])
-        output.note(f"run {run['id']} {ended['state']} in {took}" + (f": {said}" if said else ""))
+        took = (
+            f" in {show_span(started, ended['ended_at'])}"
+            if (started := ended["started_at"])
+            else ""
+        )
+        output.note(f"run {run['id']} {ended['state']}{took}" + (f": {said}" if said else ""))
     return code_of(ended)

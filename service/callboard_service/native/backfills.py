@@ -13,7 +13,7 @@ from callboard.errors import NotFound, invalid
 from callboard.store.contract import BackfillFilter
 from callboard_service.call import JSON_TYPE, Call, Route, json_answer
 from callboard_service.native.groups import IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.paging import Paged, by_id, page_of, place_of
 from callboard_service.preconditions import content_tag, is_unchanged
 from callboard_service.wire.backfills import (
     BackfillInput,
@@ -62,11 +62,9 @@ async def list_backfills(call: Call[BackfillsQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = backfills[: query.limit]
-    more = len(backfills) > query.limit
-    cursor = cursor_for("backfills", query, [shown[-1].id]) if more else None
-    items = [backfill_resource(backfill) for backfill in shown]
-    return json_answer(Page(items=items, next_cursor=cursor))
+    return json_answer(
+        page_of("backfills", query, backfills, shown_as=backfill_resource, place=by_id)
+    )
 
 
 async def get_backfill(call: Call[OneBackfill]) -> web.Response:

@@ -36,9 +36,10 @@ ROUTES: Final = (
         name="release_runs",
         summary="Queue parked runs again, all that a filter names",
         about=(
-            "A run is parked when no node knows its handler: `UnknownHandler`.",
+            "A run is parked when the node that claims it lacks its handler: `UnknownHandler`.",
             "Or when its arguments do not fit the handler any more: `ArgumentMismatch`.",
             "Or by its job's `on_crash`, or when too many nodes died under it.",
+            "Release runs at the end of a deploy, when all nodes know the handlers.",
         ),
         handle=release_runs,
         query=NoQuery,

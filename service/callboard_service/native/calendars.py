@@ -7,7 +7,6 @@ from typing import Final
 from aiohttp import web
 
 from callboard.domain.calendar import Calendar
-from callboard.errors import NotFound
 from callboard.store.contract import CalendarFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
@@ -17,7 +16,8 @@ from callboard_service.native.definition import (
     store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.native.stored import find_or_none, stored_answer
+from callboard_service.paging import Paged, by_name, page_of, place_of
 from callboard_service.preconditions import (
     check_absent,
     expected_version,
@@ -55,11 +55,9 @@ async def list_calendars(call: Call[CalendarsQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = calendars[: query.limit]
-    more = len(calendars) > query.limit
-    cursor = cursor_for("calendars", query, (shown[-1].group, shown[-1].name)) if more else None
-    items = [calendar_resource(calendar) for calendar in shown]
-    return json_answer(Page(items=items, next_cursor=cursor))
+    return json_answer(
+        page_of("calendars", query, calendars, shown_as=calendar_resource, place=by_name)
+    )
 
 
 async def get_calendar(call: Call[InGroup]) -> web.Response:
@@ -101,20 +99,15 @@ async def delete_calendar(call: Call[InGroup]) -> web.Response:
 
 
 async def _find(call: Call[InGroup]) -> Calendar | None:
-    try:
-        return await call.board.get_calendar(call.query.group, call.name)
-    except NotFound:
-        return None
+    return await find_or_none(call.board.get_calendar(call.query.group, call.name))
 
 
 def _answer(
     call: Call[InGroup] | Call[IntoGroup], calendar: Calendar, *, created: bool = False
 ) -> web.Response:
-    headers = {"ETag": version_tag(calendar)}
-    if created:
-        headers["Location"] = call.url("get_calendar", calendar.group, name=calendar.name)
-    status = 201 if created else 200
-    return json_answer(calendar_resource(calendar), status=status, headers=headers)
+    return stored_answer(
+        call, "get_calendar", calendar, calendar_resource(calendar), created=created
+    )
 
 
 _ONE: Final = "/v1/calendars/{name}"

@@ -1,4 +1,5 @@
-"""Requests that write a job or a trigger: how names and read-only fields in them are taken."""
+"""Requests that write a definition (a job, a trigger, a queue ...): what becomes of their names and
+of the fields that are only read."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from callboard.domain.job import Job
-from callboard.errors import FieldProblem, NotFound
+from callboard.errors import FieldProblem
 from callboard.store.contract import JobFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
@@ -19,7 +19,8 @@ from callboard_service.native.definition import (
     store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.native.stored import find_or_none, stored_answer
+from callboard_service.paging import Paged, by_name, page_of, place_of
 from callboard_service.preconditions import (
     check_absent,
     expected_version,
@@ -67,10 +68,7 @@ async def list_jobs(call: Call[JobsQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = jobs[: query.limit]
-    more = len(jobs) > query.limit
-    cursor = cursor_for("jobs", query, (shown[-1].group, shown[-1].name)) if more else None
-    return json_answer(Page(items=[job_resource(job) for job in shown], next_cursor=cursor))
+    return json_answer(page_of("jobs", query, jobs, shown_as=job_resource, place=by_name))
 
 
 async def get_job(call: Call[InGroup]) -> web.Response:
@@ -118,10 +116,7 @@ async def delete_job(call: Call[InGroup]) -> web.Response:
 
 
 async def _find(call: Call[InGroup]) -> Job | None:
-    try:
-        return await call.board.get_job(call.query.group, call.name)
-    except NotFound:
-        return None
+    return await find_or_none(call.board.get_job(call.query.group, call.name))
 
 
 def _labels_of(texts: list[str]) -> dict[str, str]:
@@ -138,10 +133,7 @@ def _labels_of(texts: list[str]) -> dict[str, str]:
 def _answer(
     call: Call[InGroup] | Call[IntoGroup], job: Job, *, created: bool = False
 ) -> web.Response:
-    headers = {"ETag": version_tag(job)}
-    if created:
-        headers["Location"] = call.url("get_job", job.group, name=job.name)
-    return json_answer(job_resource(job), status=201 if created else 200, headers=headers)
+    return stored_answer(call, "get_job", job, job_resource(job), created=created)
 
 
 _ONE: Final = "/v1/jobs/{name}"

@@ -8,7 +8,6 @@ from typing import Any, Final
 from aiohttp import web
 
 from callboard.domain.queue import Queue
-from callboard.errors import NotFound
 from callboard.store.contract import QueueFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
@@ -18,7 +17,8 @@ from callboard_service.native.definition import (
     store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.native.stored import find_or_none, stored_answer
+from callboard_service.paging import Paged, by_name, page_of, place_of
 from callboard_service.preconditions import check_absent, expected_version, version_tag
 from callboard_service.wire.queues import (
     COUNTS,
@@ -54,10 +54,7 @@ async def list_queues(call: Call[QueuesQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = queues[: query.limit]
-    more = len(queues) > query.limit
-    cursor = cursor_for("queues", query, (shown[-1].group, shown[-1].name)) if more else None
-    return json_answer(Page(items=[queue_resource(each) for each in shown], next_cursor=cursor))
+    return json_answer(page_of("queues", query, queues, shown_as=queue_resource, place=by_name))
 
 
 async def get_queue(call: Call[InGroup]) -> web.Response:
@@ -109,10 +106,7 @@ async def _change(call: Call[InGroup], change: Callable[..., Awaitable[Queue]]) 
 
 
 async def _find(call: Call[InGroup]) -> Queue | None:
-    try:
-        return await call.board.get_queue(call.query.group, call.name)
-    except NotFound:
-        return None
+    return await find_or_none(call.board.get_queue(call.query.group, call.name))
 
 
 def _without_counts(raw: Any) -> Any:
@@ -125,11 +119,7 @@ def _without_counts(raw: Any) -> Any:
 def _answer(
     call: Call[InGroup] | Call[IntoGroup], queue: Queue, *, created: bool = False
 ) -> web.Response:
-    headers = {"ETag": version_tag(queue)}
-    if created:
-        headers["Location"] = call.url("get_queue", queue.group, name=queue.name)
-    status = 201 if created else 200
-    return json_answer(queue_resource(queue), status=status, headers=headers)
+    return stored_answer(call, "get_queue", queue, queue_resource(queue), created=created)
 
 
 _ONE: Final = "/v1/queues/{name}"

@@ -14,7 +14,7 @@ from callboard.errors import CallboardError, InvalidInput, NotFound
 from callboard.store.contract import RunFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import IntoGroup, KnownName, Waiting
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.paging import Paged, by_id, page_of, place_of
 from callboard_service.preconditions import content_tag, is_unchanged
 from callboard_service.problems import bad_query
 from callboard_service.tasks import first_of
@@ -104,9 +104,7 @@ async def list_runs(call: Call[RunsQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = runs[: query.limit]
-    cursor = cursor_for("runs", query, [shown[-1].id]) if len(runs) > query.limit else None
-    return json_answer(Page(items=[run_resource(run) for run in shown], next_cursor=cursor))
+    return json_answer(page_of("runs", query, runs, shown_as=run_resource, place=by_id))
 
 
 async def get_run(call: Call[RunQuery]) -> web.Response:

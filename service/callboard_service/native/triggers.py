@@ -7,7 +7,6 @@ from typing import Final
 from aiohttp import web
 
 from callboard.domain.trigger import Trigger, TriggerState
-from callboard.errors import NotFound
 from callboard.store.contract import TriggerFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
@@ -17,8 +16,9 @@ from callboard_service.native.definition import (
     store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
-from callboard_service.preconditions import check_absent, expected_version, version_tag
+from callboard_service.native.stored import find_or_none, stored_answer
+from callboard_service.paging import Paged, by_name, page_of, place_of
+from callboard_service.preconditions import check_absent, expected_version
 from callboard_service.wire.many_triggers import NewTriggersInput, read_triggers
 from callboard_service.wire.runs import FireInput, RunResource, read_fire, run_resource
 from callboard_service.wire.shapes import JsonMap, Page
@@ -63,11 +63,9 @@ async def list_triggers(call: Call[TriggersQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = triggers[: query.limit]
-    more = len(triggers) > query.limit
-    cursor = cursor_for("triggers", query, (shown[-1].group, shown[-1].name)) if more else None
-    items = [trigger_resource(trigger) for trigger in shown]
-    return json_answer(Page(items=items, next_cursor=cursor))
+    return json_answer(
+        page_of("triggers", query, triggers, shown_as=trigger_resource, place=by_name)
+    )
 
 
 async def get_trigger(call: Call[InGroup]) -> web.Response:
@@ -138,20 +136,13 @@ async def expected_trigger_version(call: Call[InGroup]) -> int | None:
 
 
 async def _find(call: Call[InGroup]) -> Trigger | None:
-    try:
-        return await call.board.get_trigger(call.query.group, call.name)
-    except NotFound:
-        return None
+    return await find_or_none(call.board.get_trigger(call.query.group, call.name))
 
 
 def _answer(
     call: Call[InGroup] | Call[IntoGroup], trigger: Trigger, *, created: bool = False
 ) -> web.Response:
-    headers = {"ETag": version_tag(trigger)}
-    if created:
-        headers["Location"] = call.url("get_trigger", trigger.group, name=trigger.name)
-    status = 201 if created else 200
-    return json_answer(trigger_resource(trigger), status=status, headers=headers)
+    return stored_answer(call, "get_trigger", trigger, trigger_resource(trigger), created=created)
 
 
 _ONE: Final = "/v1/triggers/{name}"

@@ -9,7 +9,6 @@ from aiohttp import web
 from callboard.domain.delivery import DeliveryState
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.webhook import Webhook
-from callboard.errors import NotFound
 from callboard.store.contract import WebhookFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.definition import (
@@ -19,7 +18,8 @@ from callboard_service.native.definition import (
     store_patched,
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
-from callboard_service.paging import Paged, cursor_for, place_of
+from callboard_service.native.stored import find_or_none, stored_answer
+from callboard_service.paging import Paged, by_id, by_name, page_of, place_of
 from callboard_service.preconditions import (
     check_absent,
     expected_version,
@@ -66,11 +66,9 @@ async def list_webhooks(call: Call[WebhooksQuery]) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    shown = webhooks[: query.limit]
-    more = len(webhooks) > query.limit
-    cursor = cursor_for("webhooks", query, (shown[-1].group, shown[-1].name)) if more else None
-    items = [webhook_resource(webhook) for webhook in shown]
-    return json_answer(Page(items=items, next_cursor=cursor))
+    return json_answer(
+        page_of("webhooks", query, webhooks, shown_as=webhook_resource, place=by_name)
+    )
 
 
 async def get_webhook(call: Call[InGroup]) -> web.Response:
@@ -126,10 +124,9 @@ async def list_deliveries(call: Call[DeliveriesQuery]) -> web.Response:
         before_id=place[0] if place else None,
         limit=query.limit + 1,
     )
-    shown = deliveries[: query.limit]
-    more = len(deliveries) > query.limit
-    cursor = cursor_for("deliveries", query, [shown[-1].id]) if more else None
-    return json_answer(Page(items=[delivery_resource(each) for each in shown], next_cursor=cursor))
+    return json_answer(
+        page_of("deliveries", query, deliveries, shown_as=delivery_resource, place=by_id)
+    )
 
 
 async def redeliver(call: Call[InGroup]) -> web.Response:
@@ -138,20 +135,13 @@ async def redeliver(call: Call[InGroup]) -> web.Response:
 
 
 async def _find(call: Call[InGroup]) -> Webhook | None:
-    try:
-        return await call.board.get_webhook(call.query.group, call.name)
-    except NotFound:
-        return None
+    return await find_or_none(call.board.get_webhook(call.query.group, call.name))
 
 
 def _answer(
     call: Call[InGroup] | Call[IntoGroup], webhook: Webhook, *, created: bool = False
 ) -> web.Response:
-    headers = {"ETag": version_tag(webhook)}
-    if created:
-        headers["Location"] = call.url("get_webhook", webhook.group, name=webhook.name)
-    status = 201 if created else 200
-    return json_answer(webhook_resource(webhook), status=status, headers=headers)
+    return stored_answer(call, "get_webhook", webhook, webhook_resource(webhook), created=created)
 
 
 _ONE: Final = "/v1/webhooks/{name}"

@@ -252,6 +252,8 @@ def _length_reason(kind: str, bound: str, length: int) -> str:
 
 def _fix(bare: Any, value: object) -> str:
     """What may stand there, the nearest word first where there are many."""
+    if get_origin(bare) is list and isinstance(value, list):  # of a query, converted as a whole
+        return _fix(bare_type(get_args(bare)[0]), value[0] if len(value) == 1 else None)
     if isinstance(bare, type) and issubclass(bare, Enum):
         words = [str(each.value) for each in bare]
     elif get_origin(bare) is Literal:

@@ -27,6 +27,7 @@ Spec: TypeAlias = Annotated[
     msgspec.Meta(
         description=(
             "python: `{handler, isolation: loop|thread|process, limits}`, limits in a process; "
+            "what `@job` says of the handler is not looked at here; "
             "command: `{argv | shell, cwd, env, stdin, limits}`; "
             "script: `{location, interpreter, arguments, cwd, env, sha256, limits}`, location a "
             "path or URL; "
@@ -44,8 +45,8 @@ _STAND_IN: Final = {"name": "x", "kind": "command", "spec": {"argv": ["x"]}}
 class RateLimitForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """No more than `runs` begin within any stretch of `per_s` seconds, over all nodes."""
 
-    runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    per_s: Annotated[float, msgspec.Meta(ge=0.1, le=604_800)]
+    runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="how many")]
+    per_s: Annotated[float, msgspec.Meta(ge=0.1, le=604_800, description="within how many seconds")]
 
 
 class ConcurrencyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +56,12 @@ class ConcurrencyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         list[str],
         msgspec.Meta(min_length=1, max_length=8, description="names of arguments"),
     ]
-    max_runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    max_runs: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1, le=1_000_000, description="runs of one key that may be on nodes at once"
+        ),
+    ] = 1
     max_queued: (
         Annotated[
             int,
@@ -71,11 +77,19 @@ class ConcurrencyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How often and how soon a failed run is tried again."""
 
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    initial_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
-    max_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
-    jitter: Jitter = Jitter.FULL
+    max_attempts: Annotated[
+        int, msgspec.Meta(ge=1, le=1000, description="the first one among them; 1: no retry")
+    ] = 1
+    initial_s: Annotated[
+        float, msgspec.Meta(ge=0, description="the most seconds before the second attempt")
+    ] = 1.0
+    factor: Annotated[
+        float, msgspec.Meta(ge=1, le=100, description="by which that grows with every attempt")
+    ] = 2.0
+    max_s: Annotated[float, msgspec.Meta(ge=0, description="it grows no further than this")] = 300.0
+    jitter: Annotated[
+        Jitter, msgspec.Meta(description="full: any time from none to that; none: exactly that")
+    ] = Jitter.FULL
     retry_on: Annotated[
         list[str],
         msgspec.Meta(
@@ -90,7 +104,10 @@ class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         list[str],
         msgspec.Meta(max_length=100, description="kinds of failures that are final; they win"),
     ] = []
-    budget: RateLimitForm | None = None
+    budget: Annotated[
+        RateLimitForm | None,
+        msgspec.Meta(description="retries of all runs of the job; beyond it a run stays failed"),
+    ] = None
 
 
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -100,7 +117,9 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     group: Name | None = None
     kind: Kind
     spec: Spec
-    arguments: JsonMap = {}
+    arguments: Annotated[
+        JsonMap, msgspec.Meta(description="what its runs are given, unless their start says other")
+    ] = {}
     fixed_arguments: Annotated[
         JsonMap, msgspec.Meta(description="a start that gives one of them is refused")
     ] = {}
@@ -117,17 +136,53 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
     description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
-    disabled: bool = False
+    disabled: Annotated[bool, msgspec.Meta(description="it is not started")] = False
     retry: Retry = msgspec.field(default_factory=Retry)
-    timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    queue_timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    chain_timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    max_concurrent_runs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
-    concurrency: ConcurrencyForm | None = None
-    rate_limit: RateLimitForm | None = None
-    queue: Name | None = None
-    priority: Annotated[int, msgspec.Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
-    on_crash: OnCrash = OnCrash.RETRY
+    timeout_s: (
+        Annotated[float, msgspec.Meta(gt=0, description="of one attempt; then it is stopped")]
+        | None
+    ) = None
+    queue_timeout_s: (
+        Annotated[
+            float,
+            msgspec.Meta(gt=0, description="that a run may wait once it is due; then it times out"),
+        ]
+        | None
+    ) = None
+    chain_timeout_s: (
+        Annotated[
+            float,
+            msgspec.Meta(gt=0, description="of all attempts together, with what lies between"),
+        ]
+        | None
+    ) = None
+    max_concurrent_runs: (
+        Annotated[
+            int, msgspec.Meta(ge=1, le=1_000_000, description="on nodes at once, over all nodes")
+        ]
+        | None
+    ) = None
+    concurrency: Annotated[
+        ConcurrencyForm | None, msgspec.Meta(description="the same by arguments, say per tenant")
+    ] = None
+    rate_limit: Annotated[
+        RateLimitForm | None, msgspec.Meta(description="starts of its runs within a time")
+    ] = None
+    queue: Annotated[
+        Name | None,
+        msgspec.Meta(description="the queue whose limits its runs share with those of other jobs"),
+    ] = None
+    priority: Annotated[
+        int,
+        msgspec.Meta(
+            ge=-MAX_PRIORITY,
+            le=MAX_PRIORITY,
+            description="higher ones first; waiting runs age, so that none waits for ever",
+        ),
+    ] = 0
+    on_crash: Annotated[
+        OnCrash, msgspec.Meta(description="what becomes of a run whose node dies")
+    ] = OnCrash.RETRY
     labels: Labels = {}
 
 

@@ -96,10 +96,10 @@ class RunErrorResource(msgspec.Struct, kw_only=True):
 class ProgressResource(msgspec.Struct, kw_only=True):
     """How far a run says that it is."""
 
-    done: int | float
+    done: Annotated[int | float, msgspec.Meta(description="how much of the total")]
     total: Annotated[int | float | None, msgspec.Meta(description="null: nobody knows")]
-    note: str | None
-    at: Moment
+    note: Annotated[str | None, msgspec.Meta(description="what it is at")]
+    at: Annotated[Moment, msgspec.Meta(description="when it said so")]
 
 
 class RunResource(msgspec.Struct, kw_only=True):
@@ -118,12 +118,18 @@ class RunResource(msgspec.Struct, kw_only=True):
     arguments: JsonMap
     result: Any
     error: RunErrorResource | None
-    progress: ProgressResource | None
+    progress: Annotated[
+        ProgressResource | None, msgspec.Meta(description="what it said last; null: nothing")
+    ]
     node: str | None
     unique_key: str | None
-    priority: int
-    queue: str | None
-    concurrency_key: str | None
+    priority: Annotated[int, msgspec.Meta(description="a higher one is claimed earlier")]
+    queue: Annotated[
+        str | None, msgspec.Meta(description="the queue that its job named when it was created")
+    ]
+    concurrency_key: Annotated[
+        str | None, msgspec.Meta(description="what it shares with the runs that count with it")
+    ]
     start_by: Annotated[
         Moment | None, msgspec.Meta(description="when it still waits then, it is timed_out")
     ]

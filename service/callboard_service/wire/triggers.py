@@ -204,8 +204,19 @@ class CalendarRuleDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=T
 class DeadlinesForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """By when the runs of a slot have to begin and to have succeeded: webhooks tell who is late."""
 
-    start_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    finish_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    start_within_s: (
+        Annotated[
+            float, msgspec.Meta(gt=0, description="seconds from the slot on; all runs have begun")
+        ]
+        | None
+    ) = None
+    finish_within_s: (
+        Annotated[
+            float,
+            msgspec.Meta(gt=0, description="seconds from the slot on; all runs have succeeded"),
+        ]
+        | None
+    ) = None
 
 
 class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -230,7 +241,10 @@ class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         msgspec.Meta(ge=0, description="runs start up to so much later, by the trigger's amount"),
     ] = 0.0
     calendars: list[CalendarRuleDocument] = []
-    deadlines: DeadlinesForm | None = None
+    deadlines: Annotated[
+        DeadlinesForm | None,
+        msgspec.Meta(description="missing one is told to webhooks, and changes nothing else"),
+    ] = None
     start_on_create: Annotated[
         bool, msgspec.Meta(description="false: stored, not activated; counts at creation only")
     ] = True

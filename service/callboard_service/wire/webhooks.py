@@ -38,10 +38,16 @@ class WebhookInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     trigger: Annotated[Name | None, msgspec.Meta(description="only of this trigger")] = None
     secret: Annotated[
         JsonMap | None,
-        msgspec.Meta(description='reference to the key that signs: `{"$secret": "env:HOOK_KEY"}`'),
+        msgspec.Meta(
+            description=(
+                'reference to the key that signs: `{"$secret": "env:HOOK_KEY"}`; the header '
+                "Callboard-Signature is then `t=T,v1=H`: T in seconds since 1970, H the "
+                "HMAC-SHA256 of `T.` and the body, in hex"
+            )
+        ),
     ] = None
     description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
-    disabled: bool = False
+    disabled: Annotated[bool, msgspec.Meta(description="it sends nothing")] = False
 
 
 class WebhookResource(msgspec.Struct, kw_only=True):
@@ -67,10 +73,10 @@ class DeliveryResource(msgspec.Struct, kw_only=True):
     id: int
     event: WebhookEvent
     state: DeliveryState
-    attempts: int
+    attempts: Annotated[int, msgspec.Meta(description="how often it was sent so far")]
     status: Annotated[int | None, msgspec.Meta(description="HTTP status of the last answer")]
     error: Annotated[str | None, msgspec.Meta(description="why the last attempt did not succeed")]
-    payload: JsonMap
+    payload: Annotated[JsonMap, msgspec.Meta(description="the body, but for id and webhook")]
     created_at: Moment
     due_at: Annotated[
         Moment | None, msgspec.Meta(description="when it is sent again; null when it has ended")

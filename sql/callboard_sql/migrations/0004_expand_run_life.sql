@@ -79,22 +79,14 @@ comment on column callboard.rate_window.marks is
     'Ascending pairs [microseconds since 1970, how many]; some 64 of them at the most.';
 
 alter table callboard.live_run
-    add column queue text collate "C" not null
-        generated always as (coalesce(terms ->> 'queue', '')) stored,
-    add column concurrency_key text collate "C" not null
-        generated always as (coalesce(terms ->> 'concurrency_key', '')) stored,
-    add column priority int4 not null
-        generated always as (coalesce((terms ->> 'priority')::int4, 0)) stored,
-    add column wait_until timestamptz
-        generated always as (
-            to_timestamp(
-                least((terms ->> 'start_by')::float8, (terms ->> 'chain_until')::float8)
-            )
-        ) stored;
+    add column queue text collate "C" not null default '',
+    add column concurrency_key text collate "C" not null default '',
+    add column priority int4 not null default 0,
+    add column wait_until timestamptz;
 comment on column callboard.live_run.queue is
-    'Of the terms, as are concurrency_key and priority: with job_id they are the lane that the run waits in, within which the order of claims is that of due_at and id.';
+    'Of the terms, as are concurrency_key and priority, and written with them: with job_id they are the lane that the run waits in, within which the order of claims is that of due_at and id. Not generated columns: PostgreSQL 18 reads the expressions of those again for every row that is updated.';
 comment on column callboard.live_run.wait_until is
-    'From then on it is not claimed any more: it is to end as timed_out.';
+    'The earlier one of the terms'' start_by and chain_until, written with them: from then on it is not claimed any more, it is to end as timed_out.';
 
 drop index callboard.live_run_limited_idx;
 create index live_run_lane_idx

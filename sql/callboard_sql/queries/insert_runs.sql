@@ -22,7 +22,7 @@ bounded as materialized (
 insert into callboard.live_run (
     id, job_id, job, group_name, trigger_id, trigger, slot, state, attempt, previous_run_id,
     chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at, terms,
-    limited
+    limited, queue, concurrency_key, priority, wait_until
 )
 select
     new.id,
@@ -49,9 +49,14 @@ select
     coalesce(new.trace_id, ($15::text[])[1]),
     coalesce(new.created_at, ($16::timestamptz[])[1]),
     coalesce(new.due_at, ($17::timestamptz[])[1]),
-    case when cardinality($18::text[]) = 1 then ($18::text[])[1] else new.terms end::jsonb,
-    coalesce(new.job_id, ($2::int8[])[1]) = any(bounded.job_ids)
-    or case when cardinality($18::text[]) = 1 then ($18::text[])[1] else new.terms end is not null
+    own.terms,
+    coalesce(new.job_id, ($2::int8[])[1]) = any(bounded.job_ids) or own.terms is not null,
+    coalesce(own.terms ->> 'queue', ''),
+    coalesce(own.terms ->> 'concurrency_key', ''),
+    coalesce((own.terms ->> 'priority')::int4, 0),
+    to_timestamp(
+        least((own.terms ->> 'start_by')::float8, (own.terms ->> 'chain_until')::float8)
+    )
 from bounded
 cross join unnest(
     $1::text::int8[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::text[],
@@ -62,5 +67,10 @@ cross join unnest(
     chain_id, arguments, progress, crashes, unique_key, trace_id, created_at, due_at,
     terms
 )
+cross join lateral (
+    select
+        case when cardinality($18::text[]) = 1 then ($18::text[])[1] else new.terms end::jsonb
+            as terms
+) as own
 on conflict (job_id, unique_key) where unique_key is not null do nothing
 returning id;

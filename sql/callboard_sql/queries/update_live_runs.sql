@@ -18,6 +18,15 @@ set
     progress = new.progress::jsonb,
     error = new.error::jsonb,
     terms = new.terms::jsonb,
+    queue = coalesce(new.terms::jsonb ->> 'queue', ''),
+    concurrency_key = coalesce(new.terms::jsonb ->> 'concurrency_key', ''),
+    priority = coalesce((new.terms::jsonb ->> 'priority')::int4, 0),
+    wait_until = to_timestamp(
+        least(
+            (new.terms::jsonb ->> 'start_by')::float8,
+            (new.terms::jsonb ->> 'chain_until')::float8
+        )
+    ),
     requeued = run.requeued or new.state = 'queued' and run.state <> 'queued'
 from unnest(
     $1::int8[], $2::text[], $3::text[], $4::int8[], $5::int4[], $6::timestamptz[],

@@ -78,7 +78,9 @@ def test_each_status_of_the_api_has_its_code(status: int, code: int) -> None:
 
 
 def test_a_wrong_field_is_usage_with_field_reason_and_fix(callboard: Callboard, name: str) -> None:
-    done = callboard("jobs", "create", "-", stdin=json.dumps({"name": name, "kind": "shell"}))
+    done = callboard(
+        "jobs", "create", "-", stdin=json.dumps({"name": name, "kind": "shell", "spec": {}})
+    )
     assert done.code == 2
     assert "kind: 'shell' is not a kind of job" in done.err
 

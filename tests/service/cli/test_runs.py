@@ -70,7 +70,7 @@ def test_wait_ends_when_the_run_is_parked(callboard: Callboard, name: str) -> No
     callboard("jobs", "create", "-", stdin=json.encode(job).decode())
     done = callboard("start", name, "--wait")
     assert done.code == 1
-    assert " parked" in done.err
+    assert " parked: " in done.err
     assert "there is no module 'no'" in done.err
 
 
@@ -134,6 +134,21 @@ def test_due_at_is_kept(callboard: Callboard, make_job: Make) -> None:
     run = callboard("start", job, "--due-at", "2099-01-01T00:00:00Z", "--json").value
     assert (run["state"], run["due_at"]) == ("queued", "2099-01-01T00:00:00Z")
     assert callboard("stop", str(run["id"]), "--json").value["state"] == "stopped"
+
+
+def test_priority_is_the_runs(callboard: Callboard, make_job: Make) -> None:
+    assert callboard("start", make_job(), "--priority", "7", "--json").value["priority"] == 7
+
+
+def test_an_argument_given_as_a_text_says_how_to_give_another(
+    callboard: Callboard, name: str
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    job = {"name": name, "kind": "command", "spec": {"argv": ["true"]}, "parameters": schema}
+    callboard("jobs", "create", "-", stdin=json.encode(job).decode())
+    refused = callboard("start", name, "--arg", "n=3")
+    assert refused.code == 2
+    assert "arguments.n: is not an integer (--arg gives a text: --arg-json n=JSON)" in refused.err
 
 
 def test_the_log_is_divided_as_the_run_wrote_it(callboard: Callboard, make_job: Make) -> None:

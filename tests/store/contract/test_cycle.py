@@ -438,7 +438,7 @@ async def test_the_oldest_due_run_is_claimed_first(store: Store, clock: VirtualC
 
 async def test_a_claimed_run_is_running_on_the_node(store: Store, clock: VirtualClock) -> None:
     job, node = await stored_job(store), await stored_node(store)
-    run = await stored_run(store, job, arguments={"a": 1}, unique_key="k", progress=[3])
+    run = await stored_run(store, job, arguments={"a": 1}, unique_key="k")
     await clock.advance(1.000001)
     done = await cycled(store, epoch=node.epoch, claim=5)
     expected = replace(
