@@ -257,6 +257,19 @@ def test_another_schema_of_the_same_job_is_seen() -> None:
     assert checks.fit(make_job(id=1, parameters=dict(text)), {"a": "x"})
 
 
+def test_a_job_that_is_given_nothing_is_checked_again_when_it_changed() -> None:
+    """Where nothing is given the job alone decides, and the answer is kept: by the very object."""
+    checks = ArgumentChecks(limit=3)
+    needed = {"type": "object", "required": ["a"]}
+    assert checks.fit(make_job(id=1), {})
+    for _ in range(2):
+        assert not checks.fit(make_job(id=1, parameters=needed), {})
+        assert checks.fit(make_job(id=1, parameters=needed, arguments={"a": 1}), {})
+    for id in range(10):
+        checks.fit(make_job(id=id), {})
+    assert len(checks._bare) == 3
+
+
 def test_only_so_many_schemas_are_kept() -> None:
     checks = ArgumentChecks(limit=3)
     for id in range(10):

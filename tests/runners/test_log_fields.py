@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callboard.runners.context import RunContext
@@ -86,9 +86,11 @@ def test_fields_count_for_the_limit_of_the_log() -> None:
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), ANYTHING))
 def test_whatever_is_given_json_of_bounded_size_is_kept(given_fields: dict[str, Any]) -> None:
     kept = bounded_fields(given_fields)

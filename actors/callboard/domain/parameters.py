@@ -92,14 +92,26 @@ def check_arguments(job: Job, given: JsonObject, prefix: str = "arguments") -> N
 class ArgumentChecks:
     """Checks of arguments by their jobs, with the compiled schemas of the last `limit` of them."""
 
-    __slots__ = ("_by_job", "_limit")
+    __slots__ = ("_bare", "_by_job", "_limit")
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
         self._by_job: dict[int, tuple[JsonObject, Validator | None]] = {}
+        self._bare: dict[int, tuple[Job, bool]] = {}
+        """Whether runs of the job, the very object, may be given nothing: most are."""
 
     def fit(self, job: Job, given: JsonObject) -> bool:
         """Whether a run of the job may be given these arguments beside its own ones."""
+        if given:
+            return self._fit(job, given)
+        known = self._bare.get(job.id)
+        if known is None or known[0] is not job:
+            known = self._bare[job.id] = job, self._fit(job, given)
+            if len(self._bare) > self._limit:
+                del self._bare[next(iter(self._bare))]
+        return known[1]
+
+    def _fit(self, job: Job, given: JsonObject) -> bool:
         fixed = job.fixed_arguments
         if fixed and not fixed.keys().isdisjoint(given):
             return False
