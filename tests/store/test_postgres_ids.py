@@ -62,9 +62,7 @@ def test_an_old_block_is_given_out_no_more(ids: RunIds, watch: Watch) -> None:
     assert ids.take(1) == [BLOCK + 1]
 
 
-def test_nothing_is_fetched_ahead_where_nothing_was_taken_lately(
-    ids: RunIds, watch: Watch
-) -> None:
+def test_nothing_is_fetched_ahead_where_nothing_was_taken_lately(ids: RunIds, watch: Watch) -> None:
     ids.add([1])
     ids.take(BLOCK)
     assert ids.blocks_ahead() == 1

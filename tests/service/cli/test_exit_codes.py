@@ -82,7 +82,9 @@ def test_a_wrong_field_is_usage_with_field_reason_and_fix(callboard: Callboard, 
         "jobs", "create", "-", stdin=json.dumps({"name": name, "kind": "shell", "spec": {}})
     )
     assert done.code == 2
-    assert "kind: 'shell' is a kind that no runner here executes (known: python, command" in done.err
+    assert (
+        "kind: 'shell' is a kind that no runner here executes (known: python, command" in done.err
+    )
 
 
 def test_with_json_the_problem_is_json_on_stderr(callboard: Callboard, name: str) -> None:
