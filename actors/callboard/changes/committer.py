@@ -141,6 +141,8 @@ class Committer:
 
     def _may_pass_limited(self, hot: Hot, now: float) -> bool:
         self._lanes.ended(one.end.run_id for command, _ in hot.ends for one in command.ended)
+        if not self._lanes.is_shut(now):
+            return False
         if any(job.is_limited for _, _, job in hot.starts):
             self._lanes.open()
         return self._lanes.is_shut(now)

@@ -98,7 +98,9 @@ def _fresh(
             job.id,
             job.name,
             job.group,
-            job.arguments_with(new.arguments),
+            job.arguments_with(new.arguments)
+            if job.arguments or job.fixed_arguments
+            else new.arguments,
             new.due_at,
             new.trace_id or new_trace_id(),
         )
