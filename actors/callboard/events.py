@@ -118,6 +118,8 @@ class Committed:
     """Runs that got log lines."""
     slots: Mapping[str, int] = field(default_factory=dict)
     """How many slots were decided, by `fired` or the reason of the skip."""
+    is_for_webhooks: bool = False
+    """Whether webhooks were changed, or have messages to be sent."""
 
     @property
     def count(self) -> int:

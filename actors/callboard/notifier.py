@@ -1,7 +1,7 @@
 """Notifier: tells webhooks of failed and recovered jobs, and of missed deadlines.
 
 Receives
-    Committed(...)    from job store   runs ended, while webhooks listen
+    Committed(...)    from job store   runs ended, while webhooks listen; messages are due
     Hinted(topic)     from job store   messages are due, other nodes committed, the store came up
     _Beat()           from self        look at everything
     _Due()            from self        a message is due
@@ -129,7 +129,9 @@ class Notifier(AsyncioActor):
                 return self.unexpected(message)
 
     def _on_committed(self, message: Committed) -> None:
-        if message.count:
+        if message.is_for_webhooks:
+            self._look(ends=True, messages=True)
+        elif message.count:
             self._look_soon()
 
     def _on_hinted(self, message: Hinted) -> None:

@@ -45,6 +45,13 @@ async def note_ends(work: Work, command: NoteEnds) -> Noted:
     return Noted(is_watching=True, again=step.again, missed=step.missed)
 
 
+async def follow_from_now(work: Work) -> None:
+    """Begin to follow the events, if nobody does: what is committed from now on is told."""
+    following = await work.tx.lock_follower(FOLLOWER)
+    if following is not None and following.seq is None:
+        await work.tx.move_follower(FOLLOWER, following.newest)
+
+
 def _is_watching(webhook: Webhook) -> bool:
     return not webhook.disabled and not OF_RUNS.isdisjoint(webhook.events)
 

@@ -14,13 +14,15 @@ from callboard.events import Committed, WaitLimited
 
 TOPIC_OF_TYPE: Final[Mapping[str, str]] = {"run.queued": "runs", "run.stopping": "stops"}
 BACKFILL: Final = "backfill.changed"
+DELIVERIES: Final = "deliveries"
 QUEUE: Final = frozenset({"queue.changed", "queue.deleted"})
 """Runs that wait in it may begin now."""
 
 
 def committed_work(work: Work, first_seq: int) -> Committed | None:
     """What there is to be told of a transaction; None: nothing."""
-    if not (work.has_events or work.logged_run_ids or work.slots):
+    is_for_webhooks = DELIVERIES in work.hints
+    if not (work.has_events or work.logged_run_ids or work.slots or is_for_webhooks):
         return None
     return Committed(
         first_seq=first_seq,
@@ -37,6 +39,7 @@ def committed_work(work: Work, first_seq: int) -> Committed | None:
         triggers=tuple(work.triggers),
         logged_run_ids=frozenset(work.logged_run_ids),
         slots=work.slots,
+        is_for_webhooks=is_for_webhooks,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from callboard.changes.notices import follow_from_now
 from callboard.changes.versions import as_successor, check_version
 from callboard.changes.work import Work
 from callboard.commands import (
@@ -26,7 +27,7 @@ async def create_webhook(work: Work, command: CreateWebhook) -> Webhook:
     webhook = await work.tx.insert_webhook(command.webhook)
     if webhook is None:
         raise AlreadyExists("webhook", command.webhook.name)
-    work.webhook_changed(webhook)
+    await _changed(work, webhook)
     return webhook
 
 
@@ -44,7 +45,7 @@ async def replace_webhook(work: Work, command: ReplaceWebhook) -> tuple[Webhook,
     stored = await work.tx.update_webhook(edited)
     if stored is None:
         raise NotFound("webhook", wanted.name)
-    work.webhook_changed(stored)
+    await _changed(work, stored)
     return stored, False
 
 
@@ -93,6 +94,12 @@ async def take_deliveries(work: Work, command: TakeDeliveries) -> tuple[Outbound
 
 async def update_delivery(work: Work, command: UpdateDelivery) -> bool:
     return await work.tx.update_delivery(command.delivery)
+
+
+async def _changed(work: Work, webhook: Webhook) -> None:
+    work.webhook_changed(webhook)
+    if not webhook.disabled:
+        await follow_from_now(work)
 
 
 async def _locked(work: Work, group: str, name: str) -> Webhook:
