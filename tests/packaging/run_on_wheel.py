@@ -33,6 +33,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "tests/acceptance": "kills services for minutes: the code is the same",
     "tests/packaging": "looks at the repository",
     "tests/domain": "pure: nothing of it depends on the installation",
+    "tests/actors": "likewise, on virtual time; the service's tests have real boards",
+    "tests/runtime": "likewise",
     "tests/runners/test_contract.py": "long; test_process_jobs finds the worker's module",
     "tests/runners/test_process_runner.py": "likewise",
     "tests/runners/test_process_pool.py": "likewise",
