@@ -25,7 +25,7 @@ from callboard.clock import Clock
 from callboard.commands import AdoptStarts, HasStartRequests
 from callboard.errors import CallboardError
 from callboard.events import Hinted
-from callboard.runtime import AsyncioActor, ask
+from callboard.runtime import AsyncioActor, Rounds, ask
 
 STARTS_PER_COMMIT: Final = 1000
 ASK_S: Final = 30.0
@@ -47,7 +47,7 @@ class Adopter(AsyncioActor):
         self._job_store = job_store
         self._poll_s = poll_s
         self._may_be_more = False
-        self._is_working = False
+        self._rounds = Rounds(self._round, self.spawn, name="adopter-round")
 
     def on_start(self) -> None:
         self._on_beat()
@@ -71,9 +71,7 @@ class Adopter(AsyncioActor):
 
     def _look(self) -> None:
         self._may_be_more = True
-        if not self._is_working:
-            self._is_working = True
-            self.spawn(self._round(), name="adopter-round")
+        self._rounds.begin()
 
     async def _round(self) -> None:
         try:
@@ -83,8 +81,6 @@ class Adopter(AsyncioActor):
                     await self._adopt()
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("starts of callers wait: %s", error)
-        finally:
-            self._is_working = False
 
     async def _adopt(self) -> None:
         command = AdoptStarts(limit=STARTS_PER_COMMIT)

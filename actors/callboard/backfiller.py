@@ -29,7 +29,7 @@ from callboard.clock import Clock
 from callboard.commands import AdvanceBackfill, OpenBackfills
 from callboard.errors import CallboardError
 from callboard.events import Committed, Hinted
-from callboard.runtime import AsyncioActor, ask
+from callboard.runtime import AsyncioActor, Rounds, ask
 
 SLOTS_PER_COMMIT: Final = 1000
 ASK_S: Final = 30.0
@@ -55,7 +55,7 @@ class Backfiller(AsyncioActor):
         """Those of `open`."""
         self._due: dict[int, None] = {}
         self._look_at_all = False
-        self._is_working = False
+        self._rounds = Rounds(self._round, self.spawn, name="backfiller-round")
 
     def on_start(self) -> None:
         self._on_beat()
@@ -77,7 +77,7 @@ class Backfiller(AsyncioActor):
         touched = self._triggers and self._triggers.intersection(_triggers_of(message))
         if touched:
             self._due |= dict.fromkeys(id for id, of in self._open.items() if of in touched)
-            self._work()
+            self._rounds.begin()
 
     def _is_news(self, subject: Mapping[str, Any]) -> bool:
         """Whether the backfill may have to be advanced; most changes are this actor's own."""
@@ -95,12 +95,7 @@ class Backfiller(AsyncioActor):
 
     def _look(self) -> None:
         self._look_at_all = True
-        self._work()
-
-    def _work(self) -> None:
-        if not self._is_working:
-            self._is_working = True
-            self.spawn(self._round(), name="backfiller-round")
+        self._rounds.begin()
 
     async def _round(self) -> None:
         try:
@@ -109,8 +104,6 @@ class Backfiller(AsyncioActor):
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("backfills wait: %s", error)
             self._due.clear()
-        finally:
-            self._is_working = False
 
     async def _turn(self) -> None:
         """Advance the backfill whose turn it is; or, first, find out which there are."""

@@ -28,7 +28,7 @@ from callboard.commands import EvaluateConditions, WatchedJobs
 from callboard.committed_events import are_ended
 from callboard.errors import CallboardError
 from callboard.events import Committed, Hinted
-from callboard.runtime import AsyncioActor, ask
+from callboard.runtime import AsyncioActor, Rounds, ask
 
 ASK_S: Final = 30.0
 HURRY_S: Final = 0.2
@@ -61,7 +61,8 @@ class Evaluator(AsyncioActor):
         self._watched: frozenset[int] = frozenset()
         self._is_stale = True
         """Whether others may be watched than are known."""
-        self._is_due = self._is_working = self._is_hurrying = False
+        self._is_due = False
+        self._rounds = Rounds(self._round, self.spawn, name="evaluator-round")
 
     def on_start(self) -> None:
         self._on_beat()
@@ -75,7 +76,7 @@ class Evaluator(AsyncioActor):
             case _Beat():
                 return self._on_beat()
             case _Hurry():
-                return self._on_hurry()
+                return self._work()
             case _:
                 return self.unexpected(message)
 
@@ -88,13 +89,8 @@ class Evaluator(AsyncioActor):
     def _on_hinted(self, message: Hinted) -> None:
         if message.topic in ("triggers", "opened"):
             self._look()
-        elif message.topic == "events" and self._watched and not self._is_hurrying:
-            self._is_hurrying = True
-            self.timers.send_after("hurry", HURRY_S, _Hurry())
-
-    def _on_hurry(self) -> None:
-        self._is_hurrying = False
-        self._work()
+        elif message.topic == "events" and self._watched:
+            self.timers.send_within("hurry", HURRY_S, _Hurry())
 
     def _on_beat(self) -> None:
         self.timers.send_after("beat", self._poll_s, _Beat())
@@ -106,9 +102,7 @@ class Evaluator(AsyncioActor):
 
     def _work(self) -> None:
         self._is_due = True
-        if not self._is_working:
-            self._is_working = True
-            self.spawn(self._round(), name="evaluator-round")
+        self._rounds.begin()
 
     async def _round(self) -> None:
         try:
@@ -119,8 +113,6 @@ class Evaluator(AsyncioActor):
             logger.info("conditional triggers wait: %s", error)
             self._is_stale = True
             self.timers.send_after("retry", RETRY_S, _Hurry())
-        finally:
-            self._is_working = False
 
     async def _turn(self) -> None:
         had_any = bool(self._watched)

@@ -179,7 +179,7 @@ class Executor(AsyncioActor):
         self._may_be_due = False
         """Whether there may be due runs that the last claim did not get."""
         self._frees_limited = False
-        self._look_at = self._settled_at = 0.0
+        self._settled_at = 0.0
         self._early_stops: dict[int, Run] = {}
         """Of runs that the claim under way may bring; by id."""
         self._is_unsure = False
@@ -418,10 +418,7 @@ class Executor(AsyncioActor):
 
     def _look_in(self, seconds: float) -> None:
         """Look in so many seconds, or earlier when that was planned already."""
-        at = self.clock.monotonic() + seconds
-        if "look" not in self.timers or at < self._look_at:
-            self._look_at = at
-            self.timers.send_at("look", at, _Look())
+        self.timers.send_within("look", seconds, _Look())
 
     # running
 

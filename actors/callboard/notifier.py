@@ -61,7 +61,7 @@ from callboard.domain.trigger import Trigger
 from callboard.errors import CallboardError
 from callboard.events import Committed, Hinted
 from callboard.postman import Postman
-from callboard.runtime import AsyncioActor, Command, ask
+from callboard.runtime import AsyncioActor, Command, Rounds, ask
 from callboard.store.contract import RunFilter, WebhookFilter
 
 EVENTS_PER_ROUND: Final = 10_000
@@ -107,7 +107,7 @@ class Notifier(AsyncioActor):
         """Whether anybody is to be told of anything, as far as is known."""
         self._ends = self._deadlines = self._messages = False
         """What the next round has to look at."""
-        self._is_working = False
+        self._rounds = Rounds(self._round, self.spawn, name="notifier-round")
         self._on_their_way = 0
 
     def on_start(self) -> None:
@@ -142,8 +142,8 @@ class Notifier(AsyncioActor):
 
     def _look_soon(self) -> None:
         """Not after every commit: a busy board has hundreds a second."""
-        if self._is_watching and "ends" not in self.timers:
-            self.timers.send_after("ends", SOON_S, _Ends())
+        if self._is_watching:
+            self.timers.send_within("ends", SOON_S, _Ends())
 
     def _on_beat(self) -> None:
         self.timers.send_after("beat", self._poll_s, _Beat())
@@ -153,9 +153,7 @@ class Notifier(AsyncioActor):
         self._ends |= ends
         self._deadlines |= deadlines
         self._messages |= messages
-        if not self._is_working:
-            self._is_working = True
-            self.spawn(self._round(), name="notifier-round")
+        self._rounds.begin()
 
     async def _round(self) -> None:
         try:
@@ -171,8 +169,6 @@ class Notifier(AsyncioActor):
                     await self._send_messages()
         except OUTAGES as error:
             logger.info("notifications wait: %s", error)
-        finally:
-            self._is_working = False
 
     async def _ask(self, command: Command[Any]) -> Any:
         return await ask(self._job_store, command, timeout=ASK_S)

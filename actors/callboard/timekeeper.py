@@ -28,7 +28,7 @@ from callboard.clock import Clock
 from callboard.commands import NextOverdue, TimeOutRuns
 from callboard.errors import CallboardError
 from callboard.events import Hinted, WaitLimited
-from callboard.runtime import AsyncioActor, ask
+from callboard.runtime import AsyncioActor, Rounds, ask
 
 RUNS_PER_COMMIT: Final = 500
 ASK_S: Final = 30.0
@@ -51,8 +51,8 @@ class Timekeeper(AsyncioActor):
         super().__init__(clock=clock)
         self._job_store = job_store
         self._poll_s = poll_s
-        self._look_at = 0.0
-        self._is_working = self._look_again = False
+        self._look_again = False
+        self._rounds = Rounds(self._round, self.spawn, name="timekeeper-round")
 
     def on_start(self) -> None:
         self._look()
@@ -70,9 +70,7 @@ class Timekeeper(AsyncioActor):
 
     def _look(self) -> None:
         self._look_again = True
-        if not self._is_working:
-            self._is_working = True
-            self.spawn(self._round(), name="timekeeper-round")
+        self._rounds.begin()
 
     async def _round(self) -> None:
         wait_s = self._poll_s
@@ -83,8 +81,6 @@ class Timekeeper(AsyncioActor):
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("runs that have waited for too long wait: %s", error)
             wait_s = self._poll_s
-        finally:
-            self._is_working = False
         self._look_in(wait_s)
 
     async def _end_overdue(self) -> float:
@@ -104,7 +100,4 @@ class Timekeeper(AsyncioActor):
 
     def _look_in(self, seconds: float) -> None:
         """Look in so many seconds, or earlier when that was planned already."""
-        at = self.clock.monotonic() + seconds
-        if "look" not in self.timers or at < self._look_at:
-            self._look_at = at
-            self.timers.send_at("look", at, _Look())
+        self.timers.send_within("look", seconds, _Look())

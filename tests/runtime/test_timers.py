@@ -37,6 +37,17 @@ async def test_setting_a_key_again_replaces_the_timer(clock: VirtualClock) -> No
     await stop(ref)
 
 
+async def test_the_earlier_of_two_wishes_for_a_key_stays(clock: VirtualClock) -> None:
+    ref, log = await started(clock)
+    for seconds, said in ((3, "first"), (5, "later"), (2, "earlier")):
+        await ask(ref, Do(call=lambda a, s=seconds, t=said: a.timers.send_within("k", s, t)))
+    await clock.advance(2)
+    assert log == ["start", "earlier"]
+    await clock.advance(10)
+    assert log == ["start", "earlier"]
+    await stop(ref)
+
+
 async def test_a_cancelled_timer_does_not_ring(clock: VirtualClock) -> None:
     ref, log = await started(clock)
     await ask(ref, Do(call=lambda actor: actor.timers.send_after("k", 1, "no")))

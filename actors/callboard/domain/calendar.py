@@ -9,7 +9,7 @@ from typing import Final
 from callboard.domain.calendar_coverage import Coverage
 from callboard.domain.calendar_definition import check_definition, coverage_of
 from callboard.domain.json import JsonObject
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, name_problems
 from callboard.errors import FieldProblem, InvalidInput
 
 MAX_DESCRIPTION: Final = 10_000
@@ -39,8 +39,7 @@ class Calendar:
     def __post_init__(self) -> None:
         if self.id:
             return
-        named = (name_problem(self.name, "name"), name_problem(self.group, "group"))
-        problems = [problem for problem in named if problem is not None]
+        problems = [*name_problems(name=self.name, group=self.group)]
         if len(self.description) > MAX_DESCRIPTION:
             reason = f"is longer than {MAX_DESCRIPTION} characters"
             problems.append(FieldProblem("description", reason))

@@ -12,7 +12,7 @@ from typing import Final
 from callboard.domain.job_spec import spec_problems
 from callboard.domain.json import JsonObject, check_json
 from callboard.domain.limits import Concurrency, RateLimit
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, name_problems
 from callboard.domain.secret_reference import reference_problems
 from callboard.errors import FieldProblem, InvalidInput
 
@@ -159,10 +159,7 @@ class Job:
         )
 
     def _problems(self) -> Iterator[FieldProblem]:
-        for name, value in (("name", self.name), ("group", self.group)):
-            problem = name_problem(value, name)
-            if problem is not None:
-                yield problem
+        yield from name_problems(name=self.name, group=self.group)
         yield from spec_problems(self.kind, self.spec)
         yield from self.retry.problems("retry")
         if self.timeout_s is not None:
@@ -176,8 +173,8 @@ class Job:
         if self.rate_limit is not None:
             yield from self.rate_limit.problems("rate_limit")
         yield from priority_problem(self.priority, "priority")
-        if self.queue is not None and (problem := name_problem(self.queue, "queue")) is not None:
-            yield problem
+        if self.queue is not None:
+            yield from name_problems(queue=self.queue)
         if self.max_concurrent_runs is not None and not 1 <= self.max_concurrent_runs <= 1_000_000:
             yield FieldProblem("max_concurrent_runs", "is outside 1 to 1000000", "null: no limit")
         if len(self.description) > 10_000:

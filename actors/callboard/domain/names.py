@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from callboard.errors import FieldProblem
@@ -21,3 +22,11 @@ def name_problem(name: object, field: str) -> FieldProblem | None:
     if NAME.fullmatch(name) is None:
         return FieldProblem(field, f"{name[:80]!r} is not a name", _FIX)
     return None
+
+
+def name_problems(**names: object) -> Iterator[FieldProblem]:
+    """What is wrong with the names, given by field."""
+    for field, name in names.items():
+        problem = name_problem(name, field)
+        if problem is not None:
+            yield problem

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from callboard.domain.limits import MAX_RUNS, RateLimit
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, name_problems
 from callboard.errors import FieldProblem, InvalidInput
 
 MAX_DESCRIPTION: Final = 10_000
@@ -45,9 +45,7 @@ class Queue:
             raise InvalidInput(*problems)
 
     def _problems(self) -> Iterator[FieldProblem]:
-        for problem in (name_problem(self.name, "name"), name_problem(self.group, "group")):
-            if problem is not None:
-                yield problem
+        yield from name_problems(name=self.name, group=self.group)
         if len(self.description) > MAX_DESCRIPTION:
             yield FieldProblem("description", f"is longer than {MAX_DESCRIPTION} characters")
         if self.capacity is not None and not 1 <= self.capacity <= MAX_RUNS:

@@ -14,7 +14,7 @@ from callboard.domain.deadlines import Deadlines
 from callboard.domain.exclusion import exclusion_of
 from callboard.domain.job import seconds_problem
 from callboard.domain.json import JsonObject, check_json_object, check_size
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, name_problem, name_problems
 from callboard.domain.schedule import Conditional, Cron, Schedule, waits_without_slot
 from callboard.domain.secret_reference import reference_problems
 from callboard.domain.shift import MAX_SLOTS_A_DAY, most_slots_a_day
@@ -189,10 +189,7 @@ class Trigger:
         return replace(schedule, hash_key=f"{self.group}/{self.name}")
 
     def _problems(self) -> Iterator[FieldProblem]:
-        for where, value in (("name", self.name), ("group", self.group)):
-            problem = name_problem(value, where)
-            if problem is not None:
-                yield problem
+        yield from name_problems(name=self.name, group=self.group)
         if not 1 <= len(self.actions) <= MAX_ACTIONS:
             yield FieldProblem(
                 "actions", f"has {len(self.actions)} entries, not 1 to {MAX_ACTIONS}"

@@ -10,7 +10,7 @@ from typing import Final
 
 from callboard.domain.http_url import UrlTemplate
 from callboard.domain.json import JsonObject
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, name_problems
 from callboard.domain.secret_reference import is_reference
 from callboard.domain.template import TemplateProblem
 from callboard.errors import FieldProblem, InvalidInput
@@ -74,10 +74,11 @@ class Webhook:
             raise InvalidInput(*problems)
 
     def _problems(self) -> Iterator[FieldProblem]:
-        names = (("name", self.name), ("group", self.group), ("job", self.job))
-        for field, value in (*names, ("trigger", self.trigger)):
-            if value is not None and (problem := name_problem(value, field)) is not None:
-                yield problem
+        yield from name_problems(name=self.name, group=self.group)
+        if self.job is not None:
+            yield from name_problems(job=self.job)
+        if self.trigger is not None:
+            yield from name_problems(trigger=self.trigger)
         yield from _url_problems(self.url)
         if not self.events:
             yield FieldProblem("events", "is empty", f"use some of {', '.join(ASKED_FOR)}")

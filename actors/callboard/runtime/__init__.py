@@ -12,6 +12,7 @@ from callboard.runtime.errors import (
 )
 from callboard.runtime.future import AsyncioFuture
 from callboard.runtime.reply import Reply
+from callboard.runtime.rounds import Rounds
 from callboard.runtime.stopping import stop
 from callboard.runtime.supervision import RestartPolicy, supervise
 from callboard.runtime.tasks import begin_task
@@ -27,6 +28,7 @@ __all__ = [
     "HandlerCancelled",
     "Reply",
     "RestartPolicy",
+    "Rounds",
     "Timers",
     "TooManyRestarts",
     "WouldDeadlock",

@@ -13,10 +13,11 @@ from callboard.clock import Alarm, Clock
 class Timer:
     """One message to come; it waits for its time, then in the mailbox."""
 
-    __slots__ = ("alarm", "key", "message")
+    __slots__ = ("alarm", "at", "key", "message")
 
-    def __init__(self, key: str, message: object) -> None:
+    def __init__(self, key: str, at: float, message: object) -> None:
         self.key = key
+        self.at = at
         self.message = message
         self.alarm: Alarm | None = None
 
@@ -49,12 +50,18 @@ class Timers:
     def send_at(self, key: str, monotonic: float, message: object) -> None:
         """Send `message` when the clock's `monotonic()` has reached that many seconds."""
         self.cancel(key)
-        timer = self._timers[key] = Timer(key, message)
+        timer = self._timers[key] = Timer(key, monotonic, message)
         timer.alarm = self._clock.call_at(monotonic, lambda: self._post(TimerEnvelope(timer)))
 
     def send_after(self, key: str, seconds: float, message: object) -> None:
         """Send `message` in so many seconds."""
         self.send_at(key, self._clock.monotonic() + seconds, message)
+
+    def send_within(self, key: str, seconds: float, message: object) -> None:
+        """Send `message` in so many seconds, unless the timer of this key comes earlier."""
+        at, present = self._clock.monotonic() + seconds, self._timers.get(key)
+        if present is None or at < present.at:
+            self.send_at(key, at, message)
 
     def cancel(self, key: str) -> None:
         """Take the timer back; nothing happens when there is none."""
