@@ -6,10 +6,13 @@ import typing
 from callboard.config import BoardConfig
 from callboard.definition import job
 from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
+from callboard.domain.bookmark import Bookmark
+from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.explain import Explanation
-from callboard.domain.job import Job, OnCrash, RetryPolicy
+from callboard.domain.given_terms import GivenTerms
+from callboard.domain.job import Job, OnCrash, OnFull, RetryPolicy
 from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.pause import Missed
 from callboard.domain.queue import Queue
@@ -22,6 +25,7 @@ from callboard.domain.schedule import (
     cron,
     every,
     on_demand,
+    on_event,
     when_all,
     when_any,
 )
@@ -37,6 +41,7 @@ from callboard.domain.trigger import (
     TriggerState,
 )
 from callboard.domain.wish import Cancel, Retry, Snooze
+from callboard.domain.workflow import Workflow, WorkflowRun, WorkflowState
 from callboard.errors import CallboardError, RunFailed
 from callboard.events import Event
 from callboard.runners.context import RunContext, current_run
@@ -53,6 +58,8 @@ __all__ = [
     "Backfill",
     "BackfillState",
     "BoardConfig",
+    "Bookmark",
+    "BookmarkRule",
     "Calendar",
     "CalendarMode",
     "CalendarRule",
@@ -67,6 +74,7 @@ __all__ = [
     "EventFilter",
     "Explanation",
     "FileSecrets",
+    "GivenTerms",
     "HandlerRegistry",
     "Health",
     "Job",
@@ -76,6 +84,7 @@ __all__ = [
     "NewBackfill",
     "NewRun",
     "OnCrash",
+    "OnFull",
     "Outcome",
     "OverlapPolicy",
     "OverlapPolicyName",
@@ -96,6 +105,9 @@ __all__ = [
     "StopMode",
     "Trigger",
     "TriggerState",
+    "Workflow",
+    "WorkflowRun",
+    "WorkflowState",
     "after",
     "at",
     "calendar_interval",
@@ -104,6 +116,7 @@ __all__ = [
     "every",
     "job",
     "on_demand",
+    "on_event",
     "when_all",
     "when_any",
 ]

@@ -20,12 +20,16 @@ class Ended(Protocol):
     def end(self) -> RunEnd: ...
 
 
-def are_ended(events: Sequence[Event], job_ids: Collection[int]) -> bool:
-    """Whether a run of these jobs ended; as cheap as can be where events are not made yet."""
+def are_ended(events: Sequence[Event], jobs: Collection[tuple[str, str]]) -> bool:
+    """Whether a run of these jobs, by group and name, ended; as cheap as can be where events are
+    not made yet."""
     if isinstance(events, CommittedEvents):
-        return events.are_ended(job_ids)
-    runs = (event.run for event in events)
-    return any(run is not None and run.job_id in job_ids and run.has_ended for run in runs)
+        return events.are_ended(jobs)
+    return any(event.run is not None and _is_end_of(event.run, jobs) for event in events)
+
+
+def _is_end_of(run: Run, jobs: Collection[tuple[str, str]]) -> bool:
+    return run.has_ended and (run.group, run.job) in jobs
 
 
 class CommittedEvents(Sequence[Event]):
@@ -88,13 +92,11 @@ class CommittedEvents(Sequence[Event]):
             self._made = tuple(self._make())
         return self._made
 
-    def are_ended(self, job_ids: Collection[int]) -> bool:
-        """Whether a run of these jobs ended; nothing is made for it."""
-        if any(one.run.job_id in job_ids for one in self._ended):
+    def are_ended(self, jobs: Collection[tuple[str, str]]) -> bool:
+        """Whether a run of these jobs, by group and name, ended; nothing is made for it."""
+        if any((one.run.group, one.run.job) in jobs for one in self._ended):
             return True
-        return any(
-            run is not None and run.job_id in job_ids and run.has_ended for _, run in self._told
-        )
+        return any(run is not None and _is_end_of(run, jobs) for _, run in self._told)
 
     def _make(self) -> Iterator[Event]:
         for seq, (type, run, subject) in enumerate(self._facts(), start=self.first_seq):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from callboard.domain.job import Job, OnCrash, RetryPolicy
+from callboard.domain.job import Job, OnCrash, OnFull, RetryPolicy
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP
@@ -39,6 +39,7 @@ def job(
     queue_timeout_s: float | None = None,
     chain_timeout_s: float | None = None,
     max_concurrent_runs: int | None = None,
+    on_full: OnFull | str = OnFull.QUEUE,
     concurrency: Concurrency | None = None,
     rate_limit: RateLimit | None = None,
     queue: str | None = None,
@@ -71,6 +72,7 @@ def job(
             "queue_timeout_s": queue_timeout_s,
             "chain_timeout_s": chain_timeout_s,
             "max_concurrent_runs": max_concurrent_runs,
+            "on_full": OnFull(on_full),
             "concurrency": concurrency,
             "rate_limit": rate_limit,
             "queue": queue,
@@ -107,6 +109,8 @@ def to_job(definition: Definition, handler: str, changes: Mapping[str, Any]) -> 
         InvalidInput: a field is wrong.
     """
     fields = {**definition.fields, **changes}
+    if "on_full" in fields:
+        fields["on_full"] = OnFull(fields["on_full"])
     spec: dict[str, Json] = {"handler": handler}
     for name in ("isolation", "limits"):
         if (value := fields.pop(name, None)) is not None:

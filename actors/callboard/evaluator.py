@@ -8,7 +8,7 @@ Receives
 Sends
     WatchedJobs, EvaluateConditions    to job store
 Owns
-    watched: ids of the watched jobs, as last read; without any nothing else is done
+    watched: the watched jobs, as last read; without any nothing else is done
 States
     idle -> a round runs: read who watches, evaluate until there is nothing left -> idle
 Fails
@@ -58,7 +58,7 @@ class Evaluator(AsyncioActor):
         super().__init__(clock=clock)
         self._job_store = job_store
         self._poll_s = poll_s
-        self._watched: frozenset[int] = frozenset()
+        self._watched: frozenset[tuple[str, str]] = frozenset()
         self._is_stale = True
         """Whether others may be watched than are known."""
         self._is_due = False

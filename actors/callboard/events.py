@@ -16,6 +16,8 @@
 | calendar.changed, calendar.deleted | likewise | calendar |
 | queue.changed, queue.deleted | likewise | queue, with `paused` |
 | webhook.changed, webhook.deleted | likewise | webhook |
+| workflow.changed, workflow.deleted | likewise | workflow |
+| workflow_run.started, workflow_run.ended | it began, or is over | workflow_run: id, state |
 | webhook.called | somebody asked for a message: a ping, or one again | webhook |
 | deadline.missed | a slot's runs were late | deadline: its trigger's name, slot, reason, run_ids |
 | backfill.changed | created, paused, resumed, moved on, ended | trigger, backfill |
@@ -91,9 +93,10 @@ class Event:
     run: Run | None = None
     """run.*: the run as it was right after the change; None when its history is pruned."""
     subject: JsonObject = field(default_factory=dict)
-    """trigger.*, job.*, calendar.*, queue.*, webhook.*: group, name, state, version; backfill.*:
-    the same with id and counters, the name being its trigger's; deadline.*: its trigger's group
-    and name, and what was late; clock.*: node, source, by_s."""
+    """trigger.*, job.*, calendar.*, queue.*, webhook.*, workflow.*: group, name, state, version;
+    backfill.*: the same with id and counters, the name being its trigger's; workflow_run.*: group,
+    name (the workflow's), id and state; deadline.*: its trigger's group and name, and what was
+    late; clock.*: node, source, by_s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from callboard import commands as c
 from callboard.store.contract import Store
 
 
-async def _watched_jobs(store: Store) -> frozenset[int]:
+async def _watched_jobs(store: Store) -> frozenset[tuple[str, str]]:
     watches = await store.condition_watches()
-    return frozenset(job_id for each in watches for job_id in each.job_ids)
+    return frozenset(job for each in watches for job in each.jobs)
 
 
 READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
@@ -26,12 +26,17 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.CountTriggers: lambda store, ask: store.count_triggers(ask.filter),
     c.GetCalendar: lambda store, ask: store.get_calendar(ask.group, ask.name),
     c.ListCalendars: lambda store, ask: store.list_calendars(ask.filter),
+    c.GetBookmark: lambda store, ask: store.get_bookmark(ask.job_id, ask.run_id),
     c.GetWebhook: lambda store, ask: store.get_webhook(ask.group, ask.name),
     c.ListWebhooks: lambda store, ask: store.list_webhooks(ask.filter),
     c.ListDeliveries: lambda store, ask: store.list_deliveries(ask.filter),
     c.ListWatchedSlots: lambda store, ask: store.watched_slots(),
     c.HasStartRequests: lambda store, ask: store.has_start_requests(),
     c.NextDeliveryAt: lambda store, ask: store.next_delivery_at(),
+    c.GetWorkflow: lambda store, ask: store.get_workflow(ask.group, ask.name),
+    c.ListWorkflows: lambda store, ask: store.list_workflows(ask.filter),
+    c.GetWorkflowRun: lambda store, ask: store.get_workflow_run(ask.run_id),
+    c.ListWorkflowRuns: lambda store, ask: store.list_workflow_runs(ask.filter),
     c.GetQueue: lambda store, ask: store.get_queue(ask.group, ask.name),
     c.ListQueues: lambda store, ask: store.list_queues(ask.filter),
     c.CountQueue: lambda store, ask: store.count_queue(ask.group, ask.name),

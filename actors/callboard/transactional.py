@@ -66,7 +66,8 @@ async def start(
         connection: asynchronous: of asyncpg, psycopg (AsyncConnection) or SQLAlchemy
             (AsyncConnection, AsyncSession).
         unique_key: when a live run of the job has it at that time, this one ends at once as
-            stopped, its error naming the other one.
+            stopped, its error naming the other one. One that finds a job full at that time which
+            refuses then (`on_full`) ends at once as failed.
     Raises:
         InvalidInput: there is no such job, or an argument is wrong.
         Conflict: job_disabled.

@@ -175,6 +175,26 @@ COMMENT ON TABLE callboard.backfilled_slot IS 'Slots of the past that backfills 
 
 COMMENT ON COLUMN callboard.backfilled_slot.run_ids IS 'The first runs of the chains that the slot started, in the order of the trigger''s actions.';
 
+CREATE TABLE callboard.bookmark (
+    job_id bigint NOT NULL,
+    version bigint NOT NULL,
+    run bigint NOT NULL,
+    attempt bigint NOT NULL,
+    run_id bigint,
+    previous_run_id bigint,
+    value jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT bookmark_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT bookmark_run_check CHECK ((run >= 0)),
+    CONSTRAINT bookmark_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON TABLE callboard.bookmark IS 'How far the runs of a job have got: the last versions, the newest of which holds. No reference to the job, for its lock would come behind those of runs: versions are written and a job is deleted under a lock of the bookmark''s own.';
+
+COMMENT ON COLUMN callboard.bookmark.attempt IS 'Failed runs since the last reset.';
+
+COMMENT ON COLUMN callboard.bookmark.run_id IS 'The successful run whose result the value is; null: it stands at the beginning.';
+
 ALTER TABLE callboard.calendar ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME callboard.calendar_id_seq
     START WITH 1
@@ -427,8 +447,8 @@ CREATE TABLE callboard.ledger (
     decided_at timestamp with time zone NOT NULL,
     run_ids bigint[] NOT NULL,
     caused_by bigint[],
+    events bigint,
     CONSTRAINT ledger_decision_check CHECK ((decision = ANY (ARRAY['fired'::text, 'skipped'::text]))),
-    CONSTRAINT ledger_reason_check CHECK ((reason = ANY (ARRAY['paused'::text, 'misfire'::text, 'overlap'::text, 'calendar'::text, 'dst_gap'::text, 'limit'::text, 'disabled'::text, 'coalesced'::text, 'capped'::text]))),
     CONSTRAINT ledger_reasoned_check CHECK (((reason IS NULL) = (decision = 'fired'::text))),
     CONSTRAINT ledger_stretch_check CHECK ((((until IS NULL) AND (slot_count = 1)) OR ((until > slot) AND (slot_count > 1) AND (decision = 'skipped'::text))))
 );
@@ -442,6 +462,8 @@ COMMENT ON COLUMN callboard.ledger.slot_count IS 'Slots in the stretch, both end
 COMMENT ON COLUMN callboard.ledger.run_ids IS 'Runs that the slot started, in the order of the trigger''s actions.';
 
 COMMENT ON COLUMN callboard.ledger.caused_by IS 'Runs whose ends met the conditions of a conditional trigger; null: of others.';
+
+COMMENT ON COLUMN callboard.ledger.events IS 'How many the batch of an event trigger had; null: of others.';
 
 CREATE TABLE callboard.live_run (
     id bigint NOT NULL,
@@ -782,6 +804,9 @@ CASE state
 END) STORED,
     is_sequenced boolean GENERATED ALWAYS AS (COALESCE((((schedule ->> 'kind'::text) = 'delay'::text) OR ((overlap ->> 'policy'::text) = ANY (ARRAY['buffer_one'::text, 'buffer'::text, 'cancel_old'::text, 'kill_old'::text]))), false)) STORED NOT NULL,
     deadlines jsonb,
+    rules jsonb,
+    workflow text COLLATE pg_catalog."C",
+    gathered jsonb,
     CONSTRAINT trigger_description_check CHECK ((char_length(description) <= 10000)),
     CONSTRAINT trigger_firings_check CHECK ((firings >= 0)),
     CONSTRAINT trigger_flexible_window_s_check CHECK ((flexible_window_s >= (0)::double precision)),
@@ -792,7 +817,8 @@ END) STORED,
     CONSTRAINT trigger_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
     CONSTRAINT trigger_state_check CHECK ((state = ANY (ARRAY['inactive'::text, 'active'::text, 'paused'::text, 'completed'::text, 'parked'::text]))),
     CONSTRAINT trigger_version_check CHECK ((version >= 1)),
-    CONSTRAINT trigger_window_check CHECK ((end_at > start_at))
+    CONSTRAINT trigger_window_check CHECK ((end_at > start_at)),
+    CONSTRAINT trigger_workflow_check CHECK (((char_length(workflow) >= 1) AND (char_length(workflow) <= 255)))
 )
 WITH (fillfactor='80');
 
@@ -813,6 +839,12 @@ COMMENT ON COLUMN callboard.trigger.wake_at IS 'When the scheduler has to look a
 COMMENT ON COLUMN callboard.trigger.is_sequenced IS 'The end of its runs means something to it: a delay begins, or a held run is released.';
 
 COMMENT ON COLUMN callboard.trigger.deadlines IS 'Seconds after a slot within which its runs have to start and to finish: start_within_s, finish_within_s; null: they need not.';
+
+COMMENT ON COLUMN callboard.trigger.rules IS 'What it has beside the usual, and nothing else: labels, annotations, on_missing; null: nothing.';
+
+COMMENT ON COLUMN callboard.trigger.workflow IS 'Name of the workflow of its group that it belongs to; null: it stands alone.';
+
+COMMENT ON COLUMN callboard.trigger.gathered IS 'Events that an event trigger was told since its last slot, and the slot they make; null: none.';
 
 ALTER TABLE callboard.trigger ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME callboard.trigger_id_seq
@@ -886,6 +918,71 @@ ALTER TABLE callboard.webhook ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE callboard.workflow (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    definition jsonb NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT workflow_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT workflow_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 255))),
+    CONSTRAINT workflow_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON TABLE callboard.workflow IS 'What its triggers, which name it, are the content of. Whoever begins a run of it, or changes which triggers it has, has locked its row.';
+
+COMMENT ON COLUMN callboard.workflow.definition IS 'Object: description, properties, max_concurrent_runs, run_arguments, labels, annotations.';
+
+ALTER TABLE callboard.workflow ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME callboard.workflow_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE callboard.workflow_run (
+    id bigint NOT NULL,
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    workflow text NOT NULL COLLATE pg_catalog."C",
+    workflow_id bigint NOT NULL,
+    state text NOT NULL,
+    trigger text,
+    previous_run_id bigint,
+    properties jsonb NOT NULL,
+    definition jsonb NOT NULL,
+    progress jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT workflow_run_ended_check CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['running'::text, 'stopping'::text])))),
+    CONSTRAINT workflow_run_group_name_check CHECK (((char_length(group_name) >= 1) AND (char_length(group_name) <= 255))),
+    CONSTRAINT workflow_run_state_check CHECK ((state = ANY (ARRAY['running'::text, 'stopping'::text, 'completed'::text, 'stopped'::text]))),
+    CONSTRAINT workflow_run_workflow_check CHECK (((char_length(workflow) >= 1) AND (char_length(workflow) <= 255)))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+COMMENT ON TABLE callboard.workflow_run IS 'Passages through workflows, also of those that are gone. Whoever creates or ends a run that is a part of one has locked its row.';
+
+COMMENT ON COLUMN callboard.workflow_run.workflow_id IS 'Of the workflow, which may be gone: therefore no reference.';
+
+COMMENT ON COLUMN callboard.workflow_run.trigger IS 'Its start trigger; null: there was none.';
+
+COMMENT ON COLUMN callboard.workflow_run.definition IS 'Object, as it was when it began, never changed: triggers (a snapshot), run_arguments, event (of the batch that began it).';
+
+COMMENT ON COLUMN callboard.workflow_run.progress IS 'Object: fired (by trigger, the runs that it started), met (by trigger and job, the run that met the condition), runs (by job), live (those of them that have not ended), missing (jobs that could not be started).';
+
+ALTER TABLE callboard.workflow_run ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME callboard.workflow_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_0 FOR VALUES FROM (MINVALUE) TO ('10000001');
 
 ALTER TABLE ONLY callboard.ended_run ATTACH PARTITION callboard.ended_run_rest DEFAULT;
@@ -897,6 +994,9 @@ ALTER TABLE ONLY callboard.backfill
 
 ALTER TABLE ONLY callboard.backfilled_slot
     ADD CONSTRAINT backfilled_slot_pkey PRIMARY KEY (trigger_id, slot, backfill_id);
+
+ALTER TABLE ONLY callboard.bookmark
+    ADD CONSTRAINT bookmark_pkey PRIMARY KEY (job_id, version);
 
 ALTER TABLE ONLY callboard.calendar
     ADD CONSTRAINT calendar_name_key UNIQUE (group_name, name);
@@ -944,6 +1044,11 @@ ALTER TABLE ONLY callboard.job
 
 ALTER TABLE ONLY callboard.ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (trigger_id, slot, generation);
+
+ALTER TABLE callboard.ledger
+    ADD CONSTRAINT ledger_reason_check CHECK ((reason = ANY (ARRAY['paused'::text, 'misfire'::text, 'overlap'::text, 'calendar'::text, 'dst_gap'::text, 'limit'::text, 'disabled'::text, 'no_job'::text, 'coalesced'::text, 'capped'::text]))) NOT VALID;
+
+COMMENT ON CONSTRAINT ledger_reason_check ON callboard.ledger IS 'Not validated: the rows that were there before it kept to fewer reasons.';
 
 ALTER TABLE ONLY callboard.live_run
     ADD CONSTRAINT live_run_pkey PRIMARY KEY (id);
@@ -1002,6 +1107,15 @@ ALTER TABLE ONLY callboard.webhook
 ALTER TABLE ONLY callboard.webhook
     ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY callboard.workflow
+    ADD CONSTRAINT workflow_name_key UNIQUE (group_name, name);
+
+ALTER TABLE ONLY callboard.workflow
+    ADD CONSTRAINT workflow_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY callboard.workflow_run
+    ADD CONSTRAINT workflow_run_pkey PRIMARY KEY (id);
+
 CREATE INDEX backfill_group_idx ON callboard.backfill USING btree (group_name, id);
 
 CREATE INDEX backfill_open_idx ON callboard.backfill USING btree (id) WHERE (ended_at IS NULL);
@@ -1009,6 +1123,8 @@ CREATE INDEX backfill_open_idx ON callboard.backfill USING btree (id) WHERE (end
 CREATE INDEX backfill_trigger_idx ON callboard.backfill USING btree (trigger_id, id);
 
 CREATE INDEX backfilled_slot_open_idx ON callboard.backfilled_slot USING btree (backfill_id, slot) WHERE (ended_at IS NULL);
+
+CREATE INDEX bookmark_run_idx ON callboard.bookmark USING btree (job_id, run_id, version) WHERE (run_id IS NOT NULL);
 
 CREATE INDEX ended_run_chain_idx ON ONLY callboard.ended_run USING btree (chain_id, id) WHERE (previous_run_id IS NOT NULL);
 
@@ -1102,6 +1218,10 @@ CREATE UNIQUE INDEX node_name_key ON callboard.node USING btree (name) WHERE (NO
 
 CREATE INDEX trigger_calendar_trigger_idx ON callboard.trigger_calendar USING btree (trigger_id);
 
+CREATE INDEX trigger_conditional_idx ON callboard.trigger USING btree (group_name, name) WHERE ((schedule ->> 'kind'::text) = 'conditional'::text);
+
+COMMENT ON INDEX callboard.trigger_conditional_idx IS 'Who watches a job, for whoever wants to delete it.';
+
 CREATE INDEX trigger_deadlines_idx ON callboard.trigger USING btree (id) WHERE (deadlines IS NOT NULL);
 
 CREATE INDEX trigger_delay_idx ON callboard.trigger USING btree (id) WHERE ((state = 'active'::text) AND (next_slot IS NULL) AND ((schedule ->> 'kind'::text) = 'delay'::text));
@@ -1114,11 +1234,23 @@ CREATE INDEX trigger_start_idx ON callboard.trigger USING btree (id) WHERE ((sta
 
 CREATE INDEX trigger_wake_idx ON callboard.trigger USING btree (wake_at, id) WHERE (wake_at IS NOT NULL);
 
+CREATE INDEX trigger_workflow_idx ON callboard.trigger USING btree (group_name, workflow, name) WHERE (workflow IS NOT NULL);
+
 CREATE INDEX webhook_delivery_due_idx ON callboard.webhook_delivery USING btree (due_at) WHERE (state = 'queued'::text);
 
 CREATE INDEX webhook_delivery_ended_idx ON callboard.webhook_delivery USING btree (ended_at) WHERE (state <> 'queued'::text);
 
 CREATE INDEX webhook_delivery_log_idx ON callboard.webhook_delivery USING btree (webhook_id, id);
+
+CREATE INDEX workflow_run_ended_idx ON callboard.workflow_run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX workflow_run_group_idx ON callboard.workflow_run USING btree (group_name, id);
+
+CREATE INDEX workflow_run_live_idx ON callboard.workflow_run USING btree (workflow_id) WHERE (ended_at IS NULL);
+
+COMMENT ON INDEX callboard.workflow_run_live_idx IS 'Counts the live runs of a workflow.';
+
+CREATE INDEX workflow_run_workflow_idx ON callboard.workflow_run USING btree (group_name, workflow, id);
 
 ALTER INDEX callboard.ended_run_chain_idx ATTACH PARTITION callboard.ended_run_0_chain_id_id_idx;
 

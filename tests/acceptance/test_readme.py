@@ -65,7 +65,7 @@ def run(script: str, url: str) -> str:
 
 def test_the_readme_has_its_snippets():
     assert len(PYTHON) == 2
-    assert len(SHELL) == 4
+    assert len(SHELL) == 5
 
 
 @pytest.mark.parametrize("text", PYTHON, ids=["embedding", "testing"])
@@ -96,6 +96,9 @@ def test_the_shell_snippets_run_one_after_the_other(url: str):
     lived = run(SHELL[3], url)
     assert "hello, world" in lived
     assert "100 in 60 s" in lived
+    glue = run(SHELL[4], url)
+    assert "3 of 3 succeeded" in glue
+    assert "nightly" in glue
 
 
 def test_the_links_lead_somewhere():

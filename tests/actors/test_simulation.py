@@ -16,7 +16,15 @@ from callboard import at, cron, every
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarRule, Shift
 from callboard.domain.job import Job
-from callboard.domain.schedule import At, Cron, Schedule, on_demand, slots_between, when_all
+from callboard.domain.schedule import (
+    At,
+    Cron,
+    Schedule,
+    on_demand,
+    on_event,
+    slots_between,
+    when_all,
+)
 from callboard.domain.trigger import (
     Action,
     OverlapPolicy,
@@ -77,10 +85,11 @@ async def test_the_beginning_counts_and_the_end_does_not(execute_all: bool) -> N
 
 
 async def test_an_instant_a_trigger_without_slots_and_one_of_two_jobs() -> None:
-    wanted = {"once": 1, "never": 0, "both": 2}
+    wanted = {"once": 1, "never": 0, "told": 0, "both": 2}
     assert wanted == await fired(
         trigger("once", at(START + timedelta(hours=1))),
         trigger("never", on_demand()),
+        trigger("told", on_event()),
         trigger("both", cron("0 12 * * *"), "load", "send"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -14,7 +15,7 @@ import sqlalchemy
 from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from callboard import BoardConfig, Callboard, Run, RunContext, RunState, transactional
+from callboard import BoardConfig, Callboard, OnFull, Run, RunContext, RunState, transactional
 from callboard.errors import Conflict, InvalidInput, NotFound, UsageError
 from callboard.runners.context import NoRun
 from callboard.store.contract import RunFilter
@@ -183,6 +184,18 @@ async def test_a_job_that_was_deleted_before_the_commit_ends_the_promised_run(
         await board.delete_job("default", "echo")
     run = await handle.wait(WAIT_S)
     assert (run.state, run.error and run.error.type) == (RunState.STOPPED, "JobGone")
+
+
+async def test_a_full_job_ends_the_promised_run(
+    board: Callboard, connection: asyncpg.Connection[Any]
+) -> None:
+    limits: dict[str, Any] = {"max_concurrent_runs": 1, "on_full": OnFull.REFUSE}
+    job = await board.get_job("default", "echo")
+    await board.replace_job(replace(job, **limits))
+    await board.start(echo, due_at=later(board))
+    handle = await board.start(echo, connection=connection)
+    run = await handle.wait(WAIT_S)
+    assert (run.state, run.error and run.error.type) == (RunState.FAILED, "JobFull")
 
 
 async def test_effects_and_success_are_one(board: Callboard, postgres_dsn: str) -> None:

@@ -42,6 +42,7 @@ from callboard.domain.schedule import (
     cron,
     every,
     on_demand,
+    on_event,
 )
 from callboard.domain.states import RunState
 from callboard.domain.trigger import OverlapPolicy, OverlapPolicyName, Trigger, TriggerState
@@ -105,11 +106,12 @@ def test_instants_of_any_zone_become_utc():
     "trigger",
     [
         hourly(schedule=on_demand()),
+        hourly(schedule=on_event()),
         hourly(schedule=Delay(after_s=60)),
         hourly(schedule=cron("@reboot")),
         make_trigger(schedule=every(hours=1), anchor_at=None),
     ],
-    ids=["on demand", "delay", "@reboot", "an interval that was never active"],
+    ids=["on demand", "event", "delay", "@reboot", "an interval that was never active"],
 )
 def test_a_trigger_without_computable_slots_is_refused(trigger: Trigger):
     trigger = replace(trigger, state=TriggerState.INACTIVE, next_slot=None)

@@ -59,6 +59,18 @@ def test_an_end_that_is_not_final_changes_nothing() -> None:
     assert counted(when_all("a"), {"a": 5}, [again]) == {"a": 5}
 
 
+def test_an_end_within_a_workflow_changes_nothing() -> None:
+    inside = replace(end(1, "a"), is_triggered=True, workflow_run_id=9)
+    assert counted(when_all("a"), {}, [inside]) == {}
+    assert counted(when_all("a"), {"a": 5}, [replace(inside, state=RunState.FAILED)]) == {"a": 5}
+
+
+def test_where_only_triggered_runs_count_others_change_nothing() -> None:
+    schedule = replace(when_all("a"), only_triggered=True)
+    assert counted(schedule, {"a": 5}, [end(1, "a", fails=True), end(2, "a")]) == {"a": 5}
+    assert counted(schedule, {"a": 5}, [replace(end(3, "a"), is_triggered=True)]) == {"a": 103}
+
+
 def test_and_needs_all_and_any_needs_one() -> None:
     both, one = when_all("a", "b"), when_any("a", "b")
     assert [is_complete(both, met) for met in ({}, {"a": 1}, {"a": 1, "b": 2})] == [0, 0, 1]

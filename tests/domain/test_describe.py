@@ -25,6 +25,7 @@ from callboard.domain.schedule import (
     cron,
     every,
     on_demand,
+    on_event,
     when_all,
     when_any,
 )
@@ -142,6 +143,11 @@ def test_other_dialects_in_words(dialect: str, expression: str, words: str) -> N
         ),
         (at(NOON), "Once, at 2026-11-20T12:00:00Z"),
         (on_demand(), "Only on demand"),
+        (on_event(), "For every event"),
+        (
+            on_event(batch_size=10, window_s=90),
+            "For every 10 events, and 1 minute 30 seconds after the first of fewer",
+        ),
         (when_all("load"), "Each time load succeeds"),
         (
             when_all("load", Condition(job="check", states=("failed", "timed_out")), "x"),

@@ -15,7 +15,7 @@ from callboard.domain.explain_text import length_text, listed_ids
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import plan_slots
 from callboard.domain.pause import paused
-from callboard.domain.schedule import Schedule, after, cron, on_demand, when_all
+from callboard.domain.schedule import Schedule, after, cron, on_demand, on_event, when_all
 from callboard.domain.trigger import (
     Action,
     OverlapPolicy,
@@ -79,6 +79,7 @@ def test_a_missed_slot_that_fired_says_who_made_up_for_it():
         (SkipReason.DST_GAP, "jumped over 4 times"),
         (SkipReason.LIMIT, "a limit was reached"),
         (SkipReason.DISABLED, "none of the jobs"),
+        (SkipReason.NO_JOB, "starts was there."),
     ],
 )
 def test_a_skipped_slot_says_why_and_in_which_stretch_it_lies(reason: SkipReason, words: str):
@@ -184,6 +185,7 @@ def test_an_instant_without_a_slot_says_why(fields: dict[str, Any], words: str):
     ("schedule", "words"),
     [
         (on_demand(), "only when somebody asks"),
+        (on_event(), "when it is told of events"),
         (when_all("load"), "the instants at which its conditions are met"),
         (after(hours=1), "a while after the end of its runs"),
         (cron("@reboot"), "the starts of the cluster"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from callboard.domain.job import Job, RetryPolicy
+from callboard.domain.bookmark_rule import BookmarkRule
+from callboard.domain.job import Job, OnFull, RetryPolicy
 from callboard.errors import InvalidInput, NotSupportedYet
 
 
@@ -21,10 +22,11 @@ def problems_of(**fields: Any) -> dict[str, str]:
     ("fields", "field"),
     [
         ({"name": ""}, "name"),
-        ({"name": "-x"}, "name"),
-        ({"name": "a/b"}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"name": "a\x7f"}, "name"),
+        ({"name": "\ud800"}, "name"),
         ({"name": "a" * 256}, "name"),
-        ({"group": "with space"}, "group"),
+        ({"group": "with\nbreak"}, "group"),
         ({"kind": "Magic!"}, "kind"),
         ({"spec": {}}, "spec.handler"),
         ({"spec": {"handler": ""}}, "spec.handler"),
@@ -40,10 +42,13 @@ def problems_of(**fields: Any) -> dict[str, str]:
         ({"timeout_s": float("nan")}, "timeout_s"),
         ({"timeout_s": float("inf")}, "timeout_s"),
         ({"max_concurrent_runs": 0}, "max_concurrent_runs"),
+        ({"on_full": OnFull.REFUSE}, "on_full"),
         ({"retry": RetryPolicy(max_attempts=0)}, "retry.max_attempts"),
         ({"retry": RetryPolicy(initial_s=-1)}, "retry.initial_s"),
         ({"retry": RetryPolicy(factor=0.5)}, "retry.factor"),
         ({"labels": {"": "x"}}, "labels."),
+        ({"annotations": {"a": "x" * 2**19}}, "annotations"),
+        ({"bookmark": BookmarkRule(argument="", equals="x")}, "bookmark.argument"),
         ({"arguments": {"a": float("nan")}}, "arguments.a"),
         ({"arguments": {"a": "\x00"}}, "arguments.a"),
         ({"arguments": {"a": "\ud800"}}, "arguments.a"),
@@ -53,6 +58,11 @@ def problems_of(**fields: Any) -> dict[str, str]:
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], field: str):
     assert field in problems_of(**fields)
+
+
+@pytest.mark.parametrize("name", ["a b/c", "-x", "\u5e30 \U0001f680", "tab\there", "x" * 255])
+def test_a_job_may_keep_the_name_that_it_has_elsewhere(name: str):
+    assert Job(name=name, kind="command", spec={"argv": ["x"]}).name == name
 
 
 def test_all_wrong_fields_are_named_at_once():

@@ -20,6 +20,7 @@ from callboard.domain.schedule import (
     cron,
     every,
     on_demand,
+    on_event,
 )
 from callboard.errors import InvalidInput
 from domain.oracle_samples import DIALECTS, ZONES, make_text
@@ -188,6 +189,7 @@ def test_one_instant_in_a_gap_is_warned_about() -> None:
         calendar_interval("09:00", months=1, zone="America/New_York"),
         at(NOON),
         on_demand(),
+        on_event(),
     ],
     ids=str,
 )

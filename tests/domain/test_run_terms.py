@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callboard.domain.bookmark_rule import BookmarkRule
+from callboard.domain.given_terms import GivenTerms
 from callboard.domain.run import HELD
 from callboard.domain.run_terms import (
     RunTerms,
@@ -80,6 +82,24 @@ def test_timeouts_are_stored_with_the_terms(queue_s: float, chain_s: float) -> N
     assert (read.queue_timeout_s, read.chain_timeout_s) == (queue_s, chain_s)
 
 
+def test_what_a_start_says_is_kept_with_its_terms() -> None:
+    given = GivenTerms(timeout_s=1.5, annotations={"a": [1]}, workflow_run_id=7)
+    terms = terms_of(make_job(), {}, NOW, NOW, given=given)
+    assert terms == RunTerms(timeout_s=1.5, annotations={"a": [1]}, workflow_run_id=7)
+    stored = terms_to_json(terms)
+    assert stored is not None
+    assert terms_from_json(stored) == terms
+    assert terms.is_followed
+
+
+@pytest.mark.parametrize(("given", "moves"), [("yes", True), ("no", False), (None, False)])
+def test_a_run_moves_the_bookmark_if_its_argument_says_so(given: str | None, moves: bool) -> None:
+    job = make_job(bookmark=BookmarkRule(argument="resume", equals="yes"))
+    terms = terms_of(job, {"resume": given}, NOW, NOW) or RunTerms()
+    assert terms.bookmark is moves
+    assert terms_from_json(terms_to_json(terms) or {}) == terms
+
+
 @pytest.mark.parametrize(
     ("timeout_s", "left_s", "seconds", "type"),
     [
@@ -96,6 +116,26 @@ def test_an_attempt_ends_with_its_chain_at_the_latest(
     terms = None if left_s is None else RunTerms(chain_until=after(left_s))
     run = make_run(1, TIMED, started_at=NOW, terms=terms)
     limit = time_limit_of(make_job(timeout_s=timeout_s), run)
+    assert limit is not None
+    assert (limit.seconds, limit.type) == (seconds, type)
+
+
+@pytest.mark.parametrize(
+    ("job_s", "own_s", "left_s", "seconds", "type"),
+    [
+        (5, 60, None, 60, "TimedOut"),
+        (None, 60, None, 60, "TimedOut"),
+        (60, 5, 20, 5, "TimedOut"),
+        (5, 60, 20, 20, "ChainTimeout"),
+    ],
+)
+def test_the_timeout_of_a_start_counts_instead_of_the_jobs(
+    job_s: float | None, own_s: float, left_s: float | None, seconds: float, type: str
+) -> None:
+    until = None if left_s is None else after(left_s)
+    terms = RunTerms(timeout_s=own_s, chain_until=until)
+    run = make_run(1, TIMED, started_at=NOW, terms=terms)
+    limit = time_limit_of(make_job(timeout_s=job_s), run)
     assert limit is not None
     assert (limit.seconds, limit.type) == (seconds, type)
 

@@ -25,6 +25,7 @@ from callboard.domain.schedule import (
     next_slot,
     nominal_local,
     on_demand,
+    on_event,
     slot_local,
     slot_marks,
     slots_between,
@@ -127,6 +128,7 @@ KINDS: list[Schedule] = [
     calendar_interval("02:30", days=1, zone="America/New_York"),
     on_demand(),
     when_all("a", "b"),
+    on_event(),
 ]
 
 
@@ -245,7 +247,7 @@ def test_an_instant_is_a_slot_or_not(schedule: Schedule) -> None:
 
 def test_some_kinds_wait_although_they_have_no_next_slot() -> None:
     waiting = [schedule.kind for schedule in KINDS if waits_without_slot(schedule)]
-    assert waiting == ["cron", "delay", "on_demand", "conditional"]
+    assert waiting == ["cron", "delay", "on_demand", "conditional", "event"]
     assert waits_without_slot(cron("@reboot"))
 
 

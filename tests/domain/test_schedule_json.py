@@ -19,6 +19,7 @@ from callboard.domain.schedule import (
     cron,
     every,
     on_demand,
+    on_event,
     patched_schedule,
     schedule_from_json,
     schedule_to_json,
@@ -64,6 +65,8 @@ def problems_of(document: object) -> dict[str, str]:
         on_demand(),
         when_all("a", Condition(job="b", states=("failed", "timed_out"))),
         when_any("a"),
+        on_event(),
+        on_event(batch_size=100, window_s=0.5 + 1),
     ],
     ids=str,
 )
@@ -140,7 +143,7 @@ def test_all_faults_come_at_once() -> None:
         (
             {},
             "kind",
-            "calendar_interval, on_demand, conditional)",
+            "calendar_interval, on_demand, conditional, event)",
         ),
         ({"kind": "hourly"}, "kind", "'hourly' is not a kind of schedule"),
         ({"kind": ["cron"]}, "kind", "['cron'] is not a kind of schedule"),
@@ -192,7 +195,7 @@ def test_all_faults_come_at_once() -> None:
         ({**CONDITIONAL, "conditions": ["a"]}, "conditions[0]", "is a str, not an object"),
         ({**CONDITIONAL, "conditions": [{}]}, "conditions[0].job", "is missing"),
         ({**CONDITIONAL, "conditions": [{"job": ""}]}, "conditions[0].job", "is empty"),
-        ({**CONDITIONAL, "conditions": [{"job": "a b"}]}, "conditions[0].job", "is not a name"),
+        ({**CONDITIONAL, "conditions": [{"job": "a\nb"}]}, "conditions[0].job", "is not a name"),
         (
             {**CONDITIONAL, "conditions": [{"job": "a"}, {"job": "a", "states": ["failed"]}]},
             "conditions[1].job",
@@ -301,10 +304,20 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KINDS = st.sampled_from(
-    ["cron", "interval", "delay", "at", "calendar_interval", "on_demand", "conditional", "x"]
+    [
+        "cron",
+        "interval",
+        "delay",
+        "at",
+        "calendar_interval",
+        "on_demand",
+        "conditional",
+        "event",
+        "x",
+    ]
 )
 FIELDS = """expression zone dialect gap fold hash_key every_s anchor_at after_s at at_local months
-days day_overflow anchor_on logical conditions"""
+days day_overflow anchor_on logical conditions batch_size window_s"""
 NAMES = st.sampled_from(FIELDS.split())
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from callboard import Callboard
+from callboard.domain.job import Job
 from support.service_calls import Client, call, reasons, refused
 
 ECHO: dict[str, Any] = {"name": "echo", "kind": "command", "spec": {"argv": ["echo", "hi"]}}
@@ -23,6 +25,7 @@ async def test_created_job_has_every_field_of_the_resource(client: Client) -> No
         "spec": {"argv": ["echo", "hi"]},
         "arguments": {},
         "fixed_arguments": {},
+        "on_fixed": "refuse",
         "parameters": None,
         "description": "",
         "disabled": False,
@@ -40,12 +43,15 @@ async def test_created_job_has_every_field_of_the_resource(client: Client) -> No
         "queue_timeout_s": None,
         "chain_timeout_s": None,
         "max_concurrent_runs": None,
+        "on_full": "queue",
         "concurrency": None,
         "rate_limit": None,
         "queue": None,
         "priority": 0,
         "on_crash": "retry",
+        "bookmark": None,
         "labels": {},
+        "annotations": {},
         "version": 1,
     }
 
@@ -239,3 +245,18 @@ async def test_head_is_get_without_its_body(client: Client) -> None:
         assert response.status == 200
         assert response.headers["ETag"]
         assert await response.read() == b""
+
+
+async def test_an_imported_name_may_have_blanks_and_slashes(
+    client: Client, board: Callboard
+) -> None:
+    name, path = "load / daily", "/v1/jobs/load%20%2F%20daily"
+    await board.create_job(Job(name=name, kind="command", spec={"argv": ["true"]}))
+    assert (await call(client, "GET", path))["name"] == name
+    changed = await call(client, "PATCH", path, json={"description": "x"})
+    assert (changed["name"], changed["description"]) == (name, "x")
+    trigger = {"name": "t", "schedule": {"kind": "on_demand"}, "actions": [{"job": name}]}
+    await call(client, "POST", "/v1/triggers", 201, json=trigger)
+    run = await call(client, "POST", f"{path}/runs?wait_s=10", 201, json={})
+    assert run["state"] == "succeeded"
+    await refused(client, "POST", "/v1/jobs", "invalid_input", json={**ECHO, "name": name})

@@ -18,6 +18,16 @@ async def ended(client: Client, run_id: int) -> dict[str, Any]:
     return run
 
 
+async def test_runs_are_found_by_the_words_of_other_systems(client: Client) -> None:
+    run = await call(
+        client, "POST", "/v1/jobs/add/runs?wait_s=10", 201, json={"arguments": {"a": 1, "b": 2}}
+    )
+    assert run["state_word"] == "complete"
+    for word, count in (("complete", 1), ("COMPLETE", 1), ("SUCCEEDED", 1), ("fail", 0)):
+        found = await call(client, "GET", f"/v1/runs?state={word}")
+        assert len(found["items"]) == count, word
+
+
 async def test_started_run_has_every_field_of_the_resource(client: Client) -> None:
     body = {"arguments": {"a": 1, "b": 2}}
     run = await call(client, "POST", "/v1/jobs/add/runs?wait_s=10", 201, json=body)
@@ -46,6 +56,10 @@ async def test_started_run_has_every_field_of_the_resource(client: Client) -> No
         "concurrency_key": None,
         "start_by": None,
         "chain_until": None,
+        "timeout_s": None,
+        "workflow_run_id": None,
+        "annotations": {},
+        "state_word": "complete",
         "held": False,
         "crashes": 0,
     }

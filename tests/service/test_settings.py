@@ -58,6 +58,11 @@ def test_empty_variable_is_not_set() -> None:
         ("allowed_hosts", "https://x"),
         ("egress_allow", "http://x/"),
         ("secrets_dir", "/nowhere/at/all"),
+        ("glue", "perhaps"),
+        ("glue_credentials", "/nowhere/at/all"),
+        ("glue_account", "12345678901"),
+        ("glue_account", "1234567890123"),
+        ("glue_account", "\u0661" * 12),
         ("log_format", "xml"),
         ("log_level", "loud"),
         ("loop", "trio"),
@@ -124,6 +129,17 @@ def test_the_board_is_told_of_its_part_in_the_cluster_and_of_what_is_kept() -> N
 
 def test_the_defaults_are_those_of_the_library() -> None:
     assert load_settings({}).board_config() == BoardConfig()
+
+
+def test_the_glue_door_is_told_whose_keys_it_takes(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("")
+    settings = load_settings(
+        {"CALLBOARD_GLUE_CREDENTIALS": str(keys), "CALLBOARD_GLUE_ACCOUNT": "000000000001"}
+    )
+    assert (settings.glue, settings.glue_account) == (True, "000000000001")
+    assert settings.glue_credentials == str(keys)
+    assert load_settings({"CALLBOARD_GLUE": "no"}).glue is False
 
 
 async def test_a_board_has_the_secrets_that_the_settings_name(

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from callboard.changes.apply import apply_all
 from callboard.changes.work import Work
 from callboard.commands import (
+    CreateJob,
     CreateTrigger,
     DeleteJob,
     EndedRun,
     EndRuns,
     EvaluateConditions,
     ReplaceTrigger,
+    StopRun,
 )
 from callboard.domain.ledger import Decision, LedgerEntry
-from callboard.domain.run import Run
+from callboard.domain.run import Run, StopMode
 from callboard.domain.schedule import Schedule, when_all, when_any
 from callboard.domain.states import RunState
-from callboard.domain.trigger import Action, Trigger
+from callboard.domain.trigger import Action, OnMissing, Trigger
 from callboard.errors import Conflict, InvalidInput, StoreUnavailable
 from callboard.store.contract import RunFilter, Store
 from callboard.testing import VirtualClock
@@ -31,6 +34,7 @@ from support.factories import (
     NOW,
     claimed_runs,
     make_end,
+    make_job,
     stored_job,
     stored_node,
     stored_runs,
@@ -160,6 +164,33 @@ async def test_a_job_is_watched_or_deleted_never_both(
     )
     kinds = {type(created[0]), type(deleted[0])}
     assert kinds in ({Trigger, Conflict}, {InvalidInput, type(None)})
+
+
+@on_databases
+async def test_a_job_that_is_made_while_it_begins_to_be_watched_is_watched(
+    store: Store, peer: Store, clock: VirtualClock
+) -> None:
+    await stored_job(store, "c")
+    one, other = Committing(store, clock), Committing(peer, clock)
+    wanted = replace(trigger_of("t", when_any("a")), on_missing=OnMissing.SKIP)
+    (trigger,), _ = await asyncio.gather(
+        one.commit(CreateTrigger(trigger=wanted)), other.commit(CreateJob(job=make_job("a")))
+    )
+    for again in (False, True):
+        if again:
+            await one.commit(DeleteJob(group="default", name="a"))
+            await other.commit(CreateJob(job=make_job("a")))
+        job = await store.get_job("default", "a")
+        assert job is not None
+        await stored_runs(store, job, 1)
+        (run,) = await claimed_runs(store, await stored_node(store, f"n{again}", lease=DAY))
+        await one.commit(end(run))
+        await evaluate(peer, clock)
+        entry = (await entries(store, trigger))[-1]
+        assert entry.caused_by == (run.id,)
+        stop = StopRun(run_id=entry.run_ids[0], mode=StopMode.COOPERATIVE, grace_s=0)
+        await one.commit(stop)
+    assert len(await entries(store, trigger)) == 2
 
 
 @on_databases

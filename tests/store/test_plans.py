@@ -87,6 +87,21 @@ FILL = """
     select 'g' || n % 50, 'webhook' || n, '{}', 1, now(), now()
     from generate_series(1, 5000) as n;
 
+    insert into callboard.workflow (
+        group_name, name, definition, version, created_at, updated_at
+    )
+    select 'g' || n % 50, 'workflow' || n, '{"labels": {}}', 1, now(), now()
+    from generate_series(1, 5000) as n;
+
+    insert into callboard.workflow_run (
+        group_name, workflow, workflow_id, state, properties, definition, progress, created_at,
+        ended_at
+    )
+    select 'g' || n % 50, 'workflow' || n % 5000, n % 5000,
+        case when n % 50 = 0 then 'running' else 'completed' end, '{}', '{}', '{}', now(),
+        case when n % 50 > 0 then now() - n * interval '1 second' end
+    from generate_series(1, 50000) as n;
+
     insert into callboard.webhook_delivery (
         webhook_id, event, subject, payload, state, attempts, due_at, created_at, ended_at
     )
@@ -99,6 +114,10 @@ FILL = """
     insert into callboard.failing_job (job_id, run_id, since)
     select n, n, now()
     from generate_series(1, 5000) as n;
+
+    insert into callboard.bookmark (job_id, version, run, attempt, run_id, value, at)
+    select n % 5000, n / 5000 + 1, 1, 0, n, '{}', now()
+    from generate_series(1, 50000) as n;
 
     insert into callboard.start_request (
         run_id, job_id, job, group_name, arguments, trace_id, created_at
@@ -176,6 +195,8 @@ ON_CONFLICT = {
     "insert_deliveries",
     "insert_queue",
     "insert_webhook",
+    "insert_workflow",
+    "insert_workflow_run",
     "move_deadline_check",
     "note_failing_jobs",
     "insert_triggers",

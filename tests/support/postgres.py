@@ -9,6 +9,7 @@ Functions:
     fresh_database(server_dsn, template)    -> dsn of a new database
     drop_database(dsn)
     database(server_dsn, template)          async context manager: both of them
+    blocking_database(server_dsn)           the same for fixtures that outlive a test's event loop
     dsn_for(server_dsn, name)               the DSN of another database on the same server
 
 Servers are started on the main thread, outside any test's event loop, and belong to none.
@@ -109,6 +110,16 @@ async def drop_database(dsn: str) -> None:
     """Drop the database of `dsn`, whoever is still connected to it."""
     name = urlsplit(dsn).path.removeprefix("/")
     await _execute(dsn_for(dsn, "postgres"), f'drop database if exists "{name}" with (force)')
+
+
+@contextmanager
+def blocking_database(server_dsn: str) -> Iterator[str]:
+    """A fresh, empty database for the length of the block, made outside of any event loop."""
+    dsn = _run(fresh_database(server_dsn))
+    try:
+        yield dsn
+    finally:
+        _run(drop_database(dsn))
 
 
 def dsn_for(server_dsn: str, name: str) -> str:

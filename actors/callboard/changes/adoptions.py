@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from callboard.changes.job_room import seek_room
 from callboard.changes.runs import insert_fresh_runs, queued_run
 from callboard.changes.stops import stop_unheld
 from callboard.changes.work import Work
@@ -20,14 +21,16 @@ async def adopt_starts(work: Work, command: AdoptStarts) -> int:
     if not requests:
         return 0
     jobs = await work.tx.lock_jobs(sorted({(each.group, each.job) for each in requests}))
-    runs, gone = list[Run](), list[Run]()
+    runs, of_jobs, gone = list[Run](), list[Job](), list[Run]()
     for request in requests:
         job = jobs.get((request.group, request.job))
         if job is not None and job.id == request.job_id:
             runs.append(_run(request, job, work))
+            of_jobs.append(job)
         else:
             gone.append(_run(request, _deleted(request), work))
     await _insert(work, runs)
+    seek_room(work, zip(of_jobs, runs, strict=True))
     await _stop(work, gone, "JobGone", "its job was deleted before it could begin")
     return len(requests)
 

@@ -9,11 +9,13 @@ from callboard import commands as c
 from callboard.changes import (
     adoptions,
     backfills,
+    bookmarks,
     bulk_runs,
     calendars,
     conditions,
     creations,
     ends,
+    event_triggers,
     jobs,
     lateness,
     nodes,
@@ -22,6 +24,7 @@ from callboard.changes import (
     queues,
     requests,
     requeue,
+    run_starts,
     runs,
     sequence,
     shards,
@@ -29,7 +32,11 @@ from callboard.changes import (
     timeouts,
     triggers,
     webhooks,
+    workflow_advance,
+    workflow_runs,
+    workflows,
 )
+from callboard.changes.suspended_start import SuspendedStart
 from callboard.changes.work import Work
 from callboard.errors import RefusedError, UsageError
 
@@ -53,8 +60,16 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.PauseQueue: queues.pause_queue,
     c.ResumeQueue: queues.resume_queue,
     c.DeleteQueue: queues.delete_queue,
+    c.CreateWorkflow: workflows.create_workflow,
+    c.ReplaceWorkflow: workflows.replace_workflow,
+    c.DeleteWorkflow: workflows.delete_workflow,
+    c.StartWorkflow: workflow_runs.start_workflow,
+    c.StopWorkflowRun: workflow_runs.stop_workflow_run,
+    c.ResumeWorkflowRun: workflow_runs.resume_workflow_run,
+    c.SetWorkflowProperties: workflow_runs.set_workflow_properties,
     c.FireTrigger: triggers.fire_trigger,
     c.ParkTrigger: triggers.park_trigger,
+    c.TellEvent: event_triggers.tell_event,
     c.ParkRun: ends.park_run,
     c.HandBack: ends.hand_back,
     c.StopRun: ends.stop_run,
@@ -97,11 +112,12 @@ BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] =
     c.EndRuns: ends.end_runs,
     c.SnoozeRun: requeue.snooze_runs,
     c.FireSlots: slots.fire_slots,
-    c.StartRuns: runs.start_all,
+    c.StartRuns: run_starts.start_all,
     c.AppendLog: nodes.append_log,
     c.ReportProgress: nodes.report_progress,
     c.CreateTrigger: creations.create_each,
     c.CreateTriggers: creations.create_all,
+    c.ResetBookmark: bookmarks.settle_bookmarks,
 }
 """All commands of the kind in one call, answered in order."""
 
@@ -113,6 +129,11 @@ SHARDS: Final = frozenset({c.ShareShards, c.EndFiring})
 
 FIRST: Final = frozenset({c.StopRun, c.ParkRun})
 """They lock runs, as ends do, and runs are locked before triggers."""
+
+WORKFLOW_RUNS: Final = frozenset(
+    {c.StartWorkflow, c.StopWorkflowRun, c.ResumeWorkflowRun, c.SetWorkflowProperties}
+)
+"""Rows of workflow runs are locked behind those of jobs, triggers and workflows."""
 
 LAST: Final = frozenset({c.ClaimRuns, c.HandBack})
 """Claims take what starts and slots have just made. A hand-back takes its turn among them: it may
@@ -137,15 +158,37 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     for kind in (c.FireSlots, c.StartRuns, c.AppendLog):
         await _apply_bulk(work, kind, changes, answers)
     late = _places(changes, LAST)
-    known = answers.keys() | {*late, *_places(changes, CREATIONS)}
+    resets = _places(changes, {c.ResetBookmark})
+    passing = _places(changes, WORKFLOW_RUNS)
+    known = answers.keys() | {*late, *resets, *passing, *_places(changes, CREATIONS)}
     early = [index for index in range(len(changes)) if index not in known]
     await _apply_each(work, changes, early, answers)
     for creation in CREATIONS:
         await _apply_bulk(work, creation, changes, answers)
-    await sequence.follow_up(work)
+    await _apply_each(work, changes, passing, answers)
+    await _follow_up(work)
     await _apply_each(work, changes, late, answers)
-    await sequence.follow_up(work)
-    return [answers[index] for index in range(len(changes))]
+    await _follow_up(work)
+    await _settle_bookmarks(work, changes, answers)
+    return [_decided(work, answers[index]) for index in range(len(changes))]
+
+
+async def _follow_up(work: Work) -> None:
+    """What follows from ends, and what has waited for room: a run that finds none ends, too."""
+    while work.freed or work.followed or work.seeking or work.suspended:
+        await sequence.follow_up(work)
+        await workflow_advance.follow(work)
+        if not work.freed:
+            await run_starts.settle_room(work)
+
+
+def _decided(work: Work, answer: object) -> object:
+    """The answer as it is now that all rooms are decided."""
+    if isinstance(answer, SuspendedStart):
+        return answer.answer
+    if work.refused and isinstance(answer, tuple):
+        return tuple([work.refused.get(getattr(each, "id", 0), each) for each in answer])
+    return answer
 
 
 def _places(changes: Sequence[c.Change], kinds: Collection[type]) -> list[int]:
@@ -165,9 +208,12 @@ async def _lock_ahead(work: Work, changes: Sequence[c.Change]) -> None:
     ]
     singles = c.StopRun | c.ParkRun | c.SnoozeRun
     single = [change.run_id for change in changes if isinstance(change, singles)]
+    live = await workflow_runs.runs_to_stop(
+        work, [change for change in changes if isinstance(change, c.StopWorkflowRun)]
+    )
     names = slots.who_stops([change for change in changes if isinstance(change, c.FireSlots)])
-    if names or (single and len(ended) + len(single) > 1):
-        await work.tx.lock_old_runs(names, [*ended, *single])
+    if names or live or (single and len(ended) + len(single) > 1):
+        await work.tx.lock_old_runs(names, [*ended, *single, *live])
 
 
 async def _apply_bulk(
@@ -184,6 +230,15 @@ async def _apply_each(
 ) -> None:
     for index in places:
         answers[index] = await _apply_one(work, changes[index])
+
+
+async def _settle_bookmarks(
+    work: Work, changes: Sequence[c.Change], answers: dict[int, object]
+) -> None:
+    places = _places(changes, {c.ResetBookmark})
+    resets = [change for change in changes if isinstance(change, c.ResetBookmark)]
+    results = await bookmarks.settle_bookmarks(work, resets)
+    answers.update(zip(places, results, strict=True))
 
 
 async def _apply_one(work: Work, change: c.Change) -> object:

@@ -66,6 +66,9 @@ async def create_backfill(work: Work, command: CreateBackfill) -> Backfill:
     if trigger is None:
         reason = f"there is no trigger {new.trigger!r} in the group {new.group!r}"
         raise invalid("trigger", reason, "create it first")
+    if trigger.workflow is not None:
+        reason = f"{trigger.name!r} belongs to workflow {trigger.workflow!r}: its slots begin runs"
+        raise invalid("trigger", reason, "start the workflow, as often as is wanted")
     await _check_arguments(work, trigger)
     backfill = await work.tx.insert_backfill(planned(new, trigger, work.now))
     work.backfill_changed(backfill)
@@ -161,7 +164,7 @@ async def _moved_on(work: Work, backfill: Backfill, live: int, limit: int) -> tu
         return changed(backfill, BackfillEvent.CANCEL, work.now, reason), False
     names = sorted({(trigger.group, action.job) for action in trigger.actions})
     jobs = await work.tx.lock_jobs(names)
-    obstacle = _obstacle(names, jobs)
+    obstacle = _obstacle(trigger, names, jobs)
     if obstacle is not None:
         return changed(backfill, BackfillEvent.PAUSE, work.now, obstacle), False
     room = await _room(work, backfill, trigger, live)
@@ -174,12 +177,13 @@ async def _moved_on(work: Work, backfill: Backfill, live: int, limit: int) -> tu
     return step.after, again or len(step.slots) == most < room
 
 
-def _obstacle(names: Sequence[tuple[str, str]], jobs: Jobs) -> str | None:
+def _obstacle(trigger: Trigger, names: Sequence[tuple[str, str]], jobs: Jobs) -> str | None:
+    may_lack = not trigger.needs_its_jobs and bool(jobs)
     for name in names:
         job = jobs.get(name)
-        if job is None:
+        if job is None and not may_lack:
             return f"there is no job {name[1]!r}"
-        if job.disabled:
+        if job is not None and job.disabled:
             return f"job {name[1]!r} is disabled"
     return None
 
@@ -220,16 +224,17 @@ async def _fire(work: Work, step: BackfillStep, trigger: Trigger, jobs: Jobs) ->
     wanted: list[tuple[NewRun, Job]] = []
     for slot in step.slots:
         wanted += _runs_of(trigger, slot, jobs, work.new_trace_id())
-    ids = iter([run.id for run in await create_runs(work, wanted)])
+    ids = [run.id for run in await create_runs(work, wanted)]
+    each = len(ids) // len(step.slots) if step.slots else 0
     fired = [
         BackfilledSlot(
             trigger_id=trigger.id,
             slot=slot,
             backfill_id=step.after.id,
-            run_ids=tuple(next(ids) for _ in trigger.actions),
+            run_ids=tuple(ids[place * each : place * each + each]),
             fired_at=work.now,
         )
-        for slot in step.slots
+        for place, slot in enumerate(step.slots)
     ]
     await work.tx.insert_backfilled_slots(fired)
 
@@ -248,8 +253,10 @@ def _runs_of(
                 trigger=trigger.name,
                 slot=slot,
                 trace_id=trace_id,
+                terms=action.terms,
             ),
-            jobs[trigger.group, action.job],
+            job,
         )
         for action in trigger.actions
+        if (job := jobs.get((trigger.group, action.job))) is not None
     ]

@@ -36,7 +36,9 @@ def job_names(trigger: Trigger) -> set[tuple[str, str]]:
 
 
 def watch_problems(trigger: Trigger, jobs: Collection[tuple[str, str]]) -> list[FieldProblem]:
-    """The conditions on jobs that are not among those."""
+    """The conditions on jobs that are not among those, where they have to be."""
+    if not trigger.needs_its_jobs:
+        return []
     return [
         FieldProblem(
             f"schedule.conditions[{place}].job",
@@ -53,8 +55,8 @@ class Links:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._known: dict[str, list[ConditionLink]] = {}
-        """By group."""
+        self._known: dict[tuple[str, str | None], list[ConditionLink]] = {}
+        """By group and workflow: an end within a workflow counts only there, others outside."""
 
     async def problems(self, trigger: Trigger) -> list[FieldProblem]:
         """The cycle that the trigger would close; without one, it counts from now on.
@@ -66,9 +68,10 @@ class Links:
             return []
         if not self._known:
             await self._work.tx.lock_conditions()
-        if trigger.group not in self._known:
-            self._known[trigger.group] = await self._work.tx.condition_links(trigger.group)
-        known = self._known[trigger.group]
+        place = trigger.group, trigger.workflow
+        if place not in self._known:
+            self._known[place] = await self._work.tx.condition_links(*place)
+        known = self._known[place]
         cycle = cycle_through(link, known)
         if cycle is None:
             known.append(link)
@@ -85,16 +88,23 @@ async def check_links(work: Work, trigger: Trigger) -> None:
 
 
 async def watch(work: Work, triggers: Sequence[Trigger], jobs: Jobs) -> None:
-    """Let stored triggers of new generations watch from now on, with nothing met (R13)."""
+    """Let stored triggers of new generations watch from now on, with nothing met (R13).
+
+    Those of workflows watch nothing but the runs of these, which see to it.
+    """
     await work.tx.begin_condition_sets(
         [
             ConditionSet(
                 trigger_id=trigger.id,
                 generation=trigger.generation,
-                job_ids=tuple(jobs[trigger.group, job].id for job in trigger.watched),
+                job_ids=tuple(
+                    known.id
+                    for job in trigger.watched
+                    if (known := jobs.get((trigger.group, job))) is not None
+                ),
             )
             for trigger in triggers
-            if trigger.watched
+            if trigger.watched and trigger.workflow is None
         ]
     )
 
@@ -129,8 +139,8 @@ async def _follow(
         if following.seq is None:
             await work.tx.move_follower(FOLLOWER, start)
         return Evaluated()
-    job_ids = {job_id for each in watches for job_id in each.job_ids}
-    step = await read_step(work, start, following.newest, job_ids, events=events)
+    jobs = {job for each in watches for job in each.jobs}
+    step = await read_step(work, start, following.newest, names=jobs, events=events)
     if step.ends:
         await _fire(work, _concerned(watches, step.ends), step.ends)
     await work.tx.move_follower(FOLLOWER, step.last)
@@ -139,8 +149,8 @@ async def _follow(
 
 def _concerned(watches: Sequence[ConditionWatch], ends: Sequence[ChainEnd]) -> list[int]:
     """Ids of the triggers that watch a job of which a run ended, ascending."""
-    ended = {end.job_id for end in ends}
-    return sorted({each.trigger_id for each in watches if not ended.isdisjoint(each.job_ids)})
+    ended = {(end.group, end.job) for end in ends}
+    return sorted({each.trigger_id for each in watches if not ended.isdisjoint(each.jobs)})
 
 
 async def _fire(work: Work, trigger_ids: Sequence[int], ends: Sequence[ChainEnd]) -> None:
@@ -151,7 +161,8 @@ async def _fire(work: Work, trigger_ids: Sequence[int], ends: Sequence[ChainEnd]
         seen = known.get(trigger_id)
         if seen is None or not _is_watchful(trigger, seen):
             continue
-        mine = [end for end in ends if end.job_id in seen.job_ids]
+        watched = frozenset(trigger.watched)
+        mine = [end for end in ends if end.job in watched and end.group == trigger.group]
         found = evaluated(trigger, seen, mine)
         if found.plan is not None:
             plans.append(found.plan)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from callboard.changes.calendars import calendar_problems
 from callboard.changes.conditions import Links, job_names, watch, watch_problems
 from callboard.changes.work import Work
+from callboard.changes.workflow_members import Members, open_members
 from callboard.clock import next_turn
 from callboard.commands import CreateTrigger, CreateTriggers
 from callboard.domain.amend import amended
@@ -40,6 +41,7 @@ class Surroundings:
 
     jobs: Mapping[Name, Job]
     calendars: Mapping[Name, Calendar]
+    members: Members
 
 
 async def create_trigger(work: Work, command: CreateTrigger) -> Trigger:
@@ -91,7 +93,9 @@ async def create_all(
 
 
 def job_problems(trigger: Trigger, jobs: Mapping[Name, Job]) -> list[FieldProblem]:
-    """The actions on jobs that are not among those."""
+    """The actions on jobs that are not among those, where they have to be."""
+    if not trigger.needs_its_jobs:
+        return []
     return [
         FieldProblem(
             f"actions[{index}].job",
@@ -127,14 +131,16 @@ async def _surroundings(work: Work, triggers: Sequence[Trigger]) -> Surroundings
     return Surroundings(
         jobs=await work.tx.lock_jobs(sorted(jobs)),
         calendars=await work.tx.lock_calendars(sorted(calendars)) if calendars else {},
+        members=await open_members(work, triggers),
     )
 
 
 def _draft(
     work: Work, around: Surroundings, wanted: Trigger, *, activate: bool
-) -> Trigger | UsageError:
+) -> Trigger | Refusal:
     """The trigger as it is to be stored, or what is wrong with it."""
     problems = [
+        *around.members.problems(wanted),
         *calendar_problems(wanted, around.calendars),
         *job_problems(wanted, around.jobs),
         *watch_problems(wanted, around.jobs),
@@ -142,6 +148,8 @@ def _draft(
     ]
     if problems:
         return InvalidInput(*problems)
+    if (conflict := around.members.conflict(wanted)) is not None:
+        return conflict
     obeying = with_calendars(wanted, around.calendars)
     if not activate:
         return amended(obeying, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
@@ -151,7 +159,7 @@ def _draft(
         return refusal
 
 
-async def _linked(links: Links, draft: Trigger | UsageError) -> Trigger | UsageError:
+async def _linked(links: Links, draft: Trigger | Refusal) -> Trigger | Refusal:
     """The draft, unless it would make a job start itself in the end (R11)."""
     problems = await links.problems(draft) if isinstance(draft, Trigger) else ()
     return InvalidInput(*problems) if problems else draft
@@ -159,7 +167,7 @@ async def _linked(links: Links, draft: Trigger | UsageError) -> Trigger | UsageE
 
 async def _drafts(
     work: Work, around: Surroundings, links: Links, command: CreateTriggers
-) -> list[Trigger] | UsageError:
+) -> list[Trigger] | Refusal:
     drafts: list[Trigger] = []
     problems: list[FieldProblem] = []
     seen: set[Name] = set()
@@ -168,7 +176,7 @@ async def _drafts(
         draft = await _linked(links, _draft(work, around, wanted, activate=activate))
         if isinstance(draft, InvalidInput):
             problems += draft.under(f"triggers[{index}]").problems
-        elif isinstance(draft, UsageError):
+        elif not isinstance(draft, Trigger):
             return draft
         elif _name(draft) in seen:
             reason = f"{draft.name!r} is the name of one before it"

@@ -59,12 +59,14 @@ def count_starts(hot: Hot) -> int:
 
 
 def hot_ends(hot: Hot) -> list[EndedRun]:
-    """Ends that nothing follows: an end with a retry is for a transaction."""
+    """Ends that nothing follows: one with a retry, or of a followed run, is for a transaction."""
     return [
         one
         for command, _ in hot.ends
         for one in command.ended
-        if one.retry_after_s is None and one.end.epoch is not None
+        if one.retry_after_s is None
+        and one.end.epoch is not None
+        and ((terms := one.run.terms) is None or not terms.is_followed)
     ]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from callboard.changes.job_cache import JobCache
 from callboard.changes.waiting import Sink, Waiting
 from callboard.commands import ClaimRuns, EndRuns, HandBack, StartRuns
-from callboard.domain.job import Job
+from callboard.domain.job import Job, OnFull
 from callboard.domain.run import NewRun
 
 Start: TypeAlias = tuple[StartRuns, Sink, Job]
 """All runs of it are of this one job."""
+
+_REFUSE: Final = OnFull.REFUSE
 
 
 class Hot:
@@ -73,7 +75,7 @@ def hot_job(command: StartRuns, jobs: JobCache) -> Job | None:
         return None
     first = command.runs[0]
     job = jobs.named(first.group, first.job)
-    if job is None or job.disabled or job.has_terms:
+    if job is None or job.disabled or job.has_terms or job.on_full is _REFUSE:
         return None
     for new in command.runs:
         if new.job != job.name or new.group != job.group or not _is_plain(new):
@@ -90,6 +92,7 @@ def _is_plain(new: NewRun) -> bool:
     return (
         new.unique_key is None
         and not new.priority
+        and new.terms is None
         and new.trigger_id is None
         and new.trigger is None
         and new.slot is None

@@ -24,10 +24,16 @@ class Step:
 
 
 async def read_step(
-    work: Work, after: int, newest: int, job_ids: Collection[int], *, events: int
+    work: Work,
+    after: int,
+    newest: int,
+    job_ids: Collection[int] = (),
+    *,
+    names: Collection[tuple[str, str]] = (),
+    events: int,
 ) -> Step:
     """The ends of runs of these jobs behind the event `after`, see Transaction.read_ends."""
-    read = await work.tx.read_ends(after, newest, job_ids, events=events)
+    read = await work.tx.read_ends(after, newest, job_ids, names=names, events=events)
     last = newest if read.last_seq is None else read.last_seq
     first = last + 1 if read.first_seq is None else read.first_seq
     return Step(

@@ -1,4 +1,4 @@
-"""The beginning of runs: started by a caller, by a slot, or as the next attempt."""
+"""The creation of runs: of those that were asked for, and as the next attempt."""
 
 from __future__ import annotations
 
@@ -6,121 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from callboard.changes.key_room import KeyRoom, look_for_room
+from callboard.changes.job_room import check_room, is_refusable, seek_room
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.work import Work
-from callboard.commands import RetryRun, StartRuns
+from callboard.commands import RetryRun
 from callboard.domain.amend import amended
+from callboard.domain.given_terms import GivenTerms
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
-from callboard.domain.parameters import MOST_PROBLEMS, ArgumentChecks
 from callboard.domain.run import HELD, NewRun, Run, make_run
 from callboard.domain.run_terms import RunTerms, renewed_terms, terms_of, waiting_terms
 from callboard.domain.states import UNSUCCESSFUL, RunEvent, RunState, advance
-from callboard.errors import (
-    Conflict,
-    FieldProblem,
-    InvalidInput,
-    NotFound,
-    RefusedError,
-    TooManyQueued,
-    UsageError,
-)
-from callboard.store.contract import IdempotencyRecord
+from callboard.errors import Conflict, NotFound
 
 
-async def start_runs(work: Work, command: StartRuns) -> tuple[Run, ...]:
-    (answer,) = await start_all(work, [command])
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+async def create_runs(
+    work: Work, wanted: Sequence[tuple[NewRun, Job]], *, is_admitted: bool = False
+) -> list[Run]:
+    """The stored runs in the given order; for a taken unique_key the live run that has it.
 
-
-async def start_all(
-    work: Work, commands: Sequence[StartRuns]
-) -> list[tuple[Run, ...] | RefusedError | UsageError]:
-    """The answers of many starts that share one commit, each all or none, in their order."""
-    names = sorted({(new.group, new.job) for command in commands for new in command.runs})
-    jobs = await work.tx.lock_jobs(names)
-    work.jobs.update({job.id: job for job in jobs.values()})
-    answers: list[tuple[Run, ...] | RefusedError | UsageError] = []
-    wanted: list[tuple[NewRun, Job]] = []
-    spans: list[tuple[int, int]] = []
-    room = await look_for_room(work, [new for each in commands for new in each.runs], jobs)
-    for command in commands:
-        refusal = refusal_of(command.runs, jobs, work.checks)
-        if refusal is None and command.idempotency_key is not None:
-            # Rare and needs a row of its own: not worth a place in the shared insert.
-            answers.append(await _start_once(work, command, jobs, room))
-        else:
-            refusal = refusal or await room.take(work, command.runs, jobs)
-            answers.append(refusal or ())
-        spans.append((len(wanted), len(wanted)))
-        if refusal is None and command.idempotency_key is None:
-            wanted += [(new, jobs[new.group, new.job]) for new in command.runs]
-            spans[-1] = (spans[-1][0], len(wanted))
-    runs = await create_runs(work, wanted)
-    return [
-        tuple(runs[first:last]) if last > first else answer
-        for answer, (first, last) in zip(answers, spans, strict=True)
-    ]
-
-
-def refusal_of(
-    runs: Sequence[NewRun], jobs: dict[tuple[str, str], Job], checks: ArgumentChecks
-) -> RefusedError | UsageError | None:
-    """Why these runs cannot be created; None when they can."""
-    problems = [
-        FieldProblem(
-            f"runs[{index}].job", f"there is no job {new.job!r} in the group {new.group!r}"
-        )
-        for index, new in enumerate(runs)
-        if (new.group, new.job) not in jobs
-    ]
-    if problems:
-        return InvalidInput(*problems)
-    problems = [
-        problem
-        for index, new in enumerate(runs)
-        for problem in checks.problems(
-            jobs[new.group, new.job], new.arguments, f"runs[{index}].arguments"
-        )
-    ]
-    if problems:
-        return InvalidInput(*problems[:MOST_PROBLEMS])
-    for new in runs:
-        if jobs[new.group, new.job].disabled:
-            return Conflict("job_disabled", f"job {new.job!r} is disabled")
-    return None
-
-
-async def _start_once(
-    work: Work, command: StartRuns, jobs: dict[tuple[str, str], Job], room: KeyRoom
-) -> tuple[Run, ...] | TooManyQueued:
-    assert command.idempotency_key is not None
-    fresh = IdempotencyRecord(key=command.idempotency_key, digest="", created_at=work.now)
-    present = await work.tx.insert_idempotency(fresh)
-    known = present or fresh
-    if not known.run_ids and (refusal := await room.take(work, command.runs, jobs)):
-        if present is None:
-            await work.tx.delete_idempotency(fresh.key)
-        return refusal
-    if known.run_ids:
-        runs = await work.tx.lock_runs(known.run_ids)
-        return tuple(runs[run_id] for run_id in known.run_ids if run_id in runs)
-    created = await create_runs(work, [(new, jobs[new.group, new.job]) for new in command.runs])
-    await work.tx.update_idempotency(replace(known, run_ids=tuple(run.id for run in created)))
-    return tuple(created)
-
-
-async def create_runs(work: Work, wanted: Sequence[tuple[NewRun, Job]]) -> list[Run]:
-    """The stored runs in the given order; for a taken unique_key the live run that has it."""
+    Those that find their jobs full will end as failed, unless they were admitted.
+    """
     if not wanted:
         return []
     ids = await work.tx.allocate_run_ids(len(wanted))
     runs = [_queued(work, new, job, id) for (new, job), id in zip(wanted, ids, strict=True)]
     stored = await work.tx.insert_runs(runs)
     work.runs_changed([run for run in runs if run.id in stored])
+    if not is_admitted:
+        pairs = zip(wanted, runs, strict=True)
+        asking = [
+            (job, run) for (new, job), run in pairs if run.id in stored and is_refusable(new, job)
+        ]
+        seek_room(work, asking)
     if len(stored) == len(runs):
         return runs
     keys = [(run.job_id, run.unique_key) for run in runs if run.unique_key is not None]
@@ -169,6 +87,7 @@ def _queued(work: Work, new: NewRun, job: Job, id: int) -> Run:
         chain_id=new.chain_id,
         unique_key=new.unique_key,
         priority=new.priority,
+        given=new.terms,
     )
 
 
@@ -188,11 +107,12 @@ def queued_run(
     chain_id: int | None = None,
     unique_key: str | None = None,
     priority: int | None = None,
+    given: GivenTerms | None = None,
 ) -> Run:
     """A run of the job that is created now; without a `chain_id` it begins a chain."""
     terms = None
-    if priority or job.has_terms:
-        terms = terms_of(job, arguments, now, due_at, priority=priority)
+    if priority or given or job.has_terms:
+        terms = terms_of(job, arguments, now, due_at, priority=priority, given=given)
     return make_run(
         id,
         job.name,
@@ -286,10 +206,13 @@ async def retry_run(work: Work, command: RetryRun) -> Run:
     return await retry_locked(work, run)
 
 
-async def check_retry(work: Work, run: Run) -> None:
-    """Raises Conflict for a run that is neither parked nor such that its job can try it again."""
+async def check_retry(work: Work, run: Run) -> Job | None:
+    """Its job; None for a parked run, which can be queued again without it.
+
+    Raises Conflict for a run that is neither parked nor such that its job can try it again.
+    """
     if run.state is RunState.PARKED:
-        return
+        return None
     if run.state not in UNSUCCESSFUL:
         raise Conflict("not_retryable", f"run {run.id} is {run.state}; only an ended, failed one")
     job = (await work.tx.lock_jobs([(run.group, run.job)])).get((run.group, run.job))
@@ -297,15 +220,18 @@ async def check_retry(work: Work, run: Run) -> None:
         raise Conflict("job_gone", f"the job {run.job!r} of run {run.id} was deleted")
     if job.disabled:
         raise Conflict("job_disabled", f"job {run.job!r} is disabled")
+    return job
 
 
 async def retry_locked(work: Work, run: Run) -> Run:
     """As RetryRun, of a run that is locked."""
-    await check_retry(work, run)
-    if run.state is RunState.PARKED:
+    job = await check_retry(work, run)
+    if job is None:
         return await _release(work, run)
     gate = await _gate_of(work, run)
     again = NextAttempt(run=run, is_held=gate.holds(run), is_restart=True)
+    if not again.is_held:
+        await check_room(work, job)
     created = await create_attempts(work, [again])
     if not created:
         raise Conflict(

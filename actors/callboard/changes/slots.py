@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
 from typing import NamedTuple, TypeAlias
 
+from callboard.changes.job_room import seek_room
 from callboard.changes.overlap import Gate, open_gate
 from callboard.changes.runs import insert_fresh_runs, queued_run
 from callboard.changes.shards import which_are_held
 from callboard.changes.work import Work
+from callboard.changes.workflow_begin import (
+    WorkflowRoom,
+    begun,
+    event_of,
+    given_in,
+    open_workflows,
+    store_begun,
+)
 from callboard.commands import FireSlots
 from callboard.domain.amend import amended
+from callboard.domain.given_terms import GivenTerms
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
-from callboard.domain.misfire import SlotPlan
+from callboard.domain.misfire import SlotPlan, plan_slots
 from callboard.domain.overlap import STOPPING_POLICIES, Answer, counts_firings, is_sequenced
 from callboard.domain.recount import recounted
 from callboard.domain.run import HELD, Run
@@ -35,6 +45,7 @@ class Start(NamedTuple):
     trace_id: str
     """One for all that one slot starts: they are one firing."""
     due_at: datetime
+    terms: GivenTerms | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +78,12 @@ async def store_plans(work: Work, plans: Sequence[SlotPlan]) -> list[Trigger | N
     """
     names = {(plan.before.group, action.job) for plan in plans for action in plan.before.actions}
     jobs = await work.tx.lock_jobs(sorted(names))
-    gate = await _gate(work, plans)
-    settled = [_settled(work, plan, jobs, gate) for plan in plans]
+    gate, plans = await _gate(work, plans)
+    room = await _room(work, plans)
+    settled = [_settled(work, plan, jobs, gate, room) for plan in plans]
     won = await work.tx.advance_triggers([each.plan for each in settled])
-    await _record(work, [each for each, wins in zip(settled, won, strict=True) if wins])
+    await _gather(work, [each.plan for each, wins in zip(settled, won, strict=True) if wins])
+    await _record(work, [each for each, wins in zip(settled, won, strict=True) if wins], room)
     await gate.stop_old()
     return [each.plan.after if wins else None for each, wins in zip(settled, won, strict=True)]
 
@@ -86,33 +99,69 @@ def who_stops(commands: Sequence[FireSlots]) -> list[tuple[str, str]]:
     return sorted(names)
 
 
-async def _gate(work: Work, plans: Sequence[SlotPlan]) -> Gate:
-    """The gate of the triggers to which live firings matter.
+async def _gate(work: Work, plans: Sequence[SlotPlan]) -> tuple[Gate, Sequence[SlotPlan]]:
+    """The gate of the triggers to which live firings matter, and the plans as they are by now.
 
-    They are locked before the others, together with those that the ends of this transaction will
-    have to look at.
+    They are locked before the others, and so are those that gather events, together with those that
+    the ends of this transaction will have to look at.
     """
     counting = [plan.before.id for plan in plans if _is_counted(plan.before)]
     if not counting and not work.freed:
-        return await open_gate(work, [])
+        return await open_gate(work, []), plans
     locked = await work.tx.lock_triggers_by_id(
         sorted(set(counting)), if_sequenced=sorted(work.freed)
     )
     planned = set(counting)
-    return await open_gate(work, [each for each in locked.values() if each.id in planned])
+    gate = await open_gate(work, [each for each in locked.values() if each.id in planned])
+    return gate, [_caught_up(plan, locked.get(plan.before.id), work.now) for plan in plans]
 
 
 def _is_counted(trigger: Trigger) -> bool:
-    return counts_firings(trigger) or is_sequenced(trigger)
+    return (
+        counts_firings(trigger)
+        or is_sequenced(trigger)
+        or trigger.workflow is not None
+        or trigger.schedule.kind == "event"
+    )
 
 
-def _settled(work: Work, plan: SlotPlan, jobs: Jobs, gate: Gate) -> Settled:
+async def _room(work: Work, plans: Sequence[SlotPlan]) -> WorkflowRoom | None:
+    """The room of the workflows that the plans may begin; None: they are of none."""
+    named = [plan.before for plan in plans if plan.before.workflow is not None]
+    names = [(each.group, each.workflow) for each in named if each.workflow is not None]
+    return await open_workflows(work, names) if names else None
+
+
+def _caught_up(plan: SlotPlan, present: Trigger | None, now: datetime) -> SlotPlan:
+    """The plan, with the events that were told since it was made."""
+    before = plan.before
+    if present is None or present.gathered == before.gathered:
+        return plan
+    if before.wake_at is None or _place_in_time(present) != _place_in_time(before):
+        return plan
+    return plan_slots(amended(before, gathered=present.gathered), max(now, before.wake_at))
+
+
+async def _gather(work: Work, stored: Sequence[SlotPlan]) -> None:
+    """Write what event triggers have left."""
+    changed = [plan.after for plan in stored if plan.after.gathered != plan.before.gathered]
+    if not changed:
+        return
+    await work.tx.gather_events(changed)
+    for trigger in changed:
+        # The scheduler may have planned without the last events.
+        work.trigger_moved(trigger)
+
+
+def _settled(
+    work: Work, plan: SlotPlan, jobs: Jobs, gate: Gate, room: WorkflowRoom | None
+) -> Settled:
     """The plan with what is known only now: jobs that are disabled, firings that overlap."""
     trigger = plan.before
     known = gate.triggers.get(trigger.id)
     if known is not None and _place_in_time(known) != _place_in_time(trigger):
         return Settled(plan=plan, starts=((),) * len(plan.entries))  # it will not be stored
-    decided = [_decided(work, trigger, entry, jobs, gate) for entry in plan.entries]
+    decided = [_decided(work, trigger, entry, jobs, gate, room) for entry in plan.entries]
     entries, starts = zip(*decided, strict=True) if decided else ((), ())
     settled = plan if entries == plan.entries else recounted(plan, entries)
     if known is not None:
@@ -125,47 +174,71 @@ def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
 
 
 def _decided(
-    work: Work, trigger: Trigger, entry: LedgerEntry, jobs: Jobs, gate: Gate
+    work: Work,
+    trigger: Trigger,
+    entry: LedgerEntry,
+    jobs: Jobs,
+    gate: Gate,
+    room: WorkflowRoom | None,
 ) -> tuple[LedgerEntry, Sequence[Start]]:
     """The entry with its final decision, and what it starts."""
     if entry.decision is not Decision.FIRED:
         return entry, ()
     enabled = _enabled(trigger, jobs)
     if not enabled:
-        return _skipped(entry, SkipReason.DISABLED), ()
+        return _skipped(entry, _why_nothing(trigger, jobs)), ()
+    workflow = trigger.workflow
+    if room is not None and workflow is not None and not room.has_room(trigger.group, workflow):
+        return _skipped(entry, SkipReason.LIMIT), ()
     trace_id = work.new_trace_id()
     answer = gate.answer(trigger.id, trace_id, entry.slot)
     if answer is Answer.REFUSE:
         return _skipped(entry, SkipReason.OVERLAP), ()
+    if room is not None and workflow is not None:
+        room.take(trigger.group, workflow)
     is_held = answer is Answer.HOLD
     due_at = HELD if is_held else starts_at(trigger, entry.slot, work.now)
-    return entry, [Start(job, arguments, trace_id, due_at) for job, arguments in enabled]
+    return entry, [
+        Start(job, arguments, trace_id, due_at, terms) for job, arguments, terms in enabled
+    ]
+
+
+def _why_nothing(trigger: Trigger, jobs: Jobs) -> SkipReason:
+    """Why there is no job to start."""
+    is_any = any((trigger.group, action.job) in jobs for action in trigger.actions)
+    return SkipReason.DISABLED if is_any else SkipReason.NO_JOB
 
 
 def _skipped(entry: LedgerEntry, reason: SkipReason) -> LedgerEntry:
     return amended(entry, decision=Decision.SKIPPED, reason=reason)
 
 
-def _enabled(trigger: Trigger, jobs: Jobs) -> list[tuple[Job, JsonObject]]:
+def _enabled(trigger: Trigger, jobs: Jobs) -> list[tuple[Job, JsonObject, GivenTerms | None]]:
     """Jobs of its actions that are not disabled, with the arguments of a run of them."""
-    found = [(jobs.get((trigger.group, each.job)), each.arguments) for each in trigger.actions]
+    found = [(jobs.get((trigger.group, each.job)), each) for each in trigger.actions]
     return [
-        (job, job.arguments_with(arguments))
-        for job, arguments in found
+        (job, job.arguments_with(action.arguments), action.terms)
+        for job, action in found
         if job is not None and not job.disabled
     ]
 
 
-async def _record(work: Work, stored: Sequence[Settled]) -> None:
+async def _record(work: Work, stored: Sequence[Settled], room: WorkflowRoom | None) -> None:
     ids = iter(await work.tx.allocate_run_ids(_count(stored)))
     now, runs, entries = work.now, list[Run](), list[LedgerEntry]()
+    jobs: list[Job] = []
     for settled in stored:
         trigger = settled.plan.before
         for entry, starts in zip(settled.plan.entries, settled.starts, strict=True):
-            new = [_run(next(ids), trigger, entry.slot, start, now) for start in starts]
+            if room is not None and trigger.workflow is not None and starts:
+                new = await _begin(work, room, trigger, entry, starts, ids)
+            else:
+                new = [_run(next(ids), trigger, entry.slot, start, now) for start in starts]
             entries.append(amended(entry, decided_at=now, run_ids=tuple([run.id for run in new])))
             runs += new
+            jobs += [start.job for start in starts]
     await insert_fresh_runs(work, runs)
+    seek_room(work, zip(jobs, runs, strict=True))
     await work.tx.insert_ledger(entries)
     for entry in entries:
         work.slots[entry.reason or entry.decision] += entry.count
@@ -173,12 +246,37 @@ async def _record(work: Work, stored: Sequence[Settled]) -> None:
         _tell(work, settled)
 
 
+async def _begin(
+    work: Work,
+    room: WorkflowRoom,
+    trigger: Trigger,
+    entry: LedgerEntry,
+    starts: Sequence[Start],
+    ids: Iterator[int],
+) -> list[Run]:
+    """The runs with which the slot begins a run of the trigger's workflow, which is stored."""
+    workflow = room.workflows[trigger.group, trigger.workflow or ""]
+    run = await begun(work, workflow, event=event_of(trigger, entry.events))
+    joined = [
+        start._replace(
+            arguments=start.job.arguments_with({**start.arguments, **run.run_arguments}),
+            terms=given_in(run, start.terms),
+        )
+        for start in starts
+    ]
+    new = [_run(next(ids), trigger, entry.slot, start, work.now) for start in joined]
+    started = {start.job.name for start in starts}
+    missing = [action.job for action in trigger.actions if action.job not in started]
+    await store_begun(work, run, trigger, new, missing)
+    return new
+
+
 def _count(stored: Sequence[Settled]) -> int:
     return sum([len(starts) for settled in stored for starts in settled.starts])
 
 
 def _run(id: int, trigger: Trigger, slot: datetime, start: Start, now: datetime) -> Run:
-    job, arguments, trace_id, due_at = start
+    job, arguments, trace_id, due_at, terms = start
     return queued_run(
         id,
         job,
@@ -189,6 +287,7 @@ def _run(id: int, trigger: Trigger, slot: datetime, start: Start, now: datetime)
         trigger=trigger.name,
         trigger_id=trigger.id,
         slot=slot,
+        given=terms,
     )
 
 

@@ -22,7 +22,8 @@ QUEUE: Final = frozenset({"queue.changed", "queue.deleted"})
 def committed_work(work: Work, first_seq: int) -> Committed | None:
     """What there is to be told of a transaction; None: nothing."""
     is_for_webhooks = DELIVERIES in work.hints
-    if not (work.has_events or work.logged_run_ids or work.slots or is_for_webhooks):
+    is_of_triggers = bool(work.slots or work.triggers)
+    if not (work.has_events or work.logged_run_ids or is_of_triggers or is_for_webhooks):
         return None
     return Committed(
         first_seq=first_seq,

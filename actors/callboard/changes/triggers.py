@@ -9,11 +9,13 @@ from callboard.changes.calendars import obeying
 from callboard.changes.conditions import check_links, job_names, rewatch, watch_problems
 from callboard.changes.creations import action_problems, create_trigger, job_problems
 from callboard.changes.overlap import open_gate
-from callboard.changes.runs import start_runs
+from callboard.changes.run_starts import settle_room, start_runs
 from callboard.changes.sequence import policy_edited, trigger_deleted
 from callboard.changes.settle import behind_runs, settle
 from callboard.changes.versions import check_version
 from callboard.changes.work import Work
+from callboard.changes.workflow_begin import begun, open_workflows, start_actions, store_begun
+from callboard.changes.workflow_members import open_members
 from callboard.commands import (
     ActivateTrigger,
     CreateTrigger,
@@ -24,10 +26,14 @@ from callboard.commands import (
     ReplaceTrigger,
     StartRuns,
 )
+from callboard.domain.event_batches import gathering
+from callboard.domain.job import Job
+from callboard.domain.parameters import MOST_PROBLEMS
 from callboard.domain.pause import paused
 from callboard.domain.run import NewRun, Run, merge_arguments
 from callboard.domain.trigger import Trigger, TriggerState, activated
-from callboard.errors import FieldProblem, InvalidInput, NotFound
+from callboard.domain.workflow import is_inner
+from callboard.errors import Conflict, FieldProblem, InvalidInput, NotFound, invalid
 
 
 async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger, bool]:
@@ -39,9 +45,14 @@ async def replace_trigger(work: Work, command: ReplaceTrigger) -> tuple[Trigger,
         creation = CreateTrigger(trigger=wanted, activate=command.activate)
         return await create_trigger(work, creation), True
     check_version("trigger", present, command.expected_version)
+    if wanted.workflow != present.workflow:
+        place = "none" if present.workflow is None else f"workflow {present.workflow!r}"
+        raise invalid("workflow", f"the trigger belongs to {place}, for good", "make another one")
     if _edited(present, wanted, work.now) == present:
         return present, False
     await _check_jobs(work, wanted, present)
+    if wanted.workflow is not None:
+        await _check_member(work, wanted)
     await check_links(work, wanted)
     if wanted.timing != present.timing:
         present = await _settled(work, present)
@@ -72,21 +83,37 @@ def _edited(present: Trigger, wanted: Trigger, now: datetime) -> Trigger:
         flexible_window_s=wanted.flexible_window_s,
         calendars=wanted.calendars,
         deadlines=wanted.deadlines,
+        on_missing=wanted.on_missing,
+        labels=wanted.labels,
+        annotations=wanted.annotations,
     )
     if edited.timing == present.timing:
         return edited
     edited = replace(edited, generation=present.generation + 1)
     if present.state is TriggerState.INACTIVE:
         return edited
-    fresh = activated(replace(edited, resume_at=None), now)
+    fresh = _gathering_on(present, activated(replace(edited, resume_at=None), now), now)
     if present.state is TriggerState.PAUSED and fresh.state is TriggerState.ACTIVE:
         return paused(fresh, now, present.resume_at)
     return fresh
 
 
+def _gathering_on(present: Trigger, fresh: Trigger, now: datetime) -> Trigger:
+    """The new definition with the events that the old one has gathered, where it takes any."""
+    is_listening = fresh.schedule.kind == "event" and fresh.state is TriggerState.ACTIVE
+    if present.gathered is None or not is_listening:
+        return fresh
+    return gathering(fresh, present.gathered, 0, now)
+
+
 async def delete_trigger(work: Work, command: DeleteTrigger) -> None:
     trigger = await lock_trigger(work, command.group, command.name, command.expected_version)
     await _settled(work, trigger)
+    await remove_trigger(work, trigger)
+
+
+async def remove_trigger(work: Work, trigger: Trigger) -> None:
+    """Delete a locked trigger, all of whose slots are decided."""
     await work.tx.delete_trigger(trigger.id)
     await trigger_deleted(work, trigger.id)
     work.trigger_deleted(_idle(trigger))
@@ -116,7 +143,9 @@ async def deactivate_trigger(work: Work, command: DeactivateTrigger) -> Trigger:
 
 
 def _idle(trigger: Trigger) -> Trigger:
-    return replace(trigger, state=TriggerState.INACTIVE, next_slot=None, resume_at=None)
+    return replace(
+        trigger, state=TriggerState.INACTIVE, next_slot=None, resume_at=None, gathered=None
+    )
 
 
 async def park_trigger(work: Work, command: ParkTrigger) -> None:
@@ -142,6 +171,10 @@ def parked(trigger: Trigger, reason: str) -> Trigger:
 async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
     await work.tx.lock_old_runs([(command.group, command.name)])
     trigger = await lock_trigger(work, command.group, command.name, None)
+    if trigger.workflow is not None:
+        return await fire_start(work, trigger, command)
+    if not trigger.needs_its_jobs:
+        await _check_all_there(work, trigger)
     gate = await open_gate(work, [trigger] if command.overlap == "trigger" else [])
     trace_id = work.new_trace_id()
     due_at = gate.due_at(trigger.id, trace_id)
@@ -154,6 +187,7 @@ async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
             trigger_id=trigger.id,
             trigger=trigger.name,
             trace_id=trace_id,
+            terms=action.terms,
         )
         for action in trigger.actions
     )
@@ -163,6 +197,64 @@ async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
         raise InvalidInput(*_of_fire(error)) from None
     await gate.stop_old()
     return started
+
+
+async def fire_start(work: Work, trigger: Trigger, command: FireTrigger) -> tuple[Run, ...]:
+    """Begin a run of the workflow of the locked trigger, by hand."""
+    if is_inner(trigger):
+        raise Conflict(
+            "not_start_trigger",
+            f"trigger {trigger.name!r} fires within the runs of workflow {trigger.workflow!r}: "
+            "start one of those",
+        )
+    await _check_all_there(work, trigger)
+    jobs = await _jobs_of(work, trigger)
+    problems = [
+        problem
+        for action in trigger.actions
+        for problem in work.checks.problems(
+            jobs[trigger.group, action.job],
+            merge_arguments(action.arguments, command.arguments),
+            "arguments",
+        )
+    ]
+    if problems:
+        raise InvalidInput(*dict.fromkeys(problems[:MOST_PROBLEMS]))
+    name = trigger.workflow or ""
+    room = await open_workflows(work, [(trigger.group, name)])
+    workflow = room.take(trigger.group, name)
+    gate = await open_gate(work, [trigger] if command.overlap == "trigger" else [])
+    trace_id = work.new_trace_id()
+    due_at = gate.due_at(trigger.id, trace_id)
+    run = await begun(work, workflow)
+    runs, missing = await start_actions(
+        work,
+        run,
+        trigger,
+        jobs,
+        arguments=command.arguments,
+        due_at=due_at,
+        trace_id=trace_id,
+    )
+    await store_begun(work, run, trigger, runs, missing)
+    await gate.stop_old()
+    if not work.seeking:
+        return tuple(runs)
+    await settle_room(work)
+    present = await work.tx.lock_runs([each.id for each in runs])
+    return tuple(present[each.id] for each in runs)
+
+
+async def _jobs_of(work: Work, trigger: Trigger) -> dict[tuple[str, str], Job]:
+    return await work.tx.lock_jobs(sorted({(trigger.group, each.job) for each in trigger.actions}))
+
+
+async def _check_all_there(work: Work, trigger: Trigger) -> None:
+    """Raises NotFound, naming the first of its actions' jobs that is not there."""
+    jobs = await _jobs_of(work, trigger)
+    for action in trigger.actions:
+        if (trigger.group, action.job) not in jobs:
+            raise NotFound("job", action.job)
 
 
 def _of_fire(error: InvalidInput) -> list[FieldProblem]:
@@ -193,6 +285,17 @@ async def _store(work: Work, trigger: Trigger) -> Trigger:
         raise NotFound("trigger", trigger.name)
     work.trigger_changed(stored)
     return stored
+
+
+async def _check_member(work: Work, trigger: Trigger) -> None:
+    """Raises InvalidInput, Conflict start_trigger for what its workflow cannot have."""
+    members = await open_members(work, [trigger])
+    problems = members.problems(trigger)
+    if problems:
+        raise InvalidInput(*problems)
+    conflict = members.conflict(trigger)
+    if conflict is not None:
+        raise conflict
 
 
 async def _check_jobs(work: Work, trigger: Trigger, present: Trigger) -> None:

@@ -8,9 +8,10 @@ from callboard.domain.amend import amended
 from callboard.domain.job import Job
 from callboard.domain.queue import Queue
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow
 from callboard.errors import StaleVersion
 
-D = TypeVar("D", Job, Queue, Webhook)
+D = TypeVar("D", Job, Queue, Webhook, Workflow)
 
 
 class Versioned(Protocol):

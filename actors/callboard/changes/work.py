@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from callboard.changes.suspended_start import SuspendedStart
 from callboard.domain.backfill import Backfill
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
@@ -17,6 +18,7 @@ from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import (
     EventRecord,
     backfill_record,
@@ -45,10 +47,24 @@ class Work:
     triggers: list[Trigger] = field(default_factory=list)
     """Triggers whose timing or state changed, as they are now."""
     logged_run_ids: set[int] = field(default_factory=set)
+    seeking: list[tuple[Job, Run]] = field(default_factory=list)
+    """Runs that were created, and have failed where their jobs turn out to be full."""
+    refused: dict[int, Run] = field(default_factory=dict)
+    """Those that have, by id."""
+    suspended: list[SuspendedStart] = field(default_factory=list)
+    """Starts that are refused where their jobs turn out to be full."""
     freed: dict[int, datetime] = field(default_factory=dict)
     """Triggers of which a run ended, was parked, or was not started at all: when, by id."""
     freed_by_runs: set[int] = field(default_factory=set)
     """Those of which a run ended or was parked."""
+    bookmarked: list[Run] = field(default_factory=list)
+    """Ended runs of which the bookmarks of their jobs keep count."""
+    followed: list[Run] = field(default_factory=list)
+    """Runs of workflow runs that were created, or have ended, and that these do not know of yet."""
+    enrolled: set[int] = field(default_factory=set)
+    """Runs that were created by their workflow runs, which know of them."""
+    stoppable: set[int] = field(default_factory=set)
+    """Runs that were locked for the sake of workflow runs which are to be stopped."""
     held: set[tuple[int, int]] = field(default_factory=set)
     """(epoch, shard): shards that their nodes have proved to have, until the commit."""
     hints: set[str] = field(default_factory=set)
@@ -77,6 +93,11 @@ class Work:
     def run_changed(self, run: Run) -> None:
         self.records.append(run_record(run))
         self.runs.append(run)
+        if run.terms is not None and run.terms.is_followed:
+            if run.terms.workflow_run_id is not None:
+                self.followed.append(run)
+            if run.terms.bookmark and run.has_ended:
+                self.bookmarked.append(run)
         if run.trigger_id is not None and (run.has_ended or run.state is RunState.PARKED):
             self.freed_by_runs.add(run.trigger_id)
             self.trigger_freed(run.trigger_id, run.ended_at or self.now)
@@ -146,6 +167,23 @@ class Work:
         self._subject("queue.deleted", queue, {})
         self.hints.add("runs")
 
+    def workflow_changed(self, workflow: Workflow) -> None:
+        self._subject("workflow.changed", workflow, {"version": workflow.version})
+
+    def workflow_deleted(self, workflow: Workflow) -> None:
+        self._subject("workflow.deleted", workflow, {})
+
+    def workflow_run_started(self, run: WorkflowRun) -> None:
+        self._workflow_run("workflow_run.started", run)
+
+    def workflow_run_ended(self, run: WorkflowRun) -> None:
+        self._workflow_run("workflow_run.ended", run)
+
+    def _workflow_run(self, type: str, run: WorkflowRun) -> None:
+        facts = {"id": run.id, "state": run.state.value}
+        self.records.append(subject_record(type, run.group, run.workflow, **facts))
+        self.runs.append(None)
+
     def clock_jumped(self, **facts: str | float) -> None:
         self.records.append(EventRecord(type="clock.jumped", patch=facts))
         self.runs.append(None)
@@ -161,7 +199,10 @@ class Work:
         self.runs.append(None)
 
     def _subject(
-        self, type: str, thing: Job | Trigger | Calendar | Queue | Webhook, facts: JsonObject
+        self,
+        type: str,
+        thing: Job | Trigger | Calendar | Queue | Webhook | Workflow,
+        facts: JsonObject,
     ) -> None:
         self.records.append(subject_record(type, thing.group, thing.name, **facts))
         self.runs.append(None)

@@ -14,6 +14,10 @@ from callboard.commands.backfills import (
     PauseBackfill,
     ResumeBackfill,
 )
+from callboard.commands.bookmarks import (
+    GetBookmark,
+    ResetBookmark,
+)
 from callboard.commands.calendars import (
     CreateCalendar,
     DeleteCalendar,
@@ -126,6 +130,7 @@ from callboard.commands.triggers import (
     Resumed,
     ResumeTrigger,
     ResumeTriggers,
+    TellEvent,
 )
 from callboard.commands.webhooks import (
     CreateWebhook,
@@ -144,6 +149,19 @@ from callboard.commands.webhooks import (
     ReplaceWebhook,
     TakeDeliveries,
     UpdateDelivery,
+)
+from callboard.commands.workflows import (
+    CreateWorkflow,
+    DeleteWorkflow,
+    GetWorkflow,
+    GetWorkflowRun,
+    ListWorkflowRuns,
+    ListWorkflows,
+    ReplaceWorkflow,
+    ResumeWorkflowRun,
+    SetWorkflowProperties,
+    StartWorkflow,
+    StopWorkflowRun,
 )
 
 __all__ = [
@@ -169,12 +187,14 @@ __all__ = [
     "CreateTrigger",
     "CreateTriggers",
     "CreateWebhook",
+    "CreateWorkflow",
     "DeactivateTrigger",
     "DeleteCalendar",
     "DeleteJob",
     "DeleteQueue",
     "DeleteTrigger",
     "DeleteWebhook",
+    "DeleteWorkflow",
     "DeregisterNode",
     "DueTriggers",
     "EndFiring",
@@ -187,6 +207,7 @@ __all__ = [
     "FireSlots",
     "FireTrigger",
     "GetBackfill",
+    "GetBookmark",
     "GetCalendar",
     "GetJob",
     "GetJobsById",
@@ -195,6 +216,8 @@ __all__ = [
     "GetRuns",
     "GetTrigger",
     "GetWebhook",
+    "GetWorkflow",
+    "GetWorkflowRun",
     "HandBack",
     "HasStartRequests",
     "ListBackfills",
@@ -207,6 +230,8 @@ __all__ = [
     "ListTriggers",
     "ListWatchedSlots",
     "ListWebhooks",
+    "ListWorkflowRuns",
+    "ListWorkflows",
     "MakeRoom",
     "NextDeliveryAt",
     "NextDueAt",
@@ -241,23 +266,30 @@ __all__ = [
     "ReplaceQueue",
     "ReplaceTrigger",
     "ReplaceWebhook",
+    "ReplaceWorkflow",
     "ReportProgress",
     "RescueRuns",
+    "ResetBookmark",
     "ResumeBackfill",
     "ResumeQueue",
     "ResumeTrigger",
     "ResumeTriggers",
+    "ResumeWorkflowRun",
     "Resumed",
     "RetryRun",
     "RetryRuns",
     "SearchLog",
+    "SetWorkflowProperties",
     "Share",
     "ShareShards",
     "SnoozeRun",
     "StartRuns",
+    "StartWorkflow",
     "StopRun",
+    "StopWorkflowRun",
     "TakeDeliveries",
     "TakeSnapshot",
+    "TellEvent",
     "TimeOutRuns",
     "UpdateDelivery",
     "WatchedJobs",
@@ -285,8 +317,16 @@ Change: TypeAlias = (
     | PauseQueue
     | ResumeQueue
     | DeleteQueue
+    | CreateWorkflow
+    | ReplaceWorkflow
+    | DeleteWorkflow
+    | StartWorkflow
+    | StopWorkflowRun
+    | ResumeWorkflowRun
+    | SetWorkflowProperties
     | FireTrigger
     | ParkTrigger
+    | TellEvent
     | FireSlots
     | StartRuns
     | ClaimRuns
@@ -311,6 +351,7 @@ Change: TypeAlias = (
     | NoteDeadlines
     | TakeDeliveries
     | UpdateDelivery
+    | ResetBookmark
     | CreateBackfill
     | PauseBackfill
     | ResumeBackfill
@@ -344,6 +385,11 @@ Read: TypeAlias = (
     | GetQueue
     | ListQueues
     | CountQueue
+    | GetWorkflow
+    | ListWorkflows
+    | GetWorkflowRun
+    | ListWorkflowRuns
+    | GetBookmark
     | GetWebhook
     | ListWebhooks
     | ListDeliveries

@@ -8,8 +8,8 @@ from callboard.runtime import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchedJobs(Command[frozenset[int]]):
-    """Ids of the jobs that active and paused conditional triggers watch."""
+class WatchedJobs(Command[frozenset[tuple[str, str]]]):
+    """Group and name of each job that active and paused conditional triggers watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

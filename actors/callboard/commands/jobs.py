@@ -30,7 +30,7 @@ class ReplaceJob(Command[tuple[Job, bool]]):
 class DeleteJob(Command[None]):
     """Delete a job and stop its queued and parked runs; running ones go on, history stays.
 
-    Refused: NotFound, StaleVersion, Conflict job_in_use while a trigger names it.
+    Refused: NotFound, StaleVersion, Conflict job_in_use while a trigger that needs it names it.
     """
 
     group: str

@@ -19,7 +19,8 @@ class StartRuns(Command[tuple[Run, ...]]):
 
     A run whose unique_key a live run of the job has is answered with that run. The same
     `idempotency_key` again answers the runs of the first time. Refused: InvalidInput for a job
-    that does not exist, Conflict job_disabled.
+    that does not exist, or a previous run that is not one of the job, Conflict job_disabled,
+    job_full or run_live.
     """
 
     runs: tuple[NewRun, ...]
@@ -127,7 +128,7 @@ class RetryRun(Command[Run]):
     """A new attempt after a run that ended without success, or a parked run queued again.
 
     A run of a trigger obeys the trigger's overlap policy, unless its firing is still live.
-    Refused: NotFound, Conflict not_retryable, job_gone, job_disabled or overlap.
+    Refused: NotFound, Conflict not_retryable, job_gone, job_disabled, overlap or job_full.
     """
 
     run_id: int

@@ -176,6 +176,18 @@ class FireTrigger(Command[tuple[Run, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellEvent(Command[Trigger]):
+    """Count events of an event trigger, which make a slot; the trigger as it waits for it.
+
+    Refused: NotFound, Conflict not_event_trigger, Conflict trigger_not_active.
+    """
+
+    group: str
+    name: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkTrigger(Command[None]):
     """Park a trigger that cannot be understood any more (D05); gone or changed: nothing."""
 

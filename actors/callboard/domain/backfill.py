@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
 
 from callboard.domain.instant import utc_instant
-from callboard.domain.names import DEFAULT_GROUP, name_problem
+from callboard.domain.names import DEFAULT_GROUP, wide_name_problem
 from callboard.errors import Conflict, FieldProblem, InvalidInput
 
 MOST_CONCURRENT: Final = 1000
@@ -107,7 +107,7 @@ class NewBackfill:
 
     def _problems(self) -> Iterator[FieldProblem]:
         for where, value in (("trigger", self.trigger), ("group", self.group)):
-            problem = name_problem(value, where)
+            problem = wide_name_problem(value, where)
             if problem is not None:
                 yield problem
         if self.until_at <= self.from_at:

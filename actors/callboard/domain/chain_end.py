@@ -24,3 +24,7 @@ class ChainEnd:
     chain_id: int
     is_final: bool = True
     """Not, when the next attempt was created with it."""
+    is_triggered: bool = False
+    """Whether a trigger began its chain."""
+    workflow_run_id: int | None = None
+    """The workflow run that it was a part of."""

@@ -2,7 +2,10 @@
 
 A trigger keeps a *set*: for each of its conditions that is met, the run that met it.
 
-- Only final ends count: not one that an automatic next attempt follows in the same commit.
+- Only final ends count: not one that an automatic next attempt follows in the same commit; nor one
+  of a workflow's run, which is the workflow's own affair; with `only_triggered` only ends of chains
+  that a trigger began.
+- A job is its name: one that is created later, or deleted and made anew, counts like any other.
 - The newest end of a watched job decides: in one of the condition's states it meets the condition,
   in any other it un-meets it. Whoever is started by a set finds every job as the set says.
 - `and` is complete when all conditions are met, `any` when one is. A complete set is one slot, and
@@ -41,7 +44,8 @@ class ConditionSet:
     since_seq: int = 0
     """Only events with greater numbers count."""
     job_ids: tuple[int, ...]
-    """The watched jobs."""
+    """Those of the watched jobs that there were when it began; nodes of the release before go by
+    them."""
     met: Met = field(default_factory=dict)
 
 
@@ -81,12 +85,18 @@ def counted(schedule: Conditional, met: Met, ends: Sequence[ChainEnd]) -> Met:
     states = {condition.job: condition.states for condition in schedule.conditions}
     after = dict(met)
     for end in ends:
-        if not end.is_final or end.job not in states:
+        if end.job not in states or not _counts(schedule, end):
             continue
         after.pop(end.job, None)
         if end.state.value in states[end.job]:
             after[end.job] = end.run_id
     return after
+
+
+def _counts(schedule: Conditional, end: ChainEnd) -> bool:
+    if not end.is_final or end.workflow_run_id is not None:
+        return False
+    return end.is_triggered or not schedule.only_triggered
 
 
 def is_complete(schedule: Conditional, met: Met) -> bool:

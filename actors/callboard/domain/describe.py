@@ -18,6 +18,7 @@ from callboard.domain.schedule_kind import (
     Conditional,
     Cron,
     Delay,
+    Event,
     Interval,
     OnDemand,
     Schedule,
@@ -57,8 +58,17 @@ def describe(schedule: Schedule) -> str:
             return f"Once, at {instant_to_text(schedule.at)}"
         case Conditional():
             return _describe_conditions(schedule)
+        case Event():
+            return _describe_event(schedule)
         case OnDemand():
             return "Only on demand"
+
+
+def _describe_event(schedule: Event) -> str:
+    if schedule.batch_size == 1:
+        return "For every event"
+    window = _period_words(timedelta(seconds=schedule.window_s), drop_one=False)
+    return f"For every {schedule.batch_size} events, and {window} after the first of fewer"
 
 
 def _describe_conditions(schedule: Conditional) -> str:

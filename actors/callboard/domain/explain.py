@@ -176,6 +176,8 @@ def _sentence(
     if entry.caused_by:
         plural = "s" if len(entry.caused_by) > 1 else ""
         text += f" Its conditions were met by the end of run{plural} {listed_ids(entry.caused_by)}."
+    if entry.events is not None:
+        text += f" Its batch has {entry.events} event{'s' if entry.events != 1 else ''}."
     if backfills:
         text += f" It was run afterwards by {_named(backfills)}."
     return text

@@ -46,10 +46,17 @@ def _reason(trigger: Trigger, at: datetime, entry: LedgerEntry) -> str:
             return _calendar(trigger, at)
         case SkipReason.DST_GAP:
             return _gap(trigger, entry)
+        case SkipReason.LIMIT if trigger.workflow is not None:
+            return (
+                f"as many runs of the workflow {trigger.workflow!r} were live as its "
+                "max_concurrent_runs allows."
+            )
         case SkipReason.LIMIT:
             return "a limit was reached."
         case SkipReason.DISABLED:
             return "none of the jobs that the trigger starts was there and enabled."
+        case SkipReason.NO_JOB:
+            return "none of the jobs that the trigger starts was there."
         case None:
             return "no reason was recorded."
 

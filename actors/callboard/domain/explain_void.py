@@ -65,8 +65,12 @@ def _by_state(trigger: Trigger, at: datetime) -> str | None:
 def _by_schedule(trigger: Trigger, at: datetime) -> str:
     if trigger.schedule.kind == "on_demand":
         return "the trigger fires only when somebody asks for it."
+    if trigger.schedule.kind == "conditional" and trigger.workflow is not None:
+        return f"it has no slots: it fires within the runs of the workflow {trigger.workflow!r}."
     if trigger.schedule.kind == "conditional":
         return "its slots are the instants at which its conditions are met."
+    if trigger.schedule.kind == "event":
+        return "its slots come when it is told of events, so later ones are not known yet."
     if trigger.schedule.kind == "delay":
         return "its slots come a while after the end of its runs, so later ones are not known yet."
     if _is_event(trigger):

@@ -9,10 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from callboard.domain.annotations import check_annotations, label_problems
+from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.job_spec import spec_problems
 from callboard.domain.json import JsonObject, check_json
 from callboard.domain.limits import Concurrency, RateLimit
-from callboard.domain.names import DEFAULT_GROUP, name_problems
+from callboard.domain.names import DEFAULT_GROUP, name_problems, wide_name_problems
 from callboard.domain.secret_reference import reference_problems
 from callboard.errors import FieldProblem, InvalidInput
 
@@ -30,6 +32,22 @@ class OnCrash(StrEnum):
     RETRY = "retry"
     FAIL = "fail"
     PARK = "park"
+
+
+class OnFixed(StrEnum):
+    """What becomes of a given argument that is among the job's fixed ones."""
+
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+    """The fixed one is used."""
+
+
+class OnFull(StrEnum):
+    """What becomes of a run that is to start while max_concurrent_runs are live."""
+
+    QUEUE = "queue"
+    REFUSE = "refuse"
+    """A start is refused; a run of a trigger fails at once."""
 
 
 class Jitter(StrEnum):
@@ -87,7 +105,8 @@ class Job:
     arguments: JsonObject = field(default_factory=dict)
     """Default arguments; those of a run are laid over them, key by key."""
     fixed_arguments: JsonObject = field(default_factory=dict)
-    """Laid over everything else; a start that gives one of them is refused."""
+    """Laid over everything else; a start that gives one of them is answered by `on_fixed`."""
+    on_fixed: OnFixed = OnFixed.REFUSE
     parameters: JsonObject | None = None
     """JSON Schema (2020-12) of a run's arguments as a whole; None: whatever it is given."""
     description: str = ""
@@ -102,6 +121,8 @@ class Job:
     """Seconds that all attempts of a chain may take together, with the waiting between them."""
     max_concurrent_runs: int | None = None
     """Runs of this job that may be on nodes at once; None: any number."""
+    on_full: OnFull = OnFull.QUEUE
+    """Of a start beyond max_concurrent_runs; without that, nothing is ever full."""
     concurrency: Concurrency | None = None
     rate_limit: RateLimit | None = None
     """Runs of this job that may begin within a time."""
@@ -110,7 +131,11 @@ class Job:
     priority: int = 0
     """Of its runs, from -100 to 100: a higher one is claimed earlier, see `run_terms.AGEING_S`."""
     on_crash: OnCrash = OnCrash.RETRY
+    bookmark: BookmarkRule | None = None
+    """Which of its runs move its bookmark when they succeed; None: none."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: JsonObject = field(default_factory=dict)
+    """What a door or a client keeps with it; the board does not read it."""
     id: int = 0
     version: int = 0
     created_at: datetime | None = None
@@ -124,6 +149,7 @@ class Job:
         check_json(self.arguments, "arguments")
         check_json(self.fixed_arguments, "fixed_arguments")
         check_json(self.parameters, "parameters")
+        check_annotations(self.annotations)
         problems = tuple(
             problem
             for name in ("spec", "arguments", "fixed_arguments")
@@ -147,6 +173,15 @@ class Job:
             and self.rate_limit is None
         )
 
+    def live_limit(self, on_full: OnFull | None = None) -> int | None:
+        """How many of its runs must be live at the most once one more starts; None: any number.
+
+        Args:
+            on_full: what the start says instead of the job.
+        """
+        wish = self.on_full if on_full is None else on_full
+        return self.max_concurrent_runs if wish is OnFull.REFUSE else None
+
     @property
     def has_terms(self) -> bool:
         """Whether its runs have RunTerms."""
@@ -156,10 +191,11 @@ class Job:
             or self.concurrency is not None
             or self.queue_timeout_s is not None
             or self.chain_timeout_s is not None
+            or self.bookmark is not None
         )
 
     def _problems(self) -> Iterator[FieldProblem]:
-        yield from name_problems(name=self.name, group=self.group)
+        yield from wide_name_problems(name=self.name, group=self.group)
         yield from spec_problems(self.kind, self.spec)
         yield from self.retry.problems("retry")
         if self.timeout_s is not None:
@@ -177,9 +213,14 @@ class Job:
             yield from name_problems(queue=self.queue)
         if self.max_concurrent_runs is not None and not 1 <= self.max_concurrent_runs <= 1_000_000:
             yield FieldProblem("max_concurrent_runs", "is outside 1 to 1000000", "null: no limit")
+        if self.on_full is OnFull.REFUSE and self.max_concurrent_runs is None:
+            reason = "refuse needs a max_concurrent_runs, without which nothing is full"
+            yield FieldProblem("on_full", reason, "queue")
         if len(self.description) > 10_000:
             yield FieldProblem("description", "is longer than 10000 characters")
-        yield from _label_problems(self.labels)
+        if self.bookmark is not None:
+            yield from self.bookmark.problems("bookmark")
+        yield from label_problems(self.labels)
 
 
 def priority_problem(value: int, name: str) -> Iterator[FieldProblem]:
@@ -205,11 +246,3 @@ def seconds_problem(
         if not zero:
             reason = f"{value:g} is not more than 0 and at most {maximum:.15g} seconds"
         yield FieldProblem(name, reason)
-
-
-def _label_problems(labels: Mapping[str, str]) -> Iterator[FieldProblem]:
-    if len(labels) > 64:
-        yield FieldProblem("labels", "has more than 64 entries")
-    for key, value in labels.items():
-        if not isinstance(value, str) or not 1 <= len(key) <= 255 or len(value) > 1000:
-            yield FieldProblem(f"labels.{key}", "is not a short text", "key 1..255, value 0..1000")

@@ -19,8 +19,8 @@ INTENDED: Final = frozenset(
         SkipReason.PAUSED,
         SkipReason.CALENDAR,
         SkipReason.DST_GAP,
-        SkipReason.LIMIT,
         SkipReason.DISABLED,
+        SkipReason.NO_JOB,
     }
 )
 """Somebody wanted it so: nothing was to start."""

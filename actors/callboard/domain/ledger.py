@@ -26,6 +26,8 @@ class SkipReason(StrEnum):
     DST_GAP = "dst_gap"
     LIMIT = "limit"
     DISABLED = "disabled"
+    NO_JOB = "no_job"
+    """None of the jobs that the trigger starts was there (on_missing: skip)."""
     COALESCED = "coalesced"
     CAPPED = "capped"
 
@@ -51,3 +53,5 @@ class LedgerEntry:
     """Runs that the slot started, in the order of the trigger's actions."""
     caused_by: tuple[int, ...] = ()
     """Runs whose ends met the conditions of a conditional trigger, ascending."""
+    events: int | None = None
+    """How many the batch of an event trigger had; None: of others."""

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Final
 
 from callboard.domain.amend import amended
+from callboard.domain.event_batches import batch_entries, behind_batches, paused_batch
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.missed import ALL_FIRE, Verdict, missed_until, verdicts
 from callboard.domain.restart import deferred
@@ -120,6 +121,9 @@ def planned(
 
 def decisions(trigger: Trigger, low: datetime, now: datetime) -> Iterator[LedgerEntry]:
     """What becomes of the slots in [low, now], in their order."""
+    if trigger.schedule.kind == "event":
+        yield from batch_entries(trigger, low, now)
+        return
     table = trigger.timetable
     segments = list(table.segments(low, now))
     steps = [ALL_FIRE]
@@ -136,6 +140,9 @@ def decisions(trigger: Trigger, low: datetime, now: datetime) -> Iterator[Ledger
 
 def pause_entries(trigger: Trigger, high: datetime) -> Iterator[LedgerEntry]:
     """The entry, if it has any slot, of a paused stretch: from the cursor up to `high`."""
+    if trigger.schedule.kind == "event":
+        yield from paused_batch(trigger, high)
+        return
     table, low = trigger.timetable, trigger.cursor + MICROSECOND
     if low <= high:
         yield from stretch_entries(trigger, table, table.whole(low, high, SkipReason.PAUSED))
@@ -230,6 +237,8 @@ def _moved_on(
         # What was decided stays so, also where `now` is older: its transaction had to wait.
         next_slot=trigger.slot_after(max(last or decided, trigger.cursor)),
     )
+    if moved.schedule.kind == "event" and not moved.is_spent:
+        return behind_batches(moved, entries, now)
     if entries and not fired and isinstance(trigger.schedule, Delay):
         return deferred(moved, now)
     return with_next_slot(moved, None) if moved.next_slot is None or moved.is_spent else moved

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from callboard.domain.event_batches import paused_batch
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.misfire import stretch_entries
 from callboard.domain.schedule_slots import END, EPOCH
@@ -30,6 +31,9 @@ def outlook(
     since, until = max(since, EPOCH), min(until, END)
     if trigger.state not in _WAITING or since >= until:
         return
+    if trigger.schedule.kind == "event":
+        yield from _gathering(trigger, now, since, until)
+        return
     table = trigger.timetable
     left = _left(trigger, table, since)
     for segment in _segments(trigger, table, now, since, until):
@@ -52,6 +56,27 @@ def outlook(
                 slot=slot,
                 decision=Decision.PENDING,
             )
+
+
+def _gathering(
+    trigger: Trigger, now: datetime, since: datetime, until: datetime
+) -> Iterator[LedgerEntry]:
+    """The entry of the batch that an event trigger gathers."""
+    gathered = trigger.gathered
+    if gathered is None or not since <= gathered.due_at < until:
+        return
+    if trigger.state is TriggerState.PAUSED:
+        for entry in paused_batch(trigger, trigger.resume_at or now):
+            decision = Decision.SKIPPED if entry.slot <= now else Decision.PENDING
+            yield replace(entry, decision=decision)
+        return
+    yield LedgerEntry(
+        trigger_id=trigger.id,
+        generation=trigger.generation,
+        slot=gathered.due_at,
+        decision=Decision.PENDING,
+        events=gathered.events,
+    )
 
 
 def pending_slots(trigger: Trigger, *, since: datetime, until: datetime) -> Iterator[datetime]:

@@ -113,7 +113,7 @@ class ArgumentChecks:
 
     def _fit(self, job: Job, given: JsonObject) -> bool:
         fixed = job.fixed_arguments
-        if fixed and not fixed.keys().isdisjoint(given):
+        if fixed and job.on_fixed == "refuse" and not fixed.keys().isdisjoint(given):
             return False
         if job.parameters is None:
             return True
@@ -134,7 +134,7 @@ class ArgumentChecks:
         fixed = tuple(
             FieldProblem(f"{prefix}.{name}", "is fixed by the job", "leave it out")
             for name in job.fixed_arguments
-            if name in given
+            if name in given and job.on_fixed == "refuse"
         )
         schema = job.parameters
         validator = None if schema is None else self._validator(job.id, schema)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from callboard.domain.given_terms import GivenTerms
 from callboard.domain.instant import utc_instant
 from callboard.domain.job import priority_problem
 from callboard.domain.json import Json, JsonObject, check_json_object, check_size
@@ -63,10 +64,13 @@ class NewRun:
     slot: datetime | None = None
     attempt: int = 1
     previous_run_id: int | None = None
+    """An ended run of the same job: the new one is the next attempt of its chain, whatever chain_id
+    and attempt say. Its arguments are not those of that run, but its own."""
     chain_id: int | None = None
     """First run of the chain of retries; None: the new run begins one."""
     trace_id: str = ""
     """32 lower-case hex digits (W3C trace context)."""
+    terms: GivenTerms | None = None
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class NewRun:
         previous_run_id: int | None = None,
         chain_id: int | None = None,
         trace_id: str = "",
+        terms: GivenTerms | None = None,
     ) -> None:
         if unique_key is not None:
             _check_key(unique_key)
@@ -113,6 +118,7 @@ class NewRun:
         new.previous_run_id = previous_run_id
         new.chain_id = chain_id
         new.trace_id = trace_id
+        new.terms = terms
         new.__class__ = NewRun
 
 

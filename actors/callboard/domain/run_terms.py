@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from callboard.domain.given_terms import NO_TERMS, GivenTerms
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.limits import concurrency_key
@@ -35,19 +36,40 @@ class RunTerms:
     """Of its job when it was created: makes start_by anew whenever it begins to wait."""
     chain_timeout_s: float | None = None
     """Likewise: makes chain_until anew when an operator has it tried again."""
+    timeout_s: float | None = None
+    """Seconds that an attempt may take; None: the job's."""
+    workflow_run_id: int | None = None
+    """The workflow run that it is a part of."""
+    bookmark: bool = False
+    """Whether its success moves the job's bookmark."""
+    annotations: JsonObject = field(default_factory=dict)
+    """What whoever started it keeps with it."""
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether more has to be done in the transaction that ends it."""
+        return self.bookmark or self.workflow_run_id is not None
 
 
 def terms_of(
-    job: Job, arguments: JsonObject, now: datetime, due_at: datetime, *, priority: int | None = None
+    job: Job,
+    arguments: JsonObject,
+    now: datetime,
+    due_at: datetime,
+    *,
+    priority: int | None = None,
+    given: GivenTerms | None = None,
 ) -> RunTerms | None:
     """The terms of the first attempt of a chain that is created now; None: the usual ones.
 
     Args:
         arguments: the run's own, the defaults among them.
         priority: another than the job's.
+        given: with the start.
     """
-    if not (job.has_terms or priority):
+    if not (job.has_terms or priority or given):
         return None
+    beside = given or NO_TERMS
     terms = RunTerms(
         priority=job.priority if priority is None else priority,
         queue=job.queue,
@@ -56,6 +78,10 @@ def terms_of(
         chain_until=_later(now, job.chain_timeout_s),
         queue_timeout_s=job.queue_timeout_s,
         chain_timeout_s=job.chain_timeout_s,
+        timeout_s=beside.timeout_s,
+        workflow_run_id=beside.workflow_run_id,
+        bookmark=job.bookmark is not None and job.bookmark.is_met(arguments),
+        annotations=beside.annotations,
     )
     return None if terms == RunTerms() else terms
 
@@ -81,6 +107,10 @@ def terms_to_json(terms: RunTerms | None) -> dict[str, Any] | None:
         "chain_until": terms.chain_until and _seconds(terms.chain_until),
         "queue_timeout_s": terms.queue_timeout_s,
         "chain_timeout_s": terms.chain_timeout_s,
+        "timeout_s": terms.timeout_s,
+        "workflow_run_id": terms.workflow_run_id,
+        "bookmark": terms.bookmark or None,
+        "annotations": terms.annotations or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -95,6 +125,10 @@ def terms_from_json(stored: Mapping[str, Any]) -> RunTerms:
         chain_until=_instant(stored.get("chain_until")),
         queue_timeout_s=stored.get("queue_timeout_s"),
         chain_timeout_s=stored.get("chain_timeout_s"),
+        timeout_s=stored.get("timeout_s"),
+        workflow_run_id=stored.get("workflow_run_id"),
+        bookmark=stored.get("bookmark", False),
+        annotations=stored.get("annotations", {}),
     )
 
 

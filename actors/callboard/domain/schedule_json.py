@@ -18,6 +18,7 @@ from callboard.domain.schedule_kind import (
     Conditional,
     Cron,
     Delay,
+    Event,
     Interval,
     OnDemand,
     Schedule,
@@ -85,6 +86,10 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
                 {"job": each.job, "states": list(each.states)} for each in schedule.conditions
             ]
             body = {"logical": schedule.logical, "conditions": conditions}
+            if schedule.only_triggered:
+                body["only_triggered"] = True
+        case Event():
+            body = {"batch_size": schedule.batch_size, "window_s": schedule.window_s}
         case OnDemand():
             body = {}
     return {"kind": schedule.kind, **body}
@@ -196,6 +201,12 @@ def _date(value: object, name: str) -> date:
         raise invalid(name, f"{text!r} is not a date: {error}", fix) from None
 
 
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(name, f"is a {type(value).__name__}, not true or false")
+    return value
+
+
 def _conditions(value: object, name: str) -> tuple[Condition, ...]:
     fix = 'write [{"job": "load", "states": ["succeeded"]}]'
     if not isinstance(value, list | tuple):
@@ -265,6 +276,7 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
     "conditional": _Shape(
         make=Conditional,
         required={"conditions": _conditions},
-        optional={"logical": _text},
+        optional={"logical": _text, "only_triggered": _flag},
     ),
+    "event": _Shape(make=Event, optional={"batch_size": _as_it_is, "window_s": _as_it_is}),
 }

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Literal, TypeAlias, get_args
 from callboard.domain.aws_text import Rate
 from callboard.domain.cron import FIRST_YEAR, CronFields, CronMeaning, Reboot, read_cron
 from callboard.domain.instant import utc_instant
-from callboard.domain.names import name_problem
+from callboard.domain.names import wide_name_problem
 from callboard.domain.zone_walk import LAST_YEAR
 from callboard.errors import FieldProblem, InvalidInput, invalid
 
@@ -28,6 +28,8 @@ MAX_MONTHS: Final = 1200
 MAX_DAYS: Final = 3660
 MAX_HASH_KEY: Final = 1000
 MAX_CONDITIONS: Final = 100
+MAX_BATCH_SIZE: Final = 100
+MAX_WINDOW_S: Final = 900.0
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
@@ -169,7 +171,7 @@ class Condition:
     states: tuple[WatchedState, ...] = ("succeeded",)
 
     def problems(self, prefix: str) -> Iterator[FieldProblem]:
-        problem = name_problem(self.job, f"{prefix}.job")
+        problem = wide_name_problem(self.job, f"{prefix}.job")
         if problem is not None:
             yield problem
         allowed = get_args(WatchedState)
@@ -195,6 +197,8 @@ class Conditional:
 
     logical: Logical = "and"
     conditions: tuple[Condition, ...]
+    only_triggered: bool = False
+    """Whether only runs that a trigger started, and their retries, count."""
     kind: ClassVar[Literal["conditional"]] = "conditional"
 
     def __post_init__(self) -> None:
@@ -274,13 +278,45 @@ class CalendarInterval:
         return hour * 3600 + minute * 60 + second
 
 
-Schedule: TypeAlias = Cron | Interval | Delay | At | CalendarInterval | OnDemand | Conditional
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A slot for every batch of events that the trigger is told of.
+
+    A batch is due when it is full, or a while after its first event.
+
+    Raises:
+        InvalidInput: on `batch_size`, `window_s`, both that are wrong at once.
+    """
+
+    batch_size: int = 1
+    """Events that make a batch full."""
+    window_s: float = MAX_WINDOW_S
+    """Real seconds from the first event of a batch on, after which it is due as it is."""
+    kind: ClassVar[Literal["event"]] = "event"
+
+    def __post_init__(self) -> None:
+        problems = [*_whole_number_problems("batch_size", self.batch_size, MAX_BATCH_SIZE, 1)]
+        try:
+            object.__setattr__(self, "window_s", _window(self.window_s, "window_s"))
+        except InvalidInput as error:
+            problems += error.problems
+        if problems:
+            raise InvalidInput(*problems)
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(seconds=self.window_s)
+
+
+Schedule: TypeAlias = (
+    Cron | Interval | Delay | At | CalendarInterval | OnDemand | Conditional | Event
+)
 
 
 def waits_without_slot(schedule: Schedule) -> bool:
     """Whether a trigger without a next slot still waits for one: something has to happen first."""
     match schedule:
-        case OnDemand() | Delay() | Conditional():
+        case OnDemand() | Delay() | Conditional() | Event():
             return True
         case Cron():
             return schedule.is_reboot
@@ -304,6 +340,15 @@ def _seconds(value: object, name: str) -> float:
     return float(value)
 
 
+def _window(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise invalid(name, f"is a {type(value).__name__}, not a number of seconds")
+    if not 1 <= value <= MAX_WINDOW_S:
+        reason = f"{value:.10g} is outside 1 to {MAX_WINDOW_S:.0f}"
+        raise invalid(name, reason, "write seconds")
+    return float(value)
+
+
 def _slot_instant(value: datetime, name: str) -> datetime:
     instant = utc_instant(value, name)
     if instant.year > LAST_YEAR:
@@ -317,11 +362,13 @@ def _choice_problems(name: str, value: object, choices: object) -> Iterator[Fiel
         yield FieldProblem(name, f"{value!r:.40} is not one of {', '.join(allowed)}")
 
 
-def _whole_number_problems(name: str, value: object, most: int) -> Iterator[FieldProblem]:
+def _whole_number_problems(
+    name: str, value: object, most: int, least: int = 0
+) -> Iterator[FieldProblem]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield FieldProblem(name, f"is a {type(value).__name__}, not a whole number")
-    elif not 0 <= value <= most:
-        yield FieldProblem(name, f"{value} is not in 0-{most}")
+    elif not least <= value <= most:
+        yield FieldProblem(name, f"{value} is not in {least}-{most}")
 
 
 def _date_problems(name: str, value: object) -> Iterator[FieldProblem]:

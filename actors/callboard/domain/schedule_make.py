@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TypedDict
 
 from callboard.domain.schedule_kind import (
+    MAX_WINDOW_S,
     At,
     CalendarInterval,
     Condition,
@@ -14,6 +15,7 @@ from callboard.domain.schedule_kind import (
     Cron,
     DayOverflow,
     Delay,
+    Event,
     Fold,
     Gap,
     Interval,
@@ -128,6 +130,17 @@ def at(instant: datetime) -> At:
 def on_demand() -> OnDemand:
     """Never by itself."""
     return OnDemand()
+
+
+def on_event(*, batch_size: int = 1, window_s: float = MAX_WINDOW_S) -> Event:
+    """Whenever so many events were told: `on_event(batch_size=10, window_s=60)`.
+
+    Or `window_s` after the first of them. They are told by `board.tell_event`.
+
+    Raises:
+        InvalidInput: on `batch_size`, `window_s`.
+    """
+    return Event(batch_size=batch_size, window_s=window_s)
 
 
 def when_all(*conditions: str | Condition) -> Conditional:

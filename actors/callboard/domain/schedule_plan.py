@@ -17,6 +17,7 @@ from callboard.domain.schedule_kind import (
     Conditional,
     Cron,
     Delay,
+    Event,
     Fold,
     Gap,
     Interval,
@@ -29,7 +30,7 @@ from callboard.domain.zone_walk import LAST_YEAR, ZoneWalk
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 """No slot at or after it."""
-Plan: TypeAlias = ZoneWalk | Interval | Delay | At | Reboot | OnDemand | Conditional
+Plan: TypeAlias = ZoneWalk | Interval | Delay | At | Reboot | OnDemand | Conditional | Event
 
 
 def walk_of(schedule: Cron) -> CronWalk:

@@ -17,6 +17,7 @@ from callboard.domain.schedule_kind import (
     Conditional,
     Cron,
     Delay,
+    Event,
     Interval,
     OnDemand,
     Schedule,
@@ -65,7 +66,7 @@ def next_slot(schedule: Schedule, *, after: datetime, anchor: datetime) -> datet
             slot = _only(plan.at, after)
         case Reboot():
             slot = _only(anchor, after)
-        case OnDemand() | Conditional():
+        case OnDemand() | Conditional() | Event():
             slot = None
     return slot if slot is not None and slot < END else None
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
+from callboard.domain.event_batches import behind_batches
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import (
     MOST_PER_PLAN,
@@ -42,4 +43,6 @@ def _written(trigger: Trigger, entries: Iterable[LedgerEntry]) -> SlotPlan | Non
     if not kept:
         return None
     after = replace(trigger, last_slot=kept[-1].until or kept[-1].slot)
+    if trigger.schedule.kind == "event":
+        after = behind_batches(after, kept, kept[-1].slot)
     return SlotPlan(before=trigger, after=after, entries=kept)

@@ -42,6 +42,8 @@ class SlotView:
     """Backfills that fired it afterwards."""
     caused_by: tuple[int, ...] = ()
     """Runs whose ends met the trigger's conditions."""
+    events: int | None = None
+    """How many its batch had, or has by now; None: it is no event trigger's."""
 
 
 def view_slots(
@@ -108,6 +110,7 @@ def view_entry(trigger: Trigger, entry: LedgerEntry) -> SlotView:
         marks=marks,
         starts_at=None if entry.reason else _starts_at(trigger, entry),
         caused_by=entry.caused_by,
+        events=entry.events,
     )
 
 

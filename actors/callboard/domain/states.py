@@ -3,13 +3,14 @@
     queued -> running -> succeeded | failed | timed_out | stopped
     running -> stopping -> stopped
     running -> queued
-    queued -> stopped | timed_out
+    queued -> stopped | timed_out | failed
     running | stopping -> lost -> queued | failed | stopped | parked
     queued | running -> parked -> queued | stopped
     failed | stopped -> abandoned
 
 A run that was asked to stop may still end in any way: its own end wins over the wish. One that
-waits times out when its queue timeout, or that of its chain, is over. One that is handed back, or
+waits times out when its queue timeout, or that of its chain, is over. One that a trigger started
+while its job was full is refused, where it may not wait: it has failed. One that is handed back, or
 snoozes, goes from running to queued as the attempt that it was. `lost` is where a run stands
 between the end of its lease and the crash policy's decision. The diagram in ARCHITECTURE.md is
 generated from this table and the checks in SQL are tested against it.
@@ -48,6 +49,7 @@ class RunEvent(StrEnum):
     TIME_OUT = "time_out"
     REQUEST_STOP = "request_stop"
     STOP = "stop"
+    REFUSE = "refuse"
     LOSE = "lose"
     REQUEUE = "requeue"
     PARK = "park"
@@ -63,6 +65,7 @@ TRANSITIONS: Final = MappingProxyType(
                 _E.CLAIM: _S.RUNNING,
                 _E.TIME_OUT: _S.TIMED_OUT,
                 _E.STOP: _S.STOPPED,
+                _E.REFUSE: _S.FAILED,
                 _E.PARK: _S.PARKED,
             }
         ),

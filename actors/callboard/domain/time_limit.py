@@ -1,4 +1,5 @@
-"""How long an attempt at a run may take: as its job says, and no longer than its chain has left."""
+"""How long an attempt at a run may take: as its start or its job says, and no longer than its chain
+has left."""
 
 from __future__ import annotations
 
@@ -22,15 +23,18 @@ class TimeLimit:
 
 def time_limit_of(job: Job, run: Run) -> TimeLimit | None:
     """The limit of an attempt that begins as soon as the run is claimed; None: there is none."""
-    until = None if run.terms is None else run.terms.chain_until
+    terms = run.terms
+    until = None if terms is None else terms.chain_until
+    own_s = None if terms is None else terms.timeout_s
+    timeout_s = job.timeout_s if own_s is None else own_s
     if until is not None:
         left_s = (until - (run.started_at or run.created_at)).total_seconds()
-        if job.timeout_s is None or left_s <= job.timeout_s:
+        if timeout_s is None or left_s <= timeout_s:
             message = "the time of its chain of attempts was over"
             return TimeLimit(
                 seconds=left_s, type="ChainTimeout", message=message, may_be_retried=False
             )
-    if job.timeout_s is None:
+    if timeout_s is None:
         return None
-    message = f"it took longer than {job.timeout_s:g} s"
-    return TimeLimit(seconds=job.timeout_s, type="TimedOut", message=message)
+    message = f"it took longer than {timeout_s:g} s"
+    return TimeLimit(seconds=timeout_s, type="TimedOut", message=message)

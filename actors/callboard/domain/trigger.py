@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from callboard.domain.amend import amended
+from callboard.domain.annotations import check_annotations, label_problems
 from callboard.domain.calendar_rule import CalendarRule, Shift
 from callboard.domain.deadlines import Deadlines
 from callboard.domain.exclusion import exclusion_of
+from callboard.domain.gathered import Gathered
+from callboard.domain.given_terms import GivenTerms
 from callboard.domain.job import seconds_problem
 from callboard.domain.json import JsonObject, check_json_object, check_size
-from callboard.domain.names import DEFAULT_GROUP, name_problem, name_problems
+from callboard.domain.names import (
+    DEFAULT_GROUP,
+    name_problem,
+    wide_name_problem,
+    wide_name_problems,
+)
 from callboard.domain.schedule import Conditional, Cron, Schedule, waits_without_slot
 from callboard.domain.secret_reference import reference_problems
 from callboard.domain.shift import MAX_SLOTS_A_DAY, most_slots_a_day
@@ -58,6 +66,15 @@ class Coalesce(StrEnum):
     LATEST = "latest"
 
 
+class OnMissing(StrEnum):
+    """What becomes of a trigger whose jobs are not there."""
+
+    REFUSE = "refuse"
+    """It is not stored, and they are not deleted meanwhile."""
+    SKIP = "skip"
+    """What it would start of them is skipped."""
+
+
 class OverlapPolicyName(StrEnum):
     """What a slot does when runs of the trigger are still live."""
 
@@ -75,6 +92,7 @@ class Action:
 
     job: str
     arguments: JsonObject = field(default_factory=dict)
+    terms: GivenTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +163,12 @@ class Trigger:
     """Runs start up to so much later, by an amount that is the trigger's own."""
     calendars: tuple[CalendarRule, ...] = ()
     deadlines: Deadlines | None = None
+    on_missing: OnMissing = OnMissing.REFUSE
+    workflow: str | None = None
+    """The workflow of its group that it belongs to, for good; None: it stands alone."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: JsonObject = field(default_factory=dict)
+    """What a door or a client keeps with it; the board does not read it."""
     state: TriggerState = TriggerState.ACTIVE
     reason: str | None = None
     """Why it is parked."""
@@ -157,6 +181,8 @@ class Trigger:
     """The last slot that was decided: nothing up to it is decided again."""
     resume_at: datetime | None = None
     """End of a timed pause."""
+    gathered: Gathered | None = None
+    """Events that an event trigger was told since its last slot; None: none, or other kinds."""
     firings: int = 0
     generation: int = 1
     """Counts changes of the timing; part of every slot's identity."""
@@ -171,6 +197,7 @@ class Trigger:
         problems = tuple(self._problems())
         if problems:
             raise InvalidInput(*problems)
+        check_annotations(self.annotations)
         for index, action in enumerate(self.actions):
             if action.arguments or type(action.arguments) is not dict:
                 check_json_object(action.arguments, f"actions[{index}].arguments")
@@ -189,13 +216,17 @@ class Trigger:
         return replace(schedule, hash_key=f"{self.group}/{self.name}")
 
     def _problems(self) -> Iterator[FieldProblem]:
-        yield from name_problems(name=self.name, group=self.group)
+        yield from wide_name_problems(name=self.name, group=self.group)
+        if self.workflow is not None:
+            yield from wide_name_problems(workflow=self.workflow)
+        if self.labels:
+            yield from label_problems(self.labels)
         if not 1 <= len(self.actions) <= MAX_ACTIONS:
             yield FieldProblem(
                 "actions", f"has {len(self.actions)} entries, not 1 to {MAX_ACTIONS}"
             )
         for index, action in enumerate(self.actions):
-            problem = name_problem(action.job, f"actions[{index}].job")
+            problem = wide_name_problem(action.job, f"actions[{index}].job")
             if problem is not None:
                 yield problem
         if self.misfire is not _USUAL_MISFIRE:
@@ -227,6 +258,9 @@ class Trigger:
         if self.schedule.kind == "conditional":
             reason = "conditional triggers obey none: their slots are when their jobs end"
             yield FieldProblem("calendars", reason, "leave it out")
+        if self.schedule.kind == "event":
+            reason = "event triggers obey none: their slots are when they are told of events"
+            yield FieldProblem("calendars", reason, "leave it out")
         if len(self.calendars) > MAX_CALENDARS:
             yield FieldProblem("calendars", f"has more than {MAX_CALENDARS} entries")
         seen: set[str] = set()
@@ -246,6 +280,11 @@ class Trigger:
     def watched(self) -> tuple[str, ...]:
         """The jobs for whose ends it waits."""
         return self.schedule.jobs if isinstance(self.schedule, Conditional) else ()
+
+    @property
+    def needs_its_jobs(self) -> bool:
+        """Whether the jobs that it names have to be there, and cannot be deleted."""
+        return self.on_missing is OnMissing.REFUSE
 
     @property
     def timing(self) -> tuple[object, ...]:
@@ -326,6 +365,7 @@ def activated(trigger: Trigger, now: datetime) -> Trigger:
         reason=None,
         next_slot=None,
         resume_at=None,
+        gathered=None,
         anchor_at=start if start is not None and start >= now else now,
     )
     slot = fresh.slot_after(fresh.cursor)

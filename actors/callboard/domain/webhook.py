@@ -10,7 +10,7 @@ from typing import Final
 
 from callboard.domain.http_url import UrlTemplate
 from callboard.domain.json import JsonObject
-from callboard.domain.names import DEFAULT_GROUP, name_problems
+from callboard.domain.names import DEFAULT_GROUP, name_problems, wide_name_problems
 from callboard.domain.secret_reference import is_reference
 from callboard.domain.template import TemplateProblem
 from callboard.errors import FieldProblem, InvalidInput
@@ -76,9 +76,9 @@ class Webhook:
     def _problems(self) -> Iterator[FieldProblem]:
         yield from name_problems(name=self.name, group=self.group)
         if self.job is not None:
-            yield from name_problems(job=self.job)
+            yield from wide_name_problems(job=self.job)
         if self.trigger is not None:
-            yield from name_problems(trigger=self.trigger)
+            yield from wide_name_problems(trigger=self.trigger)
         yield from _url_problems(self.url)
         if not self.events:
             yield FieldProblem("events", "is empty", f"use some of {', '.join(ASKED_FOR)}")

@@ -2,21 +2,22 @@
 
 from callboard.commands import Resumed
 from callboard.operations.backfills import BackfillOperations
+from callboard.operations.bookmarks import BookmarkOperations
 from callboard.operations.bulk_runs import BulkRunOperations, BulkRuns
 from callboard.operations.calendars import CalendarOperations
-from callboard.operations.jobs import JobOperations
 from callboard.operations.log_tail import LogTail
 from callboard.operations.queues import QueueOperations
 from callboard.operations.runs import RunOperations
 from callboard.operations.triggers import BulkChange, TriggerOperations
 from callboard.operations.upkeep import UpkeepOperations
 from callboard.operations.webhooks import WebhookOperations
+from callboard.operations.workflows import WorkflowOperations
 
 __all__ = ["BulkChange", "BulkRuns", "LogTail", "Operations", "Resumed"]
 
 
 class Operations(
-    JobOperations,
+    BookmarkOperations,
     TriggerOperations,
     CalendarOperations,
     QueueOperations,
@@ -24,6 +25,7 @@ class Operations(
     RunOperations,
     BulkRunOperations,
     WebhookOperations,
+    WorkflowOperations,
     UpkeepOperations,
 ):
     """Every call may raise StoreUnavailable or Overloaded, besides what it names.

@@ -47,7 +47,7 @@ class JobOperations(Asking):
     ) -> None:
         """Its queued runs are stopped, running ones go on, history stays.
 
-        Raises NotFound, StaleVersion, Conflict job_in_use while a trigger names it.
+        Raises NotFound, StaleVersion, Conflict job_in_use while a trigger that needs it names it.
         """
         await self._ask(c.DeleteJob(group=group, name=name, expected_version=expected_version))
 

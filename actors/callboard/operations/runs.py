@@ -27,8 +27,9 @@ class RunOperations(StreamOperations):
         """Create runs, all or none, in one commit.
 
         A unique_key that a live run of the job has is answered with that run; an idempotency_key
-        that was used before with the runs of then. Raises InvalidInput at runs[i].job, Conflict
-        job_disabled.
+        that was used before with the runs of then. One with a previous_run_id is the next attempt
+        after that ended run. Raises InvalidInput at runs[i].job, arguments or previous_run_id,
+        Conflict job_disabled, job_full or run_live.
         """
         command = c.StartRuns(runs=tuple(runs), idempotency_key=idempotency_key)
         return list(await self._ask(command, weight=len(command.runs)))
@@ -36,6 +37,10 @@ class RunOperations(StreamOperations):
     async def get_run(self, run_id: int) -> Run:
         """Raises NotFound."""
         return found(await self._ask(c.GetRun(run_id=run_id)), "run", run_id)
+
+    async def get_runs(self, run_ids: Sequence[int]) -> dict[int, Run]:
+        """Those of the runs that there are, by id."""
+        return await self._ask(c.GetRuns(ids=tuple(run_ids))) if run_ids else {}
 
     async def has_run(self, run_id: int) -> bool:
         """Whether there is such a run."""

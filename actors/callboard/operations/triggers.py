@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from callboard import commands as c
+from callboard.domain.event_batches import MOST_EVENTS
 from callboard.domain.explain import Explanation
 from callboard.domain.instant import utc_instant
 from callboard.domain.json import JsonObject, check_json_object, check_size
@@ -16,6 +17,7 @@ from callboard.domain.pause_end import check_pause_end
 from callboard.domain.run import Run
 from callboard.domain.slot import SlotView
 from callboard.domain.trigger import Trigger, TriggerState
+from callboard.errors import invalid
 from callboard.operations.asking import Asking, found
 from callboard.runtime import Command
 from callboard.slot_reading import Span, explain, read_ledger, read_slots
@@ -195,13 +197,26 @@ class TriggerOperations(Asking):
         """Start all its actions at once, without a slot.
 
         With `overlap="allow"` beside whatever of it is live; otherwise the trigger's overlap policy
-        may hold the runs, or refuse them. Raises NotFound, Conflict overlap or job_disabled.
+        may hold the runs, or refuse them. Raises NotFound (of a job, too, where the trigger may
+        lack some), Conflict overlap or job_disabled.
         """
         given = {} if arguments is None else arguments
         check_json_object(given, "arguments")
         check_size(given, "arguments")
         command = c.FireTrigger(group=group, name=name, arguments=given, overlap=overlap)
         return list(await self._ask(command))
+
+    async def tell_event(self, group: str, name: str, *, count: int = 1) -> Trigger:
+        """Tell an event trigger that something happened, `count` times.
+
+        The answer's next_slot is the slot that will come of it. Raises NotFound, Conflict
+        not_event_trigger or trigger_not_active, InvalidInput at count.
+        """
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise invalid("count", f"is a {type(count).__name__}, not a whole number")
+        if not 1 <= count <= MOST_EVENTS:
+            raise invalid("count", f"{count} is outside 1 to {MOST_EVENTS}", "tell them in parts")
+        return await self._ask(c.TellEvent(group=group, name=name, count=count))
 
     async def list_slots(
         self, group: str, name: str, *, since: datetime, until: datetime, limit: int = 100

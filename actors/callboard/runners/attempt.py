@@ -9,8 +9,9 @@ How an end is told
     a stop was asked     succeeded, when the work succeeded all the same; otherwise stopped, with
                          whatever error there was
     the time was over    timed_out, also when the work ended well during its grace (its result is
-                         kept): the limit is a promise to those who wait; the limit is the job's
-                         timeout_s, or the end of the chain's time where that comes first
+                         kept): the limit is a promise to those who wait; the limit is the
+                         timeout_s of the start, or else of the job, or the end of the chain's time
+                         where that comes first
 """
 
 from __future__ import annotations

@@ -120,6 +120,7 @@ class Scenario:
             actions=tuple(Action(job=action.job) for action in trigger.actions),
             start_at=start,
             calendars=tuple(self._defined(trigger)),
+            workflow=None,
             max_firings=left,
             next_slot=None,
             last_slot=None,

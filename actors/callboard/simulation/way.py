@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from callboard.domain.job import Job
+from callboard.domain.job import Job, OnFull
 from callboard.domain.trigger import OverlapPolicy, Trigger
 from callboard.simulation.scenario import Name, Scenario, trigger_name
 
@@ -63,10 +63,13 @@ def _own_reason(scenario: Scenario, jobs: Mapping[Name, Job], trigger: Trigger) 
     may_overlap = spread_s or any(durations.values())
     if may_overlap and trigger.overlap != OverlapPolicy():
         return f"overlap policy {trigger.overlap.policy}"
-    for name, seconds in durations.items():
-        job = jobs[trigger.group, name]
-        if seconds and job.max_concurrent_runs is not None:
+    for action in trigger.actions:
+        job, seconds = jobs[trigger.group, action.job], durations[action.job]
+        # Without a duration nobody waits; but one of two that start together may be refused.
+        if job.max_concurrent_runs is not None and (seconds or job.on_full is OnFull.REFUSE):
             return "limited job"
-        if job.timeout_s is not None and seconds >= job.timeout_s:
+        own_s = None if action.terms is None else action.terms.timeout_s
+        timeout_s = job.timeout_s if own_s is None else own_s
+        if timeout_s is not None and seconds >= timeout_s:
             return "runs over the timeout"
     return None

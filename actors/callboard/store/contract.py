@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
 from callboard.domain.job import Job
@@ -33,8 +34,10 @@ from callboard.domain.run_end import RunEnd as RunEnd
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch, EventRecord
 from callboard.store.contract_backfills import BackfillVerbs
+from callboard.store.contract_bookmarks import BookmarkVerbs
 from callboard.store.contract_definitions import DefinitionVerbs
 from callboard.store.contract_followers import FollowerVerbs
 from callboard.store.contract_nodes import NodeVerbs
@@ -55,7 +58,10 @@ from callboard.store.contract_values import Snapshot as Snapshot
 from callboard.store.contract_values import TriggerFilter as TriggerFilter
 from callboard.store.contract_values import WaitingKey as WaitingKey
 from callboard.store.contract_values import WebhookFilter as WebhookFilter
+from callboard.store.contract_values import WorkflowFilter as WorkflowFilter
+from callboard.store.contract_values import WorkflowRunFilter as WorkflowRunFilter
 from callboard.store.contract_webhooks import WebhookVerbs
+from callboard.store.contract_workflows import WorkflowVerbs
 
 if TYPE_CHECKING:
     from callboard.store.cycle import Cycle, Cycled
@@ -68,6 +74,8 @@ class Transaction(
     NodeVerbs,
     WebhookVerbs,
     FollowerVerbs,
+    WorkflowVerbs,
+    BookmarkVerbs,
     Protocol,
 ):
     """Verbs that take effect together when the `async with` block ends without an exception.
@@ -195,6 +203,10 @@ class Store(Protocol):
         """How many triggers there are, by state and resume_at; the filter's page is ignored."""
         ...
 
+    async def get_bookmark(self, job_id: int, run_id: int | None) -> Bookmark | None:
+        """The newest version of the job's bookmark, or the newest that stands at the run."""
+        ...
+
     async def get_webhook(self, group: str, name: str) -> Webhook | None: ...
     async def list_webhooks(self, filter: WebhookFilter) -> list[Webhook]: ...
     async def list_deliveries(self, filter: DeliveryFilter) -> list[Delivery]: ...
@@ -215,6 +227,11 @@ class Store(Protocol):
     async def list_calendars(self, filter: CalendarFilter) -> list[Calendar]: ...
     async def get_queue(self, group: str, name: str) -> Queue | None: ...
     async def list_queues(self, filter: QueueFilter) -> list[Queue]: ...
+
+    async def get_workflow(self, group: str, name: str) -> Workflow | None: ...
+    async def list_workflows(self, filter: WorkflowFilter) -> list[Workflow]: ...
+    async def get_workflow_run(self, run_id: int) -> WorkflowRun | None: ...
+    async def list_workflow_runs(self, filter: WorkflowRunFilter) -> list[WorkflowRun]: ...
 
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         """How many runs of the queue wait and run, whether it was ever created or not."""

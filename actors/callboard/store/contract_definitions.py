@@ -93,7 +93,8 @@ class DefinitionVerbs(Protocol):
         ...
 
     async def triggers_of_job(self, group: str, job: str) -> list[str]:
-        """Names of the triggers that have an action on the job, ascending, at most 10."""
+        """Names of the triggers that have an action on the job and cannot be without it, ascending,
+        at most 10."""
         ...
 
     async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
@@ -103,6 +104,10 @@ class DefinitionVerbs(Protocol):
         and resume_at. Writes after's generation, state, reason, next_slot, last_slot, resume_at
         and anchor_at, and adds what after has more of firings; the version stays.
         """
+        ...
+
+    async def gather_events(self, triggers: Sequence[Trigger]) -> None:
+        """Write what these locked triggers have gathered, and nothing else of them."""
         ...
 
     async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:

@@ -27,12 +27,19 @@ class FollowerVerbs(Protocol):
         ...
 
     async def read_ends(
-        self, after: int, until: int, job_ids: Collection[int], *, events: int
+        self,
+        after: int,
+        until: int,
+        job_ids: Collection[int] = (),
+        *,
+        names: Collection[tuple[str, str]] = (),
+        events: int,
     ) -> EndsRead:
         """The ends of runs of these jobs, in whole batches that begin in (after, until], about so
         many events of them at the most.
 
-        `after` is the last number of a batch. Runs whose history is pruned are left out.
+        `after` is the last number of a batch. `names` are jobs by group and name, whichever had the
+        name when the run was created. Runs whose history is pruned are left out.
         """
         ...
 
@@ -41,9 +48,9 @@ class FollowerVerbs(Protocol):
         """Wait for, and keep out, everybody else who links jobs, until the commit."""
         ...
 
-    async def condition_links(self, group: str) -> list[ConditionLink]:
-        """Of the group's conditional triggers, in any state; true until the commit for whoever has
-        called lock_conditions."""
+    async def condition_links(self, group: str, workflow: str | None) -> list[ConditionLink]:
+        """Of the group's conditional triggers that belong to the workflow (None: to none), in any
+        state; true until the commit for whoever has called lock_conditions."""
         ...
 
     async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
@@ -70,6 +77,7 @@ class FollowerVerbs(Protocol):
         """Write `met` of sets whose triggers are locked."""
         ...
 
-    async def triggers_watching(self, job_id: int) -> list[str]:
-        """Names of the triggers, in any state, that watch the job, ascending, at most 10."""
+    async def triggers_watching(self, group: str, job: str) -> list[str]:
+        """Names of the triggers, in any state, that watch the job and cannot be without it,
+        ascending, at most 10."""
         ...

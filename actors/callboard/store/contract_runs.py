@@ -35,6 +35,20 @@ class RunVerbs(Protocol):
         """
         ...
 
+    async def lock_job_room(self, most: Mapping[int, int]) -> dict[int, int]:
+        """How many runs of each of the jobs are queued, but not held, running or stopping, by job
+        id.
+
+        Counted up to `most` at least. Of jobs with max_concurrent_runs only. Nobody else is
+        answered about one of the jobs until the commit. It locks nothing that other verbs do, and
+        keeps nobody from claiming or ending runs.
+        """
+        ...
+
+    async def read_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        """Live and ended runs by id, as they are committed; nothing is locked."""
+        ...
+
     async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
         """Live runs by (job_id, unique_key)."""
         ...

@@ -33,6 +33,8 @@ class TriggerFilter:
     job: str | None = None
     """Only triggers with an action on this job."""
     state: str | None = None
+    workflow: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, str] | None = None
     limit: int = 100
 
@@ -73,6 +75,28 @@ class DeliveryFilter:
 
     webhook_id: int
     state: DeliveryState | None = None
+    before_id: int | None = None
+    """Only ids below this one: the last id of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowFilter:
+    """Which workflows to list. By group and name, ascending."""
+
+    group: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, str] | None = None
+    """(group, name) of the last item of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRunFilter:
+    """Which workflow runs to list. Newest (highest id) first."""
+
+    group: str | None = None
+    workflow: str | None = None
     before_id: int | None = None
     """Only ids below this one: the last id of the page before."""
     limit: int = 100
@@ -146,7 +170,8 @@ class IdempotencyRecord:
     """HTTP status of the answer; None while it is being worked on."""
     answer: bytes | None = None
     run_ids: tuple[int, ...] = ()
-    """Runs that the request created, written in the same transaction as the runs."""
+    """Runs that the request created (of a start of a workflow: the workflow run), written in the
+    same transaction as these."""
     created_at: datetime
 
 
@@ -206,4 +231,5 @@ class ConditionWatch:
     trigger_id: int
     since_seq: int
     """Only events with greater numbers count."""
-    job_ids: tuple[int, ...]
+    jobs: tuple[tuple[str, str], ...]
+    """Group and name of each."""

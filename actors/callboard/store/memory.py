@@ -11,6 +11,7 @@ from itertools import islice, takewhile
 
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery, DeliveryState
 from callboard.domain.job import Job
@@ -22,8 +23,9 @@ from callboard.domain.shards import shard_of
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch
-from callboard.store import memory_conditions
+from callboard.store import memory_conditions, memory_workflows
 from callboard.store.contract import (
     BackfillFilter,
     CalendarFilter,
@@ -41,8 +43,11 @@ from callboard.store.contract import (
     Transaction,
     TriggerFilter,
     WebhookFilter,
+    WorkflowFilter,
+    WorkflowRunFilter,
 )
 from callboard.store.cycle import Cycle, Cycled
+from callboard.store.memory_bookmarks import find_bookmark
 from callboard.store.memory_claim import next_opening
 from callboard.store.memory_cycle import run_cycle
 from callboard.store.memory_events import as_batch
@@ -142,6 +147,10 @@ class MemoryStore:
                 if is_wanted(trigger, filter)
             )
 
+    async def get_bookmark(self, job_id: int, run_id: int | None) -> Bookmark | None:
+        with self._journal.hidden():
+            return find_bookmark(self._tables, job_id, run_id)
+
     async def get_webhook(self, group: str, name: str) -> Webhook | None:
         with self._journal.hidden():
             return self._tables.webhooks.by_name(group, name)
@@ -199,6 +208,22 @@ class MemoryStore:
             queues = self._tables.queues.in_order(filter.after)
             wanted = (each for each in queues if filter.group in (None, each.group))
             return list(islice(wanted, filter.limit))
+
+    async def get_workflow(self, group: str, name: str) -> Workflow | None:
+        with self._journal.hidden():
+            return self._tables.workflows.by_name(group, name)
+
+    async def list_workflows(self, filter: WorkflowFilter) -> list[Workflow]:
+        with self._journal.hidden():
+            return memory_workflows.list_workflows(self._tables, filter)
+
+    async def get_workflow_run(self, run_id: int) -> WorkflowRun | None:
+        with self._journal.hidden():
+            return self._tables.workflow_runs.rows.get(run_id)
+
+    async def list_workflow_runs(self, filter: WorkflowRunFilter) -> list[WorkflowRun]:
+        with self._journal.hidden():
+            return memory_workflows.list_workflow_runs(self._tables, filter)
 
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         with self._journal.hidden():

@@ -13,24 +13,42 @@ from callboard.store.memory_tables import Tables
 WATCHFUL = frozenset({TriggerState.ACTIVE, TriggerState.PAUSED})
 
 
-def links(tables: Tables, group: str) -> list[ConditionLink]:
+def links(tables: Tables, group: str, workflow: str | None) -> list[ConditionLink]:
     """As `contract.Transaction.condition_links`."""
-    found = (link_of(trigger) for trigger, _ in _sets(tables) if trigger.group == group)
+    found = (
+        link_of(trigger)
+        for trigger in _linked(tables)
+        if trigger.group == group and trigger.workflow == workflow
+    )
     return [link for link in found if link is not None]
 
 
 def watches(tables: Tables) -> list[ConditionWatch]:
     """As `contract.Store.condition_watches`."""
     return [
-        ConditionWatch(trigger_id=trigger.id, since_seq=each.since_seq, job_ids=each.job_ids)
+        ConditionWatch(
+            trigger_id=trigger.id,
+            since_seq=each.since_seq,
+            jobs=tuple((trigger.group, job) for job in trigger.watched),
+        )
         for trigger, each in _sets(tables)
         if trigger.state in WATCHFUL and trigger.generation == each.generation
     ]
 
 
-def names_watching(tables: Tables, job_id: int) -> list[str]:
-    """Names of the triggers that watch the job, ascending."""
-    return sorted(trigger.name for trigger, each in _sets(tables) if job_id in each.job_ids)
+def names_watching(tables: Tables, group: str, job: str) -> list[str]:
+    """Names of the triggers that watch the job and cannot be without it, ascending."""
+    return sorted(
+        trigger.name
+        for trigger in _linked(tables)
+        if trigger.group == group and job in trigger.watched and trigger.needs_its_jobs
+    )
+
+
+def _linked(tables: Tables) -> Iterator[Trigger]:
+    """Triggers that may watch jobs: with a set, or in a workflow."""
+    yield from (trigger for trigger, _ in _sets(tables))
+    yield from (each for each in tables.triggers.rows.values() if each.workflow is not None)
 
 
 def _sets(tables: Tables) -> Iterator[tuple[Trigger, ConditionSet]]:

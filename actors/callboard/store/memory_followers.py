@@ -14,7 +14,12 @@ from callboard.store.memory_tables import Tables
 
 
 def read_ends(
-    tables: Tables, after: int, until: int, job_ids: Collection[int], events: int
+    tables: Tables,
+    after: int,
+    until: int,
+    job_ids: Collection[int],
+    names: Collection[tuple[str, str]],
+    events: int,
 ) -> EndsRead:
     """As `contract.Transaction.read_ends`."""
     first_seq = last_seq = None
@@ -24,16 +29,21 @@ def read_ends(
         if batch.first_seq > until or batch.first_seq >= first_seq + events:
             break
         last_seq = batch.last_seq
-        ends += _ends(tables, batch, job_ids)
+        ends += _ends(tables, batch, job_ids, names)
     return EndsRead(
         first_seq=None if last_seq is None else first_seq, last_seq=last_seq, ends=tuple(ends)
     )
 
 
-def _ends(tables: Tables, batch: StoredBatch, job_ids: Collection[int]) -> Iterator[ChainEnd]:
+def _ends(
+    tables: Tables,
+    batch: StoredBatch,
+    job_ids: Collection[int],
+    names: Collection[tuple[str, str]],
+) -> Iterator[ChainEnd]:
     for seq, run_id, state in _ended(batch):
         run = tables.runs.rows.get(run_id)
-        if run is not None and run.job_id in job_ids:
+        if run is not None and (run.job_id in job_ids or (run.group, run.job) in names):
             yield ChainEnd(
                 seq=seq,
                 commit_seq=batch.first_seq,
@@ -45,6 +55,8 @@ def _ends(tables: Tables, batch: StoredBatch, job_ids: Collection[int]) -> Itera
                 state=state,
                 chain_id=run.chain_id,
                 is_final=state is RunState.SUCCEEDED or not _is_followed(tables, run, batch),
+                is_triggered=_is_triggered(tables, run),
+                workflow_run_id=None if run.terms is None else run.terms.workflow_run_id,
             )
 
 
@@ -58,6 +70,12 @@ def _ended(batch: StoredBatch) -> Iterator[tuple[int, int, RunState]]:
     for place, record in enumerate(batch.records):
         if record.type == "run.ended" and record.run_id is not None:
             yield batch.first_seq + place, record.run_id, RunState(str(record.patch["state"]))
+
+
+def _is_triggered(tables: Tables, run: Run) -> bool:
+    """Whether a trigger began the chain."""
+    first = tables.runs.rows.get(run.chain_id)
+    return run.trigger is not None or (first is not None and first.trigger is not None)
 
 
 def _is_followed(tables: Tables, run: Run, batch: StoredBatch) -> bool:

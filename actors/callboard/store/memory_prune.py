@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from callboard.store.contract import Cutoffs
 from callboard.store.memory_journal import Table
 from callboard.store.memory_tables import Tables
+from callboard.store.memory_workflows import ended_before
 
 K = TypeVar("K", bound=Hashable)
 
@@ -32,6 +33,9 @@ def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
         "events": _remove(tables.events, _events_before(tables, cutoffs)),
         "deliveries": _remove(
             tables.deliveries, _deliveries_before(tables, cutoffs.ended_runs, cutoffs.limit)
+        ),
+        "workflow_runs": _remove(
+            tables.workflow_runs, ended_before(tables, cutoffs.ended_runs, cutoffs.limit)
         ),
         "idempotency": _remove(
             tables.idempotency, _keys_before(tables, cutoffs.idempotency, cutoffs.limit)

@@ -9,6 +9,7 @@ from itertools import count, islice, pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
 from callboard.domain.amend import amended
+from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.conditions import ConditionSet
 from callboard.domain.delivery import Delivery
@@ -20,6 +21,7 @@ from callboard.domain.rate_window import RateWindow
 from callboard.domain.schedule import Cron
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
 from callboard.store.known_calendars import with_calendars
 from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
@@ -28,6 +30,7 @@ from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_runs import RunTable
 from callboard.store.memory_shards import ShardTables
 from callboard.store.memory_sorted import SortedKeys
+from callboard.store.memory_workflow_runs import WorkflowRunTable
 
 Slot: TypeAlias = "tuple[datetime, int]"
 """Instant and generation: a trigger's ledger entries in their order."""
@@ -126,7 +129,8 @@ class JobTable(NamedTable[Job]):
 
 
 class TriggerTable(NamedTable[Trigger]):
-    """Triggers, in the order of their wake_at, by the jobs that they start, by their calendars."""
+    """Triggers, in the order of their wake_at, by the jobs that they start, by their calendars and
+    their workflows."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
@@ -134,6 +138,7 @@ class TriggerTable(NamedTable[Trigger]):
         """(wake_at, id) of the triggers that have to be looked at."""
         self._of_job: dict[tuple[str, str], SortedKeys[str]] = {}
         self._of_calendar: dict[tuple[str, str], SortedKeys[int]] = {}
+        self._of_workflow: dict[tuple[str, str], set[int]] = {}
         self._starting = SortedKeys[int]()
         self.undelayed = SortedKeys[int]()
         """Ids of active triggers whose delay begins when their last live run ends."""
@@ -146,6 +151,11 @@ class TriggerTable(NamedTable[Trigger]):
         """The group's triggers that obey the calendar, by id."""
         ids = self._of_calendar.get((group, calendar)) or SortedKeys[int]()
         return (self.rows[trigger_id] for trigger_id in ids.above(after_id))
+
+    def of_workflow(self, group: str, workflow: str) -> list[Trigger]:
+        """The triggers that belong to the workflow, by name."""
+        ids = self._of_workflow.get((group, workflow), ())
+        return sorted((self.rows[each] for each in ids), key=lambda trigger: trigger.name)
 
     def starting(self) -> Iterator[Trigger]:
         """The active and paused triggers that have a slot when the cluster starts, by id."""
@@ -169,6 +179,18 @@ class TriggerTable(NamedTable[Trigger]):
             self.due.add(due)
         if before is None or after is None or before.actions != after.actions:
             self._reindex_jobs(before, after)
+        if before is None or after is None:
+            self._reindex_workflow(key, before, after)
+
+    def _reindex_workflow(self, key: int, before: Trigger | None, after: Trigger | None) -> None:
+        """A trigger belongs to its workflow for good."""
+        if before is not None and before.workflow is not None:
+            place = before.group, before.workflow
+            self._of_workflow[place].discard(key)
+            if not self._of_workflow[place]:
+                del self._of_workflow[place]
+        if after is not None and after.workflow is not None:
+            self._of_workflow.setdefault((after.group, after.workflow), set()).add(key)
 
     def _reindex_jobs(self, before: Trigger | None, after: Trigger | None) -> None:
         if before is not None:
@@ -356,10 +378,14 @@ class Tables:
         self.calendars = NamedTable[Calendar](journal)
         self.queues = NamedTable[Queue](journal)
         self.webhooks = NamedTable[Webhook](journal)
+        self.workflows = NamedTable[Workflow](journal)
+        self.workflow_runs = WorkflowRunTable(journal)
         self.deliveries = Table[int, Delivery](journal)
         self.failing_jobs = Table[int, FailingJob](journal)
         self.deadline_checks = Table[tuple[int, str], datetime](journal)
         """By trigger id and kind."""
+        self.bookmarks = Table[int, tuple[Bookmark, ...]](journal)
+        """By job id, the newest version last."""
         self.rates = Table[str, RateWindow](journal)
         self.runs = RunTable(journal)
         self.ledger = LedgerTable(journal)
@@ -384,6 +410,8 @@ class Tables:
         self.backfill_ids = count(1)
         self.calendar_ids = count(1)
         self.queue_ids = count(1)
+        self.workflow_ids = count(1)
+        self.workflow_run_ids = count(1)
         self.webhook_ids = count(1)
         self.delivery_ids = count(1)
         self.epochs = count(1)

@@ -40,17 +40,19 @@ from callboard.store.contract import (
     TriggerFilter,
     WaitingKey,
 )
+from callboard.store.memory_bookmarks import MemoryBookmarks
 from callboard.store.memory_copy import with_end
 from callboard.store.memory_firings import firings_of, stalled_triggers
 from callboard.store.memory_shards import FiringLease
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_triggers import is_wanted
 from callboard.store.memory_webhooks import MemoryWebhooks
+from callboard.store.memory_workflows import MemoryWorkflows
 
 MOST_TRIGGER_NAMES = 10
 
 
-class MemoryTransaction(MemoryWebhooks):
+class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
     """The verbs of `contract.Transaction` on the tables of one store."""
 
     def __init__(self, tables: Tables, now: datetime) -> None:
@@ -132,7 +134,10 @@ class MemoryTransaction(MemoryWebhooks):
         return self._tables.triggers.remove(trigger_id)
 
     async def triggers_of_job(self, group: str, job: str) -> list[str]:
-        return list(islice(self._tables.triggers.names_of_job(group, job), MOST_TRIGGER_NAMES))
+        triggers = self._tables.triggers
+        users = (triggers.by_name(group, name) for name in triggers.names_of_job(group, job))
+        names = (user.name for user in users if user is not None and user.needs_its_jobs)
+        return list(islice(names, MOST_TRIGGER_NAMES))
 
     async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
         return [self._advance(plan) for plan in plans]
@@ -155,6 +160,11 @@ class MemoryTransaction(MemoryWebhooks):
         )
         self._tables.triggers.write(stored.id, moved)
         return True
+
+    async def gather_events(self, triggers: Sequence[Trigger]) -> None:
+        table = self._tables.triggers
+        for trigger in triggers:
+            table.write(trigger.id, amended(table.rows[trigger.id], gathered=trigger.gathered))
 
     async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         ledger = self._tables.ledger
@@ -224,6 +234,13 @@ class MemoryTransaction(MemoryWebhooks):
                 table.put(run if run.state is RunState.QUEUED else _queued(run))
                 stored.add(run.id)
         return stored
+
+    async def lock_job_room(self, most: Mapping[int, int]) -> dict[int, int]:
+        return {job_id: self._tables.runs.count_of_job(job_id) for job_id in most}
+
+    async def read_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        rows = self._tables.runs.rows
+        return {run_id: rows[run_id] for run_id in ids if run_id in rows}
 
     async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
         found = {key: self._tables.runs.live_by_key(*key) for key in keys}
@@ -484,9 +501,15 @@ class MemoryTransaction(MemoryWebhooks):
         self._tables.followers.write(name, seq)
 
     async def read_ends(
-        self, after: int, until: int, job_ids: Collection[int], *, events: int
+        self,
+        after: int,
+        until: int,
+        job_ids: Collection[int] = (),
+        *,
+        names: Collection[tuple[str, str]] = (),
+        events: int,
     ) -> EndsRead:
-        return memory_followers.read_ends(self._tables, after, until, job_ids, events)
+        return memory_followers.read_ends(self._tables, after, until, job_ids, names, events)
 
     @property
     def _newest_event(self) -> int:
@@ -497,8 +520,8 @@ class MemoryTransaction(MemoryWebhooks):
     async def lock_conditions(self) -> None:
         """Nothing: there is no other transaction."""
 
-    async def condition_links(self, group: str) -> list[ConditionLink]:
-        return memory_conditions.links(self._tables, group)
+    async def condition_links(self, group: str, workflow: str | None) -> list[ConditionLink]:
+        return memory_conditions.links(self._tables, group, workflow)
 
     async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
         for each in sets:
@@ -520,8 +543,8 @@ class MemoryTransaction(MemoryWebhooks):
         for each in sets:
             table.write(each.trigger_id, replace(table.rows[each.trigger_id], met=each.met))
 
-    async def triggers_watching(self, job_id: int) -> list[str]:
-        return memory_conditions.names_watching(self._tables, job_id)[:MOST_TRIGGER_NAMES]
+    async def triggers_watching(self, group: str, job: str) -> list[str]:
+        return memory_conditions.names_watching(self._tables, group, job)[:MOST_TRIGGER_NAMES]
 
     # idempotency
 

@@ -11,5 +11,7 @@ def is_wanted(trigger: Trigger, wanted: TriggerFilter) -> bool:
     return (
         wanted.group in (None, trigger.group)
         and wanted.state in (None, trigger.state)
+        and wanted.workflow in (None, trigger.workflow)
+        and wanted.labels.items() <= trigger.labels.items()
         and (wanted.job is None or any(action.job == wanted.job for action in trigger.actions))
     )

@@ -12,6 +12,7 @@ import asyncpg
 
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
 from callboard.domain.job import Job
@@ -22,9 +23,11 @@ from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch
 from callboard.store import (
     postgres_backfills,
+    postgres_bookmarks,
     postgres_calendars,
     postgres_callers,
     postgres_conditions,
@@ -38,6 +41,7 @@ from callboard.store import (
     postgres_runs,
     postgres_triggers,
     postgres_webhooks,
+    postgres_workflows,
 )
 from callboard.store.contract import (
     BackfillFilter,
@@ -57,6 +61,8 @@ from callboard.store.contract import (
     Transaction,
     TriggerFilter,
     WebhookFilter,
+    WorkflowFilter,
+    WorkflowRunFilter,
 )
 from callboard.store.cycle import Cycle, Cycled
 from callboard.store.listen import listen
@@ -197,6 +203,10 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_triggers.count_triggers(sql, filter)
 
+    async def get_bookmark(self, job_id: int, run_id: int | None) -> Bookmark | None:
+        async with self._reading() as sql:
+            return await postgres_bookmarks.get_bookmark(sql, job_id, run_id)
+
     async def get_webhook(self, group: str, name: str) -> Webhook | None:
         async with self._reading() as sql:
             return await postgres_webhooks.get_webhook(sql, group, name)
@@ -237,6 +247,22 @@ class PostgresStore:
     async def list_queues(self, filter: QueueFilter) -> list[Queue]:
         async with self._reading() as sql:
             return await postgres_queues.list_queues(sql, filter)
+
+    async def get_workflow(self, group: str, name: str) -> Workflow | None:
+        async with self._reading() as sql:
+            return await postgres_workflows.get_workflow(sql, group, name)
+
+    async def list_workflows(self, filter: WorkflowFilter) -> list[Workflow]:
+        async with self._reading() as sql:
+            return await postgres_workflows.list_workflows(sql, filter)
+
+    async def get_workflow_run(self, run_id: int) -> WorkflowRun | None:
+        async with self._reading() as sql:
+            return (await postgres_workflows.find_workflow_runs(sql, [run_id])).get(run_id)
+
+    async def list_workflow_runs(self, filter: WorkflowRunFilter) -> list[WorkflowRun]:
+        async with self._reading() as sql:
+            return await postgres_workflows.list_workflow_runs(sql, filter)
 
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         async with self._reading() as sql:

@@ -20,12 +20,14 @@ async def lock_conditions(sql: Statements) -> None:
     await sql.rows("lock_conditions")
 
 
-async def condition_links(sql: Statements, group: str) -> list[ConditionLink]:
+async def condition_links(sql: Statements, group: str, workflow: str | None) -> list[ConditionLink]:
+    name = "list_condition_links" if workflow is None else "list_workflow_links"
+    rows = await sql.rows(name, *([group] if workflow is None else [group, workflow]))
     return [
         ConditionLink(
             trigger=row["trigger"], watched=tuple(row["watched"]), started=tuple(row["started"])
         )
-        for row in await sql.rows("list_condition_links", group)
+        for row in rows
     ]
 
 
@@ -48,7 +50,7 @@ async def condition_watches(sql: Statements) -> list[ConditionWatch]:
         ConditionWatch(
             trigger_id=row["trigger_id"],
             since_seq=row["since_seq"],
-            job_ids=tuple(row["job_ids"]),
+            jobs=tuple((row["group_name"], job) for job in row["jobs"]),
         )
         for row in await sql.rows("list_condition_watches")
     ]
@@ -78,5 +80,5 @@ async def update_condition_sets(sql: Statements, sets: Sequence[ConditionSet]) -
         )
 
 
-async def triggers_watching(sql: Statements, job_id: int) -> list[str]:
-    return [row[0] for row in await sql.rows("list_watching_triggers", job_id, MOST_NAMES)]
+async def triggers_watching(sql: Statements, group: str, job: str) -> list[str]:
+    return [row[0] for row in await sql.rows("list_watching_triggers", group, job, MOST_NAMES)]

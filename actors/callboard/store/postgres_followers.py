@@ -23,9 +23,15 @@ async def move_follower(sql: Statements, name: str, seq: int | None, now: dateti
 
 
 async def read_ends(
-    sql: Statements, after: int, until: int, job_ids: Collection[int], events: int
+    sql: Statements,
+    after: int,
+    until: int,
+    job_ids: Collection[int],
+    names: Collection[tuple[str, str]],
+    events: int,
 ) -> EndsRead:
-    rows = await sql.rows("read_ends", after, until, sorted(job_ids), events)
+    groups, jobs = [group for group, _ in names], [job for _, job in names]
+    rows = await sql.rows("read_ends", after, until, sorted(job_ids), events, groups, jobs)
     return EndsRead(
         first_seq=rows[0]["first_seq"],
         last_seq=rows[0]["last_seq"],
@@ -45,4 +51,6 @@ def _end(row: Row) -> ChainEnd:
         state=RunState(row["state"]),
         chain_id=row["chain_id"],
         is_final=row["is_final"],
+        is_triggered=row["is_triggered"],
+        workflow_run_id=row["workflow_run_id"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from callboard.domain.job import Job
+from callboard.domain.job import Job, OnFixed, OnFull
 from callboard.store.contract import JobFilter
 from callboard.store.postgres_json import to_json
 from callboard.store.rows import job_from_row
@@ -99,5 +99,9 @@ def _rules(job: Job) -> dict[str, object]:
         "rate_limit": job.rate_limit,
         "queue_timeout_s": job.queue_timeout_s,
         "chain_timeout_s": job.chain_timeout_s,
+        "on_fixed": None if job.on_fixed is OnFixed.REFUSE else job.on_fixed.value,
+        "on_full": None if job.on_full is OnFull.QUEUE else job.on_full.value,
+        "bookmark": job.bookmark,
+        "annotations": job.annotations or None,
     }
     return {name: value for name, value in given.items() if value is not None}

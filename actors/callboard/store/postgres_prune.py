@@ -24,6 +24,7 @@ async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
         "backfills": await _prune(sql, "prune_backfills", cutoffs.ledger, limit),
         "events": await _prune_events(sql, cutoffs),
         "deliveries": await _prune(sql, "prune_deliveries", cutoffs.ended_runs, limit),
+        "workflow_runs": await _prune(sql, "prune_workflow_runs", cutoffs.ended_runs, limit),
         "idempotency": await _prune(sql, "prune_idempotency", cutoffs.idempotency, limit),
     }
 

@@ -55,6 +55,19 @@ async def insert_runs(sql: Statements, runs: Sequence[Run]) -> set[int]:
     return {row[0] for row in rows}
 
 
+async def lock_job_room(sql: Statements, most: Mapping[int, int]) -> dict[int, int]:
+    if not most:
+        return {}
+    job_ids = list(most)
+    await sql.rows("lock_job_room", job_ids)
+    rows = await sql.rows("count_job_runs", job_ids, list(most.values()))
+    return {job_id: row[0] for job_id, row in zip(job_ids, rows, strict=True)}
+
+
+async def read_runs(sql: Statements, ids: Sequence[int]) -> dict[int, Run]:
+    return _by_id(await sql.rows("get_runs", ids)) if ids else {}
+
+
 async def live_runs_by_key(
     sql: Statements, keys: Sequence[tuple[int, str]]
 ) -> dict[tuple[int, str], Run]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.condition_cycle import ConditionLink
 from callboard.domain.conditions import ConditionSet
@@ -25,9 +26,11 @@ from callboard.domain.start_request import StartRequest
 from callboard.domain.states import RunState
 from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventRecord
 from callboard.store import (
     postgres_backfills,
+    postgres_bookmarks,
     postgres_calendars,
     postgres_callers,
     postgres_conditions,
@@ -43,6 +46,7 @@ from callboard.store import (
     postgres_shards,
     postgres_triggers,
     postgres_webhooks,
+    postgres_workflows,
 )
 from callboard.store.contract import (
     ConditionWatch,
@@ -149,6 +153,9 @@ class PostgresTransaction:
     async def advance_triggers(self, plans: Sequence[SlotPlan]) -> list[bool]:
         return await postgres_triggers.advance_triggers(self._sql, plans)
 
+    async def gather_events(self, triggers: Sequence[Trigger]) -> None:
+        await postgres_triggers.gather_events(self._sql, triggers)
+
     async def insert_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         await postgres_triggers.insert_ledger(self._sql, entries, self._given_now)
 
@@ -184,6 +191,43 @@ class PostgresTransaction:
     async def jobs_of_queue(self, group: str, queue: str) -> list[str]:
         return await postgres_queues.jobs_of_queue(self._sql, group, queue)
 
+    async def insert_workflow(self, workflow: Workflow) -> Workflow | None:
+        return await postgres_workflows.insert_workflow(self._sql, workflow, self._given_now)
+
+    async def update_workflow(self, workflow: Workflow) -> Workflow | None:
+        return await postgres_workflows.update_workflow(self._sql, workflow, self._given_now)
+
+    async def delete_workflow(self, workflow_id: int) -> bool:
+        return await postgres_workflows.delete_workflow(self._sql, workflow_id)
+
+    async def lock_workflows(
+        self, names: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Workflow]:
+        return await postgres_workflows.lock_workflows(self._sql, names)
+
+    async def triggers_of_workflow(self, group: str, workflow: str) -> list[Trigger]:
+        return await postgres_workflows.triggers_of_workflow(self._sql, group, workflow)
+
+    async def count_workflow_runs(self, workflow_ids: Sequence[int]) -> dict[int, int]:
+        return await postgres_workflows.count_workflow_runs(self._sql, workflow_ids)
+
+    async def allocate_workflow_run_ids(self, count: int) -> list[int]:
+        return await postgres_workflows.take_ids(self._sql, count)
+
+    async def insert_workflow_runs(self, runs: Sequence[WorkflowRun]) -> list[WorkflowRun]:
+        insert = postgres_workflows.insert_workflow_run
+        return [await insert(self._sql, run, self._given_now) for run in runs]
+
+    async def find_workflow_runs(self, ids: Sequence[int]) -> dict[int, WorkflowRun]:
+        return await postgres_workflows.find_workflow_runs(self._sql, ids)
+
+    async def lock_workflow_runs(self, ids: Sequence[int]) -> dict[int, WorkflowRun]:
+        return await postgres_workflows.lock_workflow_runs(self._sql, ids)
+
+    async def update_workflow_runs(self, runs: Sequence[WorkflowRun]) -> None:
+        for run in runs:
+            await postgres_workflows.update_workflow_run(self._sql, run)
+
     async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
         return await postgres_queues.count_waiting(self._sql, keys)
 
@@ -194,6 +238,12 @@ class PostgresTransaction:
 
     async def insert_runs(self, runs: Sequence[Run]) -> set[int]:
         return await postgres_runs.insert_runs(self._sql, runs)
+
+    async def lock_job_room(self, most: Mapping[int, int]) -> dict[int, int]:
+        return await postgres_runs.lock_job_room(self._sql, most)
+
+    async def read_runs(self, ids: Sequence[int]) -> dict[int, Run]:
+        return await postgres_runs.read_runs(self._sql, ids)
 
     async def live_runs_by_key(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Run]:
         return await postgres_runs.live_runs_by_key(self._sql, keys)
@@ -240,6 +290,18 @@ class PostgresTransaction:
 
     async def completed_results(self, ids: Sequence[int]) -> dict[int, Json]:
         return await postgres_callers.completed_results(self._sql, ids)
+
+    async def lock_bookmarks(self, job_ids: Collection[int]) -> dict[int, Bookmark]:
+        return await postgres_bookmarks.lock_bookmarks(self._sql, job_ids)
+
+    async def bookmark_of_run(self, job_id: int, run_id: int) -> Bookmark | None:
+        return await postgres_bookmarks.get_bookmark(self._sql, job_id, run_id)
+
+    async def insert_bookmarks(self, bookmarks: Sequence[Bookmark]) -> None:
+        await postgres_bookmarks.insert_bookmarks(self._sql, bookmarks)
+
+    async def delete_bookmarks(self, job_id: int) -> None:
+        await postgres_bookmarks.delete_bookmarks(self._sql, job_id)
 
     # webhooks
     async def insert_webhook(self, webhook: Webhook) -> Webhook | None:
@@ -376,15 +438,21 @@ class PostgresTransaction:
         await postgres_followers.move_follower(self._sql, name, seq, self._given_now)
 
     async def read_ends(
-        self, after: int, until: int, job_ids: Collection[int], *, events: int
+        self,
+        after: int,
+        until: int,
+        job_ids: Collection[int] = (),
+        *,
+        names: Collection[tuple[str, str]] = (),
+        events: int,
     ) -> EndsRead:
-        return await postgres_followers.read_ends(self._sql, after, until, job_ids, events)
+        return await postgres_followers.read_ends(self._sql, after, until, job_ids, names, events)
 
     async def lock_conditions(self) -> None:
         await postgres_conditions.lock_conditions(self._sql)
 
-    async def condition_links(self, group: str) -> list[ConditionLink]:
-        return await postgres_conditions.condition_links(self._sql, group)
+    async def condition_links(self, group: str, workflow: str | None) -> list[ConditionLink]:
+        return await postgres_conditions.condition_links(self._sql, group, workflow)
 
     async def begin_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
         await postgres_conditions.begin_condition_sets(self._sql, sets)
@@ -401,8 +469,8 @@ class PostgresTransaction:
     async def update_condition_sets(self, sets: Sequence[ConditionSet]) -> None:
         await postgres_conditions.update_condition_sets(self._sql, sets)
 
-    async def triggers_watching(self, job_id: int) -> list[str]:
-        return await postgres_conditions.triggers_watching(self._sql, job_id)
+    async def triggers_watching(self, group: str, job: str) -> list[str]:
+        return await postgres_conditions.triggers_watching(self._sql, group, job)
 
     async def insert_idempotency(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
         return await postgres_idempotency.insert_idempotency(self._sql, record)

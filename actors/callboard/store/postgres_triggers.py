@@ -13,10 +13,19 @@ from typing import Final
 from callboard.clock import next_turn
 from callboard.domain.amend import amended
 from callboard.domain.calendar_rule import CalendarRule
+from callboard.domain.gathered import Gathered, gathered_to_json
+from callboard.domain.given_terms import given_terms_to_json
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
-from callboard.domain.trigger import MisfirePolicy, OverlapPolicy, Trigger, TriggerState
+from callboard.domain.trigger import (
+    Action,
+    MisfirePolicy,
+    OnMissing,
+    OverlapPolicy,
+    Trigger,
+    TriggerState,
+)
 from callboard.errors import StoreError
 from callboard.store.columns import int_array, thinned
 from callboard.store.contract import TriggerFilter
@@ -31,7 +40,7 @@ MOST_INSERTED: Final = 1000
 MOST_ADVANCED: Final = 1000
 """Triggers that one statement moves on."""
 _NAME: Final = 1
-_NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20, 21})
+_NULLABLE: Final = frozenset({7, 8, 9, 12, 13, 14, 17, 20, 21, 22, 23})
 """Places of the name, and of what may be null, among the columns of insert_triggers."""
 MOST_NAMES: Final = 10
 """Triggers that are named when a job cannot be deleted."""
@@ -224,7 +233,13 @@ async def insert_ledger(
         thinned([int_array(entry.run_ids) for entry in entries]),
         now,
         thinned([int_array(entry.caused_by) if entry.caused_by else None for entry in entries]),
+        thinned([entry.events for entry in entries]),
     )
+
+
+async def gather_events(sql: Statements, triggers: Sequence[Trigger]) -> None:
+    gathered = [_gathered(trigger.gathered) for trigger in triggers]
+    await sql.rows("gather_events", [trigger.id for trigger in triggers], gathered)
 
 
 async def get_trigger(sql: Statements, group: str, name: str) -> Trigger | None:
@@ -233,7 +248,14 @@ async def get_trigger(sql: Statements, group: str, name: str) -> Trigger | None:
 
 
 async def list_triggers(sql: Statements, wanted: TriggerFilter) -> list[Trigger]:
-    values = (wanted.group, wanted.state, *(wanted.after or ("", "")), wanted.limit)
+    values = (
+        wanted.group,
+        wanted.state,
+        *(wanted.after or ("", "")),
+        wanted.limit,
+        to_json(wanted.labels),
+        wanted.workflow,
+    )
     if wanted.job is None:
         rows = await sql.rows("list_triggers", *values)
     else:
@@ -298,6 +320,7 @@ def _definition(trigger: Trigger) -> tuple[object, ...]:
         *_columns(trigger),
         sorted({action.job for action in trigger.actions}),
         sorted({rule.calendar for rule in trigger.calendars}),
+        _gathered(trigger.gathered),
     )
 
 
@@ -310,7 +333,7 @@ def _policy_json(policy: MisfirePolicy | OverlapPolicy) -> str:
 def _columns(trigger: Trigger) -> tuple[object, ...]:
     return (
         to_json(schedule_to_json(trigger.schedule)),
-        to_json(trigger.actions),
+        to_json([_action(each) for each in trigger.actions]),
         trigger.description,
         _policy_json(trigger.misfire),
         _policy_json(trigger.overlap),
@@ -329,7 +352,32 @@ def _columns(trigger: Trigger) -> tuple[object, ...]:
         to_json([_rule(rule) for rule in trigger.calendars]) if trigger.calendars else "[]",
         trigger.resume_at,
         None if trigger.deadlines is None else to_json(trigger.deadlines),
+        _rules(trigger),
+        trigger.workflow,
     )
+
+
+def _gathered(gathered: Gathered | None) -> str | None:
+    return None if gathered is None else to_json(gathered_to_json(gathered))
+
+
+def _action(action: Action) -> dict[str, object]:
+    stored: dict[str, object] = {"job": action.job, "arguments": action.arguments}
+    if action.terms is not None:
+        stored["terms"] = given_terms_to_json(action.terms)
+    return stored
+
+
+def _rules(trigger: Trigger) -> str | None:
+    """None: nothing beside the usual."""
+    given: dict[str, object] = {}
+    if trigger.labels:
+        given["labels"] = trigger.labels
+    if trigger.annotations:
+        given["annotations"] = trigger.annotations
+    if trigger.on_missing is not OnMissing.REFUSE:
+        given["on_missing"] = trigger.on_missing.value
+    return to_json(given) if given else None
 
 
 def _rule(rule: CalendarRule) -> dict[str, str]:

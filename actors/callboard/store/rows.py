@@ -14,10 +14,14 @@ from itertools import repeat
 from typing import Any, Final
 
 from callboard.domain.backfill import Backfill, BackfilledSlot, BackfillState
+from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.deadlines import Deadlines
-from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.gathered import Gathered, gathered_from_json
+from callboard.domain.given_terms import given_terms_from_json
+from callboard.domain.job import Jitter, Job, OnCrash, OnFixed, OnFull, RetryPolicy
+from callboard.domain.json import JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.limits import RateLimit, concurrency_from_json
 from callboard.domain.overlap import Firing
@@ -30,6 +34,7 @@ from callboard.domain.trigger import (
     Coalesce,
     MisfirePolicy,
     MisfirePolicyName,
+    OnMissing,
     OverlapPolicy,
     OverlapPolicyName,
     Trigger,
@@ -163,6 +168,7 @@ def job_from_row(row: Row | Mapping[str, Any]) -> Job:
 def _job(row: Row | Mapping[str, Any]) -> Job:
     rules = from_json(row["rules"])
     concurrency, rate_limit = rules.get("concurrency"), rules.get("rate_limit")
+    bookmark = rules.get("bookmark")
     return Job(
         name=row["name"],
         group=row["group_name"],
@@ -184,6 +190,10 @@ def _job(row: Row | Mapping[str, Any]) -> Job:
         rate_limit=rate_limit and RateLimit(**rate_limit),
         queue_timeout_s=rules.get("queue_timeout_s"),
         chain_timeout_s=rules.get("chain_timeout_s"),
+        on_fixed=OnFixed(rules.get("on_fixed", OnFixed.REFUSE)),
+        on_full=OnFull(rules.get("on_full", OnFull.QUEUE)),
+        bookmark=bookmark and BookmarkRule(**bookmark),
+        annotations=rules.get("annotations", {}),
         id=row["id"],
         version=row["version"],
         created_at=row["created_at"],
@@ -215,7 +225,7 @@ def _trigger(row: Row) -> Trigger:
         name=row["name"],
         group=row["group_name"],
         schedule=schedule_from_json(from_json(row["schedule"]), stored=True),
-        actions=tuple(Action(**action) for action in from_json(row["actions"])),
+        actions=tuple(_action(**action) for action in from_json(row["actions"])),
         description=row["description"],
         misfire=_misfire(row["misfire"]),
         overlap=_overlap(row["overlap"]),
@@ -225,6 +235,9 @@ def _trigger(row: Row) -> Trigger:
         jitter_s=row["jitter_s"],
         flexible_window_s=row["flexible_window_s"],
         deadlines=_deadlines(row["deadlines"]),
+        workflow=row["workflow"],
+        gathered=_gathered(row["gathered"]),
+        **(_trigger_rules(row["rules"]) if row["rules"] else {}),
         calendars=_rules(row),
         state=TriggerState(row["state"]),
         reason=row["reason"],
@@ -239,6 +252,23 @@ def _trigger(row: Row) -> Trigger:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _action(job: str, arguments: JsonObject, terms: Mapping[str, Any] | None = None) -> Action:
+    return Action(job=job, arguments=arguments, terms=given_terms_from_json(terms))
+
+
+def _gathered(text: str | None) -> Gathered | None:
+    return None if text is None else gathered_from_json(from_json(text))
+
+
+def _trigger_rules(text: str) -> dict[str, Any]:
+    rules = from_json(text)
+    return {
+        "labels": rules.get("labels", {}),
+        "annotations": rules.get("annotations", {}),
+        "on_missing": OnMissing(rules.get("on_missing", OnMissing.REFUSE)),
+    }
 
 
 @lru_cache(maxsize=256)
@@ -315,6 +345,7 @@ def entry_from_row(row: Row) -> LedgerEntry:
         decided_at=row["decided_at"],
         run_ids=tuple(row["run_ids"]),
         caused_by=tuple(row["caused_by"] or ()),
+        events=row["events"],
     )
 
 

@@ -14,6 +14,7 @@ NETWORK = "Network"
 STREAMS = "Streams"
 CLUSTER = "Cluster"
 HISTORY = "History"
+GLUE = "AWS Glue"
 PROCESS = "Process"
 
 Dsn = Annotated[
@@ -288,6 +289,35 @@ def serve(
             rich_help_panel=HISTORY,
         ),
     ] = None,
+    glue: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_GLUE",
+            help="Answer the API of AWS Glue: true or false.",
+            show_default="true",
+            rich_help_panel=GLUE,
+        ),
+    ] = None,
+    glue_credentials: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_GLUE_CREDENTIALS",
+            metavar="FILE",
+            help="Access keys of those who may use it, as in ~/.aws/credentials; without any, all "
+            "may on loopback, unverified, where there is no token.",
+            show_default=False,
+            rich_help_panel=GLUE,
+        ),
+    ] = None,
+    glue_account: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_GLUE_ACCOUNT",
+            help="The AWS account that its ARNs name.",
+            show_default="123456789012",
+            rich_help_panel=GLUE,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
@@ -353,6 +383,9 @@ def serve(
         "keep_runs_per_job": keep_runs_per_job,
         "keep_ledger_s": keep_ledger_s,
         "keep_events_s": keep_events_s,
+        "glue": glue,
+        "glue_credentials": glue_credentials,
+        "glue_account": glue_account,
         "log_format": log_format,
         "log_level": log_level,
         "loop": loop,

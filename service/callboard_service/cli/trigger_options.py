@@ -57,6 +57,8 @@ def schedule_of(options: Options, clock: Options) -> dict[str, Any]:
             return {"kind": "at", "at": value}
         case "--when":
             return parse_conditions(value)
+        case "--events":
+            return _events_of(value)
         case "--on-demand":
             return {"kind": "on_demand"}
     return {}
@@ -89,6 +91,15 @@ def policies_of(
     if rules := _rules_of(exclude or [], include or [], shift):
         found["calendars"] = rules
     return found
+
+
+def _events_of(text: str) -> dict[str, Any]:
+    size, slash, window = text.partition("/")
+    if not (size.isascii() and size.isdigit()):
+        reason = f"{text!r} is not like 1, 10 or 10/5m"
+        raise typer.BadParameter(reason, param_hint="--events")
+    schedule: dict[str, Any] = {"kind": "event", "batch_size": int(size)}
+    return {**schedule, "window_s": parse_period(window, "--events")} if slash else schedule
 
 
 def _check_clock(kind: str, clock: Options) -> None:

@@ -102,6 +102,14 @@ async def create_trigger(
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT[/PERIOD]",
+            help="When it was told of so many events, or so long after the first: 10/5m.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
     on_demand: Annotated[
         bool, typer.Option("--on-demand", help="Only when fired.", rich_help_panel=SCHEDULE)
     ] = False,
@@ -243,6 +251,7 @@ async def create_trigger(
         "--days": days,
         "--at": at,
         "--when": when,
+        "--events": events,
         "--on-demand": on_demand or None,
         "--file": file,
     }
@@ -333,6 +342,21 @@ async def fire_trigger(
     else:
         rows = [run_row(run, utc=output.utc) for run in answer.value["items"]]
         output.table(RUN_COLUMNS, rows)
+
+
+@api_command(app, "tell")
+async def tell_event(
+    session: Session,
+    name: Name,
+    count: Annotated[int, typer.Option(min=1, help="How often something happened.")] = 1,
+    group: Group = None,
+) -> None:
+    """Tell a trigger of events."""
+    from callboard_service.cli.client import path_of
+
+    path = path_of("triggers", name, "events")
+    answer = await session.api.post(path, {"count": count}, {"group": group})
+    _show(session, answer.body)
 
 
 @api_command(app, "ledger")

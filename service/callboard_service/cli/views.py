@@ -105,6 +105,8 @@ def trigger_facts(trigger: Resource, *, utc: bool) -> Facts:
     for name in ("jitter_s", "flexible_window_s"):
         if trigger[name]:
             yield name.removesuffix("_s").replace("_", " "), show_duration(trigger[name])
+    if trigger["events"] is not None:
+        yield "events", trigger["events"]
     yield "firings", trigger["firings"]
     yield "most firings", trigger["max_firings"]
     if trigger["resume_at"] is not None:
@@ -131,9 +133,18 @@ def schedule_text(schedule: Resource) -> str:
             return f"at {schedule['at']}"
         case "conditional":
             return conditions_text(schedule)
+        case "event":
+            return _event_text(schedule)
         case "on_demand":
             return "on demand"
     return show_json(schedule)
+
+
+def _event_text(schedule: Resource) -> str:
+    if schedule["batch_size"] == 1:
+        return "for every event"
+    window = show_period(schedule["window_s"])
+    return f"for every {schedule['batch_size']} events, or {window} after the first"
 
 
 def calendar_rule_text(rule: Resource) -> str:

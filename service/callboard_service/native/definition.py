@@ -23,6 +23,7 @@ _PASSING: Final = frozenset(
         "updated_at",
         "next_slot",
         "last_slot",
+        "events",
         "firings",
         "generation",
         "reason",

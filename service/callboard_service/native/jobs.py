@@ -63,7 +63,7 @@ async def list_jobs(call: Call[JobsQuery]) -> web.Response:
             group=query.group,
             kind=query.kind,
             disabled=query.disabled,
-            labels=_labels_of(query.label),
+            labels=labels_of(query.label),
             after=(place[0], place[1]) if place else None,
             limit=query.limit + 1,
         )
@@ -83,7 +83,7 @@ async def put_job(call: Call[InGroup]) -> web.Response:
     present = await _find(call)
     check_absent(call.request, present)
     expected = expected_version(call.request, "job", present)
-    job = read_job(replaced_body(call.body(), present, name, group))
+    job = read_job(replaced_body(call.body(), present, name, group), is_new=present is None)
     stored, created = await call.board.replace_job(job, expected_version=expected)
     return _answer(call, stored, created=created)
 
@@ -96,7 +96,7 @@ async def patch_job(call: Call[InGroup]) -> web.Response:
         return await call.board.get_job(call.query.group, call.name)
 
     async def store(present: Job) -> tuple[Job, bool]:
-        job = read_job(merge_patch(job_document(present), patch))
+        job = read_job(merge_patch(job_document(present), patch), is_new=False)
         if "parameters" not in patch and _handler_of(job) != _handler_of(present):
             job = replace(job, parameters=None)  # they were the other one's
         return await call.board.replace_job(job, expected_version=present.version)
@@ -119,7 +119,8 @@ async def _find(call: Call[InGroup]) -> Job | None:
     return await find_or_none(call.board.get_job(call.query.group, call.name))
 
 
-def _labels_of(texts: list[str]) -> dict[str, str]:
+def labels_of(texts: list[str]) -> dict[str, str]:
+    """The labels that a query names. Raises Refusal for what is none."""
     labels: dict[str, str] = {}
     for text in texts:
         key, colon, value = text.partition(":")

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.run import MAX_RUN_ID, Run
-from callboard.domain.states import RunState
 from callboard.errors import CallboardError, InvalidInput, NotFound
 from callboard.store.contract import RunFilter
 from callboard_service.call import Call, Route, json_answer
@@ -29,6 +28,7 @@ from callboard_service.wire.runs import (
     run_resource,
 )
 from callboard_service.wire.shapes import Instant, Page, instant
+from callboard_service.wire.state_words import StateWord, states_of
 from callboard_service.wire.text import encode_json
 
 
@@ -38,7 +38,7 @@ class RunsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
     group: KnownName | None = None
     job: KnownName | None = None
     trigger: KnownName | None = None
-    state: Annotated[list[RunState], msgspec.Meta(description="may come more than once")] = (
+    state: Annotated[list[StateWord], msgspec.Meta(description="may come more than once")] = (
         msgspec.field(default_factory=list)
     )
     from_: Annotated[Instant | None, msgspec.Meta(description="created at or after")] = (
@@ -96,7 +96,7 @@ async def list_runs(call: Call[RunsQuery]) -> web.Response:
             group=query.group,
             job=query.job,
             trigger=query.trigger,
-            states=tuple(query.state),
+            states=states_of(query.state),
             created_from=since,
             created_until=until,
             chain_id=query.chain_id,

@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 
 from callboard.domain.run import MAX_RUN_ID
-from callboard.domain.states import RunState
 from callboard.errors import StoreUnavailable
 from callboard.subscription import EventFilter, Subscription
 from callboard_service.call import Call, Route
@@ -21,6 +20,7 @@ from callboard_service.problems import Refusal
 from callboard_service.sinks import EVENT_STREAM
 from callboard_service.wire.event_types import STREAM_ABOUT
 from callboard_service.wire.events import event_message
+from callboard_service.wire.state_words import StateWord, states_of
 
 MAX_SEQ: Final = 2**63 - 1
 
@@ -32,7 +32,7 @@ class StreamQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     job: KnownName | None = None
     trigger: KnownName | None = None
     run: Annotated[int, msgspec.Meta(ge=1, le=MAX_RUN_ID)] | None = None
-    state: Annotated[list[RunState], msgspec.Meta(description="may come more than once")] = (
+    state: Annotated[list[StateWord], msgspec.Meta(description="may come more than once")] = (
         msgspec.field(default_factory=list)
     )
     after: Annotated[
@@ -74,7 +74,7 @@ async def _subscribed(call: Call[StreamQuery], after: int | None) -> AsyncIterat
         job=query.job,
         trigger=query.trigger,
         run_id=query.run,
-        states=tuple(query.state),
+        states=states_of(query.state),
     )
     buffer = call.service.settings.stream_buffer
     async with call.board.subscribe(after=after, filter=wanted, buffer=buffer) as subscription:

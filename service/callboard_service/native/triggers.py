@@ -20,7 +20,14 @@ from callboard_service.native.stored import find_or_none, stored_answer
 from callboard_service.paging import Paged, by_name, page_of, place_of
 from callboard_service.preconditions import check_absent, expected_version
 from callboard_service.wire.many_triggers import NewTriggersInput, read_triggers
-from callboard_service.wire.runs import FireInput, RunResource, read_fire, run_resource
+from callboard_service.wire.runs import (
+    FireInput,
+    RunResource,
+    TellInput,
+    read_fire,
+    read_tell,
+    run_resource,
+)
 from callboard_service.wire.shapes import JsonMap, Page
 from callboard_service.wire.triggers import (
     TriggerInput,
@@ -77,7 +84,8 @@ async def put_trigger(call: Call[InGroup]) -> web.Response:
     present = await _find(call)
     check_absent(call.request, present)
     expected = expected_version(call.request, "trigger", present)
-    trigger, activate = read_trigger(replaced_body(call.body(), present, name, group))
+    body = replaced_body(call.body(), present, name, group)
+    trigger, activate = read_trigger(body, is_new=present is None)
     stored, created = await call.board.replace_trigger(
         trigger, expected_version=expected, activate=activate
     )
@@ -92,7 +100,7 @@ async def patch_trigger(call: Call[InGroup]) -> web.Response:
         return await call.board.get_trigger(call.query.group, call.name)
 
     async def store(present: Trigger) -> tuple[Trigger, bool]:
-        trigger = read_trigger(patched_trigger(present, patch))[0]
+        trigger = read_trigger(patched_trigger(present, patch), is_new=False)[0]
         return await call.board.replace_trigger(trigger, expected_version=present.version)
 
     return _answer(call, await store_patched(call.request, "trigger", get, store))
@@ -128,6 +136,12 @@ async def fire_trigger(call: Call[InGroup]) -> web.Response:
     return json_answer(Page(items=[run_resource(run) for run in runs]), status=201)
 
 
+async def tell_event(call: Call[InGroup]) -> web.Response:
+    given = read_tell(call.body(optional=True))
+    trigger = await call.board.tell_event(call.query.group, call.name, count=given.count)
+    return json_answer(trigger_resource(trigger))
+
+
 async def expected_trigger_version(call: Call[InGroup]) -> int | None:
     """The version that If-Match demands; the trigger is read only when there is one."""
     if "If-Match" not in call.request.headers:
@@ -157,7 +171,7 @@ ROUTES: Final = (
         query=IntoGroup,
         body=TriggerInput,
         answers={201: TriggerResource},
-        problems=("already_exists", "invalid_input", "not_supported_yet"),
+        problems=("start_trigger", "already_exists", "invalid_input", "not_supported_yet"),
     ),
     Route(
         method="POST",
@@ -168,7 +182,7 @@ ROUTES: Final = (
         query=IntoGroup,
         body=NewTriggersInput,
         answers={201: Page[TriggerResource]},
-        problems=("already_exists", "invalid_input", "not_supported_yet"),
+        problems=("start_trigger", "already_exists", "invalid_input", "not_supported_yet"),
     ),
     Route(
         method="GET",
@@ -199,7 +213,13 @@ ROUTES: Final = (
         query=InGroup,
         body=TriggerInput,
         answers={200: TriggerResource, 201: TriggerResource},
-        problems=("not_found", "stale_version", "invalid_input", "not_supported_yet"),
+        problems=(
+            "start_trigger",
+            "not_found",
+            "stale_version",
+            "invalid_input",
+            "not_supported_yet",
+        ),
     ),
     Route(
         method="PATCH",
@@ -210,7 +230,13 @@ ROUTES: Final = (
         query=InGroup,
         body=JsonMap,
         answers={200: TriggerResource},
-        problems=("not_found", "stale_version", "invalid_input", "not_supported_yet"),
+        problems=(
+            "start_trigger",
+            "not_found",
+            "stale_version",
+            "invalid_input",
+            "not_supported_yet",
+        ),
     ),
     Route(
         method="DELETE",
@@ -252,6 +278,25 @@ ROUTES: Final = (
         body=FireInput,
         body_optional=True,
         answers={201: Page[RunResource]},
-        problems=("not_found", "job_disabled", "overlap", "invalid_input"),
+        problems=(
+            "not_start_trigger",
+            "workflow_full",
+            "not_found",
+            "job_disabled",
+            "overlap",
+            "invalid_input",
+        ),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/events",
+        name="tell_event",
+        summary="Tell an event trigger that something happened; a batch of events is a slot",
+        handle=tell_event,
+        query=InGroup,
+        body=TellInput,
+        body_optional=True,
+        answers={200: TriggerResource},
+        problems=("not_found", "not_event_trigger", "trigger_not_active", "invalid_input"),
     ),
 )

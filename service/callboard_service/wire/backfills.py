@@ -9,7 +9,7 @@ import msgspec
 from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, Moment, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, KnownName, Moment, check_known_name, instant
 
 _STAND_IN: Final = {
     "trigger": "x",
@@ -25,8 +25,8 @@ Overlap = Annotated[
 class BackfillInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Which slots of the past are to be fired."""
 
-    trigger: Name
-    group: Name | None = None
+    trigger: KnownName
+    group: KnownName | None = None
     from_at: Annotated[Instant, msgspec.Meta(description="slots at or after it")]
     until_at: Annotated[Instant, msgspec.Meta(description="slots before it; not in the future")]
     force: Annotated[bool, msgspec.Meta(description="also slots that fired before")] = False
@@ -80,8 +80,8 @@ def read_backfill(raw: object, group: str | None) -> NewBackfill:
     def build(given: BackfillInput) -> NewBackfill:
         faults = Faults()
         owner = given.group or group or DEFAULT_GROUP
-        faults.attempt(lambda: check_name(given.trigger, "trigger"), None)
-        faults.attempt(lambda: check_name(owner, "group"), None)
+        faults.attempt(lambda: check_known_name(given.trigger, "trigger"), None)
+        faults.attempt(lambda: check_known_name(owner, "group"), None)
         from_at = faults.attempt(lambda: instant(given.from_at, "from_at"), None)
         until_at = faults.attempt(lambda: instant(given.until_at, "until_at"), None)
         faults.raise_any()

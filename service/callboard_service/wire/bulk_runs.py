@@ -12,7 +12,7 @@ from callboard.errors import FieldProblem
 from callboard.operations.bulk_runs import MOST_RUNS, BulkRuns
 from callboard.store.contract import RunFilter
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, KnownName, check_known_name, instant
 
 S = TypeVar("S", bound="ReleaseInput")
 
@@ -22,8 +22,8 @@ _USUAL_MOST: Final = 1000
 class ReleaseInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Which parked runs are to be queued again; without a filter all of them."""
 
-    group: Name | None = None
-    job: Name | None = None
+    group: KnownName | None = None
+    job: KnownName | None = None
     error_type: Annotated[
         str | None,
         msgspec.Meta(
@@ -108,8 +108,8 @@ def _read(raw: object, shape: type[S]) -> tuple[S, RunFilter]:
 
 
 def _filter(faults: Faults, given: ReleaseInput) -> RunFilter:
-    faults.attempt(lambda: check_name(given.group, "group"), None)
-    faults.attempt(lambda: check_name(given.job, "job"), None)
+    faults.attempt(lambda: check_known_name(given.group, "group"), None)
+    faults.attempt(lambda: check_known_name(given.job, "job"), None)
     since = until = None
     states: tuple[RunState, ...] = ()
     if isinstance(given, RetryInput):

@@ -30,5 +30,10 @@ WEBHOOKS: Final = (
     "`group`, `name` (the trigger's), `slot`, `deadline` (`start` or `finish`), `until`, `reason` "
     "and `run_ids`."
 )
-STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, WEBHOOKS, CLOCKS)
+WORKFLOWS: Final = (
+    "`workflow.changed`, `workflow.deleted`: they carry `workflow`. `workflow_run.started`, "
+    "`workflow_run.ended`: a run of a workflow began, or is over; they carry `workflow_run` with "
+    "`id`, `group`, `name` (the workflow's) and `state`."
+)
+STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, WEBHOOKS, WORKFLOWS, CLOCKS)
 """A statement on each kind of event; what is in backquotes is code."""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from callboard.domain.job import MAX_PRIORITY, Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.bookmark_rule import BookmarkRule
+from callboard.domain.job import (
+    MAX_PRIORITY,
+    Jitter,
+    Job,
+    OnCrash,
+    OnFixed,
+    OnFull,
+    RetryPolicy,
+)
 from callboard.domain.job_spec import KINDS
 from callboard.domain.limits import Concurrency, RateLimit
 from callboard.domain.names import DEFAULT_GROUP
-from callboard_service.wire.fields import read_value
-from callboard_service.wire.shapes import JsonMap, Moment, Name
+from callboard_service.wire.fields import Faults, read_value
+from callboard_service.wire.shapes import JsonMap, Moment, Name, check_new_names
 
 Kind: TypeAlias = Annotated[
     str,
@@ -39,6 +49,9 @@ Spec: TypeAlias = Annotated[
     ),
 ]
 Labels: TypeAlias = dict[str, str]
+Annotations: TypeAlias = Annotated[
+    JsonMap, msgspec.Meta(description="what its owner keeps with it; nothing here reads it")
+]
 _STAND_IN: Final = {"name": "x", "kind": "command", "spec": {"argv": ["x"]}}
 
 
@@ -110,6 +123,15 @@ class Retry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
+class BookmarkForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which runs of the job move its bookmark when they succeed."""
+
+    argument: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    equals: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=255, description="those with this value of it")
+    ]
+
+
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The definition of a job."""
 
@@ -120,9 +142,11 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     arguments: Annotated[
         JsonMap, msgspec.Meta(description="what its runs are given, unless their start says other")
     ] = {}
-    fixed_arguments: Annotated[
-        JsonMap, msgspec.Meta(description="a start that gives one of them is refused")
-    ] = {}
+    fixed_arguments: Annotated[JsonMap, msgspec.Meta(description="nobody may override them")] = {}
+    on_fixed: Annotated[
+        OnFixed,
+        msgspec.Meta(description="what becomes of a start, or of its argument, that tries to"),
+    ] = OnFixed.REFUSE
     parameters: (
         Annotated[
             JsonMap,
@@ -162,6 +186,13 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    on_full: Annotated[
+        OnFull,
+        msgspec.Meta(
+            description="with so many live: a start waits; or is refused (409), and a run of a "
+            "trigger fails at once"
+        ),
+    ] = OnFull.QUEUE
     concurrency: Annotated[
         ConcurrencyForm | None, msgspec.Meta(description="the same by arguments, say per tenant")
     ] = None
@@ -183,7 +214,9 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     on_crash: Annotated[
         OnCrash, msgspec.Meta(description="what becomes of a run whose node dies")
     ] = OnCrash.RETRY
+    bookmark: BookmarkForm | None = None
     labels: Labels = {}
+    annotations: Annotations = {}
 
 
 class JobResource(msgspec.Struct, kw_only=True):
@@ -195,6 +228,7 @@ class JobResource(msgspec.Struct, kw_only=True):
     spec: JsonMap
     arguments: JsonMap
     fixed_arguments: JsonMap
+    on_fixed: OnFixed
     parameters: JsonMap | None
     description: str
     disabled: bool
@@ -203,22 +237,28 @@ class JobResource(msgspec.Struct, kw_only=True):
     queue_timeout_s: float | None
     chain_timeout_s: float | None
     max_concurrent_runs: int | None
+    on_full: OnFull
     concurrency: ConcurrencyForm | None
     rate_limit: RateLimitForm | None
     queue: str | None
     priority: int
     on_crash: OnCrash
+    bookmark: BookmarkForm | None
     labels: Labels
+    annotations: JsonMap
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
     created_at: Moment | None
     updated_at: Moment | None
 
 
-def read_job(raw: object, check: Callable[[JobInput], None] | None = None) -> Job:
+def read_job(
+    raw: object, check: Callable[[JobInput], None] | None = None, *, is_new: bool = True
+) -> Job:
     """The job that a request describes.
 
     Args:
         check: raises InvalidInput for more that is wrong with it.
+        is_new: there is none of its name yet.
     Raises:
         InvalidInput, NotSupportedYet
     """
@@ -226,7 +266,13 @@ def read_job(raw: object, check: Callable[[JobInput], None] | None = None) -> Jo
     def build(given: JobInput) -> Job:
         if check is not None:
             check(given)
-        return _job_of(given)
+        faults = Faults()
+        if is_new:
+            names = partial(check_new_names, name=given.name, group=given.group)
+            faults.attempt(names, None)
+        job = faults.attempt(lambda: _job_of(given), _NOTHING)
+        faults.raise_any()
+        return job
 
     return read_value(raw, JobInput, build, stand_in=_STAND_IN)
 
@@ -246,6 +292,7 @@ def job_resource(job: Job) -> JobResource:
         spec=dict(job.spec),
         arguments=dict(job.arguments),
         fixed_arguments=dict(job.fixed_arguments),
+        on_fixed=job.on_fixed,
         parameters=None if job.parameters is None else dict(job.parameters),
         description=job.description,
         disabled=job.disabled,
@@ -263,6 +310,7 @@ def job_resource(job: Job) -> JobResource:
         queue_timeout_s=job.queue_timeout_s,
         chain_timeout_s=job.chain_timeout_s,
         max_concurrent_runs=job.max_concurrent_runs,
+        on_full=job.on_full,
         concurrency=None
         if job.concurrency is None
         else ConcurrencyForm(
@@ -274,7 +322,11 @@ def job_resource(job: Job) -> JobResource:
         queue=job.queue,
         priority=job.priority,
         on_crash=job.on_crash,
+        bookmark=None
+        if job.bookmark is None
+        else BookmarkForm(argument=job.bookmark.argument, equals=job.bookmark.equals),
         labels=dict(job.labels),
+        annotations=dict(job.annotations),
         version=job.version,
         created_at=job.created_at,
         updated_at=job.updated_at,
@@ -297,6 +349,7 @@ def _job_of(given: JobInput) -> Job:
         spec=given.spec,
         arguments=given.arguments,
         fixed_arguments=given.fixed_arguments,
+        on_fixed=given.on_fixed,
         parameters=given.parameters,
         description=given.description,
         disabled=given.disabled,
@@ -314,6 +367,7 @@ def _job_of(given: JobInput) -> Job:
         queue_timeout_s=given.queue_timeout_s,
         chain_timeout_s=given.chain_timeout_s,
         max_concurrent_runs=given.max_concurrent_runs,
+        on_full=given.on_full,
         concurrency=None
         if given.concurrency is None
         else Concurrency(
@@ -325,5 +379,12 @@ def _job_of(given: JobInput) -> Job:
         queue=given.queue,
         priority=given.priority,
         on_crash=given.on_crash,
+        bookmark=None
+        if given.bookmark is None
+        else BookmarkRule(argument=given.bookmark.argument, equals=given.bookmark.equals),
         labels=given.labels,
+        annotations=given.annotations,
     )
+
+
+_NOTHING: Final = Job(name="x", kind="command", spec={"argv": ["x"]})

@@ -11,7 +11,7 @@ from callboard.domain.pause import Missed
 from callboard.domain.trigger import TriggerState
 from callboard.errors import FieldProblem
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, Moment, Name, check_name, instant
+from callboard_service.wire.shapes import Instant, KnownName, Moment, check_known_name, instant
 from callboard_service.wire.triggers import TriggerResource
 
 S = TypeVar("S", bound="PauseInput | ResumeInput")
@@ -22,7 +22,7 @@ MissedWord = Annotated[
         description="the slots between: skipped as paused, or decided by the misfire policy"
     ),
 ]
-JobOfActions = Annotated[Name | None, msgspec.Meta(description="those with an action on it")]
+JobOfActions = Annotated[KnownName | None, msgspec.Meta(description="those with an action on it")]
 All = Annotated[bool, msgspec.Meta(description="every trigger; then without group and job")]
 DryRun = Annotated[bool, msgspec.Meta(description="only count")]
 
@@ -56,7 +56,7 @@ class GroupResumeInput(ResumeInput, kw_only=True, forbid_unknown_fields=True):
 class BulkPauseInput(GroupPauseInput, kw_only=True, forbid_unknown_fields=True):
     """Which triggers are to be paused."""
 
-    group: Name | None = None
+    group: KnownName | None = None
     job: JobOfActions = None
     all: All = False
 
@@ -64,7 +64,7 @@ class BulkPauseInput(GroupPauseInput, kw_only=True, forbid_unknown_fields=True):
 class BulkResumeInput(GroupResumeInput, kw_only=True, forbid_unknown_fields=True):
     """Which triggers are to be resumed."""
 
-    group: Name | None = None
+    group: KnownName | None = None
     job: JobOfActions = None
     all: All = False
 
@@ -124,8 +124,8 @@ def read_resume(raw: object, shape: type[S]) -> S:
 
 
 def _check_filter(faults: Faults, given: BulkPauseInput | BulkResumeInput) -> None:
-    faults.attempt(lambda: check_name(given.group, "group"), None)
-    faults.attempt(lambda: check_name(given.job, "job"), None)
+    faults.attempt(lambda: check_known_name(given.group, "group"), None)
+    faults.attempt(lambda: check_known_name(given.job, "job"), None)
     if given.all is (given.group is not None or given.job is not None):
         reason = "goes without group and job" if given.all else "no group, no job and not all"
         faults.add(FieldProblem("all", reason, 'name a group or a job, or send "all": true'))

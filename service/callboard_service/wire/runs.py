@@ -8,14 +8,25 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from callboard.domain.job import MAX_PRIORITY, seconds_problem
+from callboard.domain.event_batches import MOST_EVENTS
+from callboard.domain.given_terms import GivenTerms
+from callboard.domain.job import MAX_PRIORITY, OnFull, seconds_problem
 from callboard.domain.log import LogLine
-from callboard.domain.run import HELD, NewRun, Run, StopMode
+from callboard.domain.run import HELD, MAX_RUN_ID, NewRun, Run, StopMode
 from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard.errors import InvalidInput
 from callboard_service.wire.fields import Faults, read_value
-from callboard_service.wire.shapes import Instant, JsonMap, Moment, Name, check_name, instant
+from callboard_service.wire.jobs import Annotations
+from callboard_service.wire.shapes import (
+    Instant,
+    JsonMap,
+    KnownName,
+    Moment,
+    check_known_name,
+    instant,
+)
+from callboard_service.wire.state_words import SHORT
 
 MOST_RUNS: Final = 10_000
 """Runs started by one request at the most."""
@@ -33,6 +44,22 @@ Priority: TypeAlias = Annotated[
 ]
 
 
+PreviousRunId: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(
+        ge=1,
+        le=MAX_RUN_ID,
+        description="the ended run of the job after which this is the next attempt",
+    ),
+]
+TimeoutS: TypeAlias = Annotated[
+    float, msgspec.Meta(gt=0, description="of each attempt; null: the job's")
+]
+GivenOnFull: TypeAlias = Annotated[
+    OnFull, msgspec.Meta(description="when max_concurrent_runs are live; null: the job's")
+]
+
+
 class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How a job is to be run once."""
 
@@ -43,17 +70,25 @@ class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         msgspec.Meta(description="at most one live run of the job has it; else that run is given"),
     ] = None
     priority: Priority | None = None
+    timeout_s: TimeoutS | None = None
+    on_full: GivenOnFull | None = None
+    annotations: Annotations = {}
+    previous_run_id: PreviousRunId | None = None
 
 
 class NewRunInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One of many runs to start."""
 
-    job: Name
-    group: Name | None = None
+    job: KnownName
+    group: KnownName | None = None
     arguments: JsonMap = {}
     due_at: Instant | None = None
     unique_key: str | None = None
     priority: Priority | None = None
+    timeout_s: TimeoutS | None = None
+    on_full: GivenOnFull | None = None
+    annotations: Annotations = {}
+    previous_run_id: PreviousRunId | None = None
 
 
 class NewRunsInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +119,12 @@ class FireInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ] = "trigger"
 
 
+class TellInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How often something happened."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_EVENTS)] = 1
+
+
 class RunErrorResource(msgspec.Struct, kw_only=True):
     """Why a run did not succeed, or waits for an operator."""
 
@@ -111,6 +152,13 @@ class RunResource(msgspec.Struct, kw_only=True):
     trigger: str | None
     slot: Moment | None
     state: RunState
+    state_word: Annotated[
+        str,
+        msgspec.Meta(
+            description="start, running, complete, stop or fail: the state in fewer words",
+            extra_json_schema={"enum": ["start", "running", "complete", "stop", "fail"]},
+        ),
+    ]
     attempt: int
     crashes: Annotated[int, msgspec.Meta(ge=0, description="how many nodes died under it")]
     previous_run_id: int | None
@@ -136,6 +184,13 @@ class RunResource(msgspec.Struct, kw_only=True):
     chain_until: Annotated[
         Moment | None, msgspec.Meta(description="the end of its chain's chain_timeout_s")
     ]
+    timeout_s: Annotated[
+        float | None, msgspec.Meta(description="what its start said instead of the job")
+    ]
+    workflow_run_id: Annotated[
+        int | None, msgspec.Meta(description="the workflow run that it is a part of")
+    ]
+    annotations: JsonMap
     trace_id: str
     created_at: Moment
     due_at: Annotated[
@@ -225,6 +280,15 @@ def read_fire(raw: object) -> FireInput:
     return read_value(raw, FireInput, lambda given: given, stand_in={})
 
 
+def read_tell(raw: object) -> TellInput:
+    """What a trigger is told.
+
+    Raises:
+        InvalidInput
+    """
+    return read_value(raw, TellInput, lambda given: given, stand_in={})
+
+
 def run_resource(run: Run) -> RunResource:
     """The wire form of a run."""
     error, terms = run.error, run.terms or _USUAL_TERMS
@@ -235,6 +299,7 @@ def run_resource(run: Run) -> RunResource:
         trigger=run.trigger,
         slot=run.slot,
         state=run.state,
+        state_word=SHORT[run.state],
         attempt=run.attempt,
         crashes=run.crashes,
         previous_run_id=run.previous_run_id,
@@ -257,6 +322,9 @@ def run_resource(run: Run) -> RunResource:
         concurrency_key=terms.concurrency_key,
         start_by=terms.start_by,
         chain_until=terms.chain_until,
+        timeout_s=terms.timeout_s,
+        workflow_run_id=terms.workflow_run_id,
+        annotations=dict(terms.annotations),
         trace_id=run.trace_id,
         created_at=run.created_at,
         # What was held until its end never was due.
@@ -287,8 +355,8 @@ def log_line_resource(line: LogLine) -> LogLineResource:
 
 
 def _listed_run(given: NewRunInput, group: str) -> NewRun:
-    check_name(given.job, "job")
-    check_name(given.group, "group")
+    check_known_name(given.job, "job")
+    check_known_name(given.group, "group")
     return NewRun(
         job=given.job,
         group=group if given.group is None else given.group,
@@ -296,12 +364,22 @@ def _listed_run(given: NewRunInput, group: str) -> NewRun:
         due_at=instant(given.due_at, "due_at"),
         unique_key=given.unique_key,
         priority=given.priority,
+        previous_run_id=given.previous_run_id,
+        terms=_given_terms(given),
+    )
+
+
+def _given_terms(given: StartInput | NewRunInput) -> GivenTerms | None:
+    if given.timeout_s is None and given.on_full is None and not given.annotations:
+        return None
+    return GivenTerms(
+        timeout_s=given.timeout_s, on_full=given.on_full, annotations=given.annotations
     )
 
 
 def _faulty_run(faults: Faults, given: NewRunInput, group: str, where: str) -> NewRun:
-    faults.attempt(partial(check_name, given.job, where + "job"), None)
-    faults.attempt(partial(check_name, given.group, where + "group"), None)
+    faults.attempt(partial(check_known_name, given.job, where + "job"), None)
+    faults.attempt(partial(check_known_name, given.group, where + "group"), None)
     owner = group if given.group is None else given.group
     return _new_run(faults, given, owner, given.job, where)
 
@@ -320,6 +398,8 @@ def _new_run(
             due_at=due_at,
             unique_key=given.unique_key,
             priority=given.priority,
+            previous_run_id=given.previous_run_id,
+            terms=_given_terms(given),
         ),
         NewRun(job=job, group=group),
         under=where.removesuffix("."),

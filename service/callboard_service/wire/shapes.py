@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from callboard.domain.instant import instant_from_text
-from callboard.domain.names import NAME, name_problem
+from callboard.domain.names import NAME, name_problem, wide_name_problem
 from callboard.errors import InvalidInput
 
 T = TypeVar("T")
@@ -35,6 +35,16 @@ Name: TypeAlias = Annotated[
 ]
 """A name in a request; the domain checks it."""
 
+KnownName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        description="a name that there is already; imported things may have freer names",
+        min_length=1,
+        max_length=255,
+    ),
+]
+"""The name of another thing in a request; the domain checks it."""
+
 JsonMap: TypeAlias = dict[str, Any]
 """Any JSON object."""
 
@@ -57,8 +67,21 @@ def instant(text: str | None, field: str) -> datetime | None:
     return None if text is None else instant_from_text(text, field)
 
 
-def check_name(name: str | None, field: str) -> None:
-    """Raise InvalidInput where a given name is none."""
-    problem = None if name is None else name_problem(name, field)
+def check_known_name(name: str | None, field: str) -> None:
+    """Raise InvalidInput where a given name can be nobody's."""
+    problem = None if name is None else wide_name_problem(name, field)
     if problem is not None:
         raise InvalidInput(problem)
+
+
+def check_new_names(**names: str | None) -> None:
+    """Raise InvalidInput for names, by field, that only imported things may have."""
+    problems = [
+        problem
+        for field, name in names.items()
+        if name is not None
+        and (problem := name_problem(name, field)) is not None
+        and wide_name_problem(name, field) is None  # otherwise the domain says so
+    ]
+    if problems:
+        raise InvalidInput(*problems)

@@ -44,6 +44,9 @@ class SlotResource(msgspec.Struct, kw_only=True):
     caused_by: Annotated[
         list[int], msgspec.Meta(description="runs whose ends met the trigger's conditions")
     ]
+    events: Annotated[
+        int | None, msgspec.Meta(description="events of its batch; null: no event trigger's")
+    ]
 
 
 class PreviewedSlot(msgspec.Struct, kw_only=True):
@@ -119,6 +122,7 @@ def slot_resource(view: SlotView) -> SlotResource:
         starts_at=view.starts_at,
         backfills=list(view.backfills),
         caused_by=list(view.caused_by),
+        events=view.events,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.deadlines import Deadlines
+from callboard.domain.given_terms import NO_TERMS, GivenTerms
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.schedule import (
     OnDemand,
@@ -18,13 +20,20 @@ from callboard.domain.schedule import (
     schedule_from_json,
     schedule_to_json,
 )
-from callboard.domain.schedule_kind import MAX_CONDITIONS, Logical, WatchedState
+from callboard.domain.schedule_kind import (
+    MAX_BATCH_SIZE,
+    MAX_CONDITIONS,
+    MAX_WINDOW_S,
+    Logical,
+    WatchedState,
+)
 from callboard.domain.trigger import (
     MAX_ACTIONS,
     Action,
     Coalesce,
     MisfirePolicy,
     MisfirePolicyName,
+    OnMissing,
     OverlapPolicy,
     OverlapPolicyName,
     Trigger,
@@ -32,8 +41,17 @@ from callboard.domain.trigger import (
 )
 from callboard.errors import InvalidInput, NotSupportedYet
 from callboard_service.wire.fields import Faults, read_value
+from callboard_service.wire.jobs import Annotations, Labels
 from callboard_service.wire.patch import merge_patch
-from callboard_service.wire.shapes import Instant, JsonMap, Moment, Name, instant
+from callboard_service.wire.shapes import (
+    Instant,
+    JsonMap,
+    KnownName,
+    Moment,
+    Name,
+    check_new_names,
+    instant,
+)
 
 _STAND_IN: Final = {"name": "x", "schedule": {"kind": "on_demand"}, "actions": [{"job": "x"}]}
 
@@ -110,7 +128,7 @@ class AtSchedule(
 class ConditionDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The final end of a job's run: not an attempt that another one follows by itself."""
 
-    job: Annotated[Name, msgspec.Meta(description="a job of the trigger's group")]
+    job: Annotated[KnownName, msgspec.Meta(description="a job of the trigger's group")]
     states: Annotated[
         list[WatchedState],
         msgspec.Meta(
@@ -133,12 +151,30 @@ class ConditionalSchedule(
     conditions: Annotated[
         list[ConditionDocument], msgspec.Meta(min_length=1, max_length=MAX_CONDITIONS)
     ]
+    only_triggered: Annotated[
+        bool, msgspec.Meta(description="only runs that a trigger started, and their retries, count")
+    ] = False
 
 
 class OnDemandSchedule(
     msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="on_demand"
 ):
     """No slots: somebody fires it."""
+
+
+class EventSchedule(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="event"
+):
+    """A slot for every batch of events that the trigger is told of.
+
+    A batch is due when it is full, or a while after its first event.
+    """
+
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=MAX_BATCH_SIZE)] = 1
+    window_s: Annotated[
+        float,
+        msgspec.Meta(ge=1, le=MAX_WINDOW_S, description="from the first event of a batch on"),
+    ] = MAX_WINDOW_S
 
 
 SCHEDULES: Final = (
@@ -149,6 +185,7 @@ SCHEDULES: Final = (
     AtSchedule,
     OnDemandSchedule,
     ConditionalSchedule,
+    EventSchedule,
 )
 """The kinds of schedule, for the document of the API; `schedule_from_json` reads them."""
 
@@ -166,8 +203,14 @@ ScheduleDocument: TypeAlias = Annotated[
 class ActionDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One job that a trigger starts, and the arguments it gives it."""
 
-    job: Name
+    job: KnownName
     arguments: JsonMap = {}
+    timeout_s: (
+        Annotated[float, msgspec.Meta(gt=0, description="of its runs; default: the job's")]
+        | msgspec.UnsetType
+        | None
+    ) = msgspec.UNSET
+    annotations: Annotations | msgspec.UnsetType = msgspec.UNSET
 
 
 class Misfire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -245,6 +288,19 @@ class TriggerInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         DeadlinesForm | None,
         msgspec.Meta(description="missing one is told to webhooks, and changes nothing else"),
     ] = None
+    on_missing: Annotated[
+        OnMissing,
+        msgspec.Meta(
+            description="refuse: its jobs exist, and stay while it does; skip: what it would start "
+            "of those that do not is skipped"
+        ),
+    ] = OnMissing.REFUSE
+    workflow: Annotated[
+        KnownName | None,
+        msgspec.Meta(description="the workflow of its group that it is a part of, for good"),
+    ] = None
+    labels: Labels = {}
+    annotations: Annotations = {}
     start_on_create: Annotated[
         bool, msgspec.Meta(description="false: stored, not activated; counts at creation only")
     ] = True
@@ -269,9 +325,17 @@ class TriggerResource(msgspec.Struct, kw_only=True):
     flexible_window_s: float
     calendars: list[CalendarRuleDocument]
     deadlines: DeadlinesForm | None
+    on_missing: OnMissing
+    workflow: str | None
+    labels: Labels
+    annotations: JsonMap
     resume_at: Annotated[Moment | None, msgspec.Meta(description="end of a timed pause")]
     next_slot: Moment | None
     last_slot: Moment | None
+    events: Annotated[
+        int | None,
+        msgspec.Meta(description="told since the last slot; null: it is no event trigger"),
+    ]
     firings: int
     generation: Annotated[int, msgspec.Meta(description="counts the changes of the timing")]
     version: Annotated[int, msgspec.Meta(description="counts the changes of the definition")]
@@ -280,12 +344,13 @@ class TriggerResource(msgspec.Struct, kw_only=True):
 
 
 def read_trigger(
-    raw: object, check: Callable[[TriggerInput], None] | None = None
+    raw: object, check: Callable[[TriggerInput], None] | None = None, *, is_new: bool = True
 ) -> tuple[Trigger, bool]:
     """The trigger that a request describes, and whether it is to be active once created.
 
     Args:
         check: raises InvalidInput for more that is wrong with it.
+        is_new: there is none of its name yet.
     Raises:
         InvalidInput, NotSupportedYet
     """
@@ -293,7 +358,7 @@ def read_trigger(
     def build(given: TriggerInput) -> tuple[Trigger, bool]:
         if check is not None:
             check(given)
-        return _trigger_of(given), given.start_on_create
+        return _trigger_of(given, is_new=is_new), given.start_on_create
 
     return read_value(raw, TriggerInput, build, stand_in=_STAND_IN)
 
@@ -322,10 +387,7 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
         name=trigger.name,
         group=trigger.group,
         schedule=schedule_to_json(trigger.schedule),
-        actions=[
-            ActionDocument(job=action.job, arguments=dict(action.arguments))
-            for action in trigger.actions
-        ],
+        actions=[action_document(action) for action in trigger.actions],
         description=trigger.description,
         state=trigger.state,
         reason=trigger.reason,
@@ -352,9 +414,14 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
             start_within_s=trigger.deadlines.start_within_s,
             finish_within_s=trigger.deadlines.finish_within_s,
         ),
+        on_missing=trigger.on_missing,
+        workflow=trigger.workflow,
+        labels=dict(trigger.labels),
+        annotations=dict(trigger.annotations),
         resume_at=trigger.resume_at,
         next_slot=trigger.next_slot,
         last_slot=trigger.last_slot,
+        events=_events(trigger),
         firings=trigger.firings,
         generation=trigger.generation,
         version=trigger.version,
@@ -363,8 +430,16 @@ def trigger_resource(trigger: Trigger) -> TriggerResource:
     )
 
 
-def _trigger_of(given: TriggerInput) -> Trigger:
+def _events(trigger: Trigger) -> int | None:
+    if trigger.schedule.kind != "event":
+        return None
+    return 0 if trigger.gathered is None else trigger.gathered.events
+
+
+def _trigger_of(given: TriggerInput, *, is_new: bool) -> Trigger:
     faults = Faults()
+    if is_new:
+        faults.attempt(partial(check_new_names, name=given.name, group=given.group), None)
     instead: Schedule = OnDemand()
     schedule = faults.attempt(lambda: schedule_from_json(given.schedule), instead, under="schedule")
     start_at = faults.attempt(lambda: instant(given.start_at, "start_at"), None)
@@ -381,7 +456,9 @@ def _made(
         name=given.name,
         group=given.group if given.group is not None else DEFAULT_GROUP,
         schedule=schedule,
-        actions=tuple(Action(job=each.job, arguments=each.arguments) for each in given.actions),
+        actions=tuple(
+            _action(each, f"actions[{place}]") for place, each in enumerate(given.actions)
+        ),
         description=given.description,
         misfire=MisfirePolicy(
             policy=given.misfire.policy,
@@ -406,7 +483,32 @@ def _made(
             start_within_s=given.deadlines.start_within_s,
             finish_within_s=given.deadlines.finish_within_s,
         ),
+        on_missing=given.on_missing,
+        workflow=given.workflow,
+        labels=given.labels,
+        annotations=given.annotations,
     )
+
+
+def action_document(action: Action) -> ActionDocument:
+    terms = action.terms or NO_TERMS
+    return ActionDocument(
+        job=action.job,
+        arguments=dict(action.arguments),
+        timeout_s=msgspec.UNSET if terms.timeout_s is None else terms.timeout_s,
+        annotations=dict(terms.annotations) if terms.annotations else msgspec.UNSET,
+    )
+
+
+def _action(given: ActionDocument, where: str) -> Action:
+    timeout_s, annotations = given.timeout_s or None, given.annotations or {}
+    terms = None
+    if timeout_s is not None or annotations:
+        try:
+            terms = GivenTerms(timeout_s=timeout_s, annotations=annotations)
+        except InvalidInput as error:
+            raise error.under(where) from None
+    return Action(job=given.job, arguments=given.arguments, terms=terms)
 
 
 def _patched_schedule(schedule: Schedule, patch: object) -> object:

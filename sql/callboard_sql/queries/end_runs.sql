@@ -32,7 +32,8 @@ with ending as materialized (
             and live.epoch is not distinct from given.epoch
             and (
                 given.state = 'stopped'
-                or given.state = 'failed' and live.state in ('running', 'stopping', 'lost')
+                or given.state = 'failed'
+                and live.state in ('queued', 'running', 'stopping', 'lost')
                 or given.state = 'succeeded' and live.state in ('running', 'stopping')
                 or given.state = 'timed_out' and live.state in ('queued', 'running', 'stopping')
             )

@@ -1,13 +1,13 @@
 -- insert_triggers: store new triggers, and the names of the jobs of their actions and of their
 --     calendars, which are taken from the JSON.
--- takes group_names text[], names text[], schedules text[], actions text[], descriptions text[],
---     misfires text[], overlaps text[], start_ats timestamptz[], end_ats timestamptz[],
+-- takes group_names text[], names text[], schedules text[], actions text[], descriptions
+--     text[], misfires text[], overlaps text[], start_ats timestamptz[], end_ats timestamptz[],
 --     max_firings int8[], jitters_s float8[], states text[], reasons text[], next_slots
 --     timestamptz[], last_slots timestamptz[], firings int8[], generations int8[], anchor_ats
 --     timestamptz[], flexible_windows_s float8[], calendars text[], resume_ats timestamptz[],
---     deadlines text[], now timestamptz (NULL: the database's clock); where there has to be a
---     value, an array of one stands for as many as there are names, elsewhere an empty one stands
---     for NULLs
+--     deadlines text[], rules text[], workflows text[], now timestamptz (NULL: the database's
+--     clock); where there has to be a value, an array of one stands for as many as there are names,
+--     elsewhere an empty one stands for NULLs
 -- returns group_name text, name text, id int8, created_at timestamptz (of those that were stored:
 --     one whose name is taken, also by one before it, is left out)
 -- index trigger_name_key
@@ -16,7 +16,7 @@ with stored as (
         group_name, name, schedule, actions, description, misfire, overlap,
         start_at, end_at, max_firings, jitter_s, state, reason,
         next_slot, last_slot, firings, generation, anchor_at,
-        flexible_window_s, calendars, resume_at, deadlines,
+        flexible_window_s, calendars, resume_at, deadlines, rules, workflow,
         version, created_at, updated_at
     )
     select
@@ -36,18 +36,19 @@ with stored as (
         new.anchor_at,
         coalesce(new.flexible_window_s, ($19::float8[])[1]),
         coalesce(new.calendars, ($20::text[])[1])::jsonb,
-        new.resume_at, new.deadlines::jsonb,
-        1, coalesce($23::timestamptz, now()), coalesce($23::timestamptz, now())
+        new.resume_at, new.deadlines::jsonb, new.rules::jsonb, new.workflow,
+        1, coalesce($25::timestamptz, now()), coalesce($25::timestamptz, now())
     from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::timestamptz[], $9::timestamptz[], $10::int8[], $11::float8[], $12::text[],
         $13::text[], $14::timestamptz[], $15::timestamptz[], $16::int8[], $17::int8[],
-        $18::timestamptz[], $19::float8[], $20::text[], $21::timestamptz[], $22::text[]
+        $18::timestamptz[], $19::float8[], $20::text[], $21::timestamptz[], $22::text[],
+        $23::text[], $24::text[]
     ) as new (
         group_name, name, schedule, actions, description, misfire, overlap,
         start_at, end_at, max_firings, jitter_s, state, reason,
         next_slot, last_slot, firings, generation, anchor_at,
-        flexible_window_s, calendars, resume_at, deadlines
+        flexible_window_s, calendars, resume_at, deadlines, rules, workflow
     )
     on conflict (group_name, name) do nothing
     returning id, group_name, name, actions, calendars, created_at

@@ -1,4 +1,5 @@
--- list_condition_links: the conditional triggers of a group, with what they watch and start.
+-- list_condition_links: the conditional triggers of a group that stand alone, with what they watch
+--     and start.
 -- takes group_name text
 -- returns trigger text, watched text[], started text[]
 -- index trigger_pkey

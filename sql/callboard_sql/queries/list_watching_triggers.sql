@@ -1,10 +1,13 @@
--- list_watching_triggers: names of the triggers that watch a job, ascending, to name some of them.
--- takes job_id int8, limit int8
+-- list_watching_triggers: names of the triggers that watch a job, and cannot be without it,
+--     ascending, to name some of them.
+-- takes group_name text, job text, limit int8
 -- returns name text
--- index trigger_pkey
+-- index trigger_conditional_idx
 select trigger.name
-from callboard.condition_set as watching
-join callboard.trigger on trigger.id = watching.trigger_id
-where $1 = any(watching.job_ids)
+from callboard.trigger
+where trigger.group_name = $1
+    and trigger.schedule ->> 'kind' = 'conditional'
+    and trigger.schedule -> 'conditions' @> jsonb_build_array(jsonb_build_object('job', $2::text))
+    and coalesce(trigger.rules ->> 'on_missing', 'refuse') = 'refuse'
 order by trigger.name
-limit $2::int8;
+limit $3::int8;

@@ -7,7 +7,7 @@
 --     jitter_s float8, state text, reason text, next_slot timestamptz, last_slot timestamptz,
 --     firings int8, generation int8, anchor_at timestamptz, version int8, created_at timestamptz,
 --     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, deadlines
---     text, calendars text
+--     text, rules text, workflow text, gathered text, calendars text
 -- index trigger_calendar_pkey, trigger_pkey
 -- lock the rows, in the order of ids
 select
@@ -15,7 +15,7 @@ select
     misfire::text as misfire, overlap::text as overlap, start_at, end_at, max_firings,
     jitter_s, state, reason, next_slot, last_slot, firings, generation, anchor_at, version,
     created_at, updated_at, flexible_window_s, resume_at, deadlines::text as deadlines,
-    calendars::text as calendars
+    rules::text as rules, workflow, gathered::text as gathered, calendars::text as calendars
 from callboard.trigger
 where id = any(
         array(

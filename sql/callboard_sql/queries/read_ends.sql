@@ -1,8 +1,10 @@
 -- read_ends: the ends of runs of some jobs, in a stretch of the events: whole batches, ascending.
--- takes after int8, until int8, job_ids int8[], events int8 (about so many at the most)
+-- takes after int8, until int8, job_ids int8[], events int8 (about so many at the most),
+--     group_names text[], jobs text[] (the jobs by name, too)
 -- returns first_seq int8 (of the stretch; NULL: nothing is stored of it), last_seq int8, seq int8
 --     (of an end; NULL, as all behind it: there is none), commit_seq int8, at timestamptz, run_id
---     int8, job_id int8, job text, group_name text, state text, chain_id int8, is_final bool
+--     int8, job_id int8, job text, group_name text, state text, chain_id int8, is_final bool,
+--     is_triggered bool (a trigger began its chain), workflow_run_id int8
 -- index event_batch_pkey, ended_run_pkey, ended_run_chain_idx, live_run_chain_idx
 with batch as materialized (
     select
@@ -48,19 +50,33 @@ found as (
             where next.chain_id = run.chain_id
                 and next.previous_run_id = run.id
                 and next.created_at <= ended.at
-        ) as is_final
+        ) as is_final,
+        run.trigger is not null or run.chain_id <> run.id and exists (
+            select
+            from callboard.ended_run as first
+            where first.id = run.chain_id
+                and first.trigger is not null
+        ) as is_triggered,
+        (run.terms ->> 'workflow_run_id')::int8 as workflow_run_id
     from ended
     cross join lateral (
-        select past.id, past.job_id, past.job, past.group_name, past.chain_id
+        select
+            past.id, past.job_id, past.job, past.group_name, past.chain_id, past.trigger,
+            past.terms
         from callboard.ended_run as past
         where past.id = ended.run_id
         limit 1
     ) as run
     where run.job_id = any($3::int8[])
+        or (run.group_name, run.job) in (
+            select named.group_name, named.job
+            from unnest($5::text[], $6::text[]) as named (group_name, job)
+        )
 )
 select
     stretch.first_seq, stretch.last_seq, found.seq, found.commit_seq, found.at, found.run_id,
-    found.job_id, found.job, found.group_name, found.state, found.chain_id, found.is_final
+    found.job_id, found.job, found.group_name, found.state, found.chain_id, found.is_final,
+    found.is_triggered, found.workflow_run_id
 from (
     select min(batch.first_seq) as first_seq, max(batch.last_seq) as last_seq
     from batch

@@ -27,6 +27,12 @@ Make = Callable[..., str]
             "at 2099-01-01T00:00:00Z",
         ),
         (["--on-demand"], {"kind": "on_demand"}, "on demand"),
+        (["--events", "1"], {"kind": "event", "batch_size": 1}, "for every event"),
+        (
+            ["--events", "10/1m30s"],
+            {"kind": "event", "batch_size": 10, "window_s": 90},
+            "for every 10 events, or 1m30s after the first",
+        ),
         (["--delay", "90"], {"kind": "delay", "after_s": 90}, "1m30s after the last end"),
         (
             ["--months", "1", "--time", "02:30", "-z", "Europe/Prague", "--start", "2026-10-31"],
@@ -103,6 +109,19 @@ def test_activate_deactivate_and_fire(callboard: Callboard, make_job: Make) -> N
     assert (run["trigger"], run["arguments"]) == (job, {"why": "now"})
 
 
+def test_a_trigger_is_told_of_events(callboard: Callboard, make_job: Make) -> None:
+    job = make_job()
+    callboard("triggers", "create", job, "-j", job, "--events", "5/10m")
+    told = callboard("triggers", "tell", job, "--count", "3", "--json").value
+    assert told["events"] == 3
+    facts = " ".join(callboard("triggers", "tell", job).out.split())
+    assert "events 4" in facts
+    callboard("triggers", "deactivate", job)
+    refused = callboard("triggers", "tell", job)
+    assert refused.code == 3
+    assert "is inactive, not active" in refused.err
+
+
 def test_slots_are_a_list(callboard: Callboard, make_job: Make) -> None:
     job = make_job()
     callboard("triggers", "create", job, "-j", job, "--cron", "0 12 * * *")
@@ -131,6 +150,8 @@ def test_slots_are_a_list(callboard: Callboard, make_job: Make) -> None:
         (["x", "-j", "x", "--every", "5m", "--shift", "next"], "--exclude or --include"),
         (["x", "-j", "x", "--every", "5m", "--overlap", "buffer:x"], "'x' is not a number"),
         (["--file", "-", "--zone", "UTC"], "--zone belongs to"),
+        (["x", "-j", "x", "--events", "many"], "'many' is not like 1, 10 or 10/5m"),
+        (["x", "-j", "x", "--events", "5/soon"], "'soon' is not a period"),
     ],
 )
 def test_what_does_not_fit_together_is_usage(

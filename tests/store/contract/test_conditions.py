@@ -6,7 +6,7 @@ from typing import Any
 from callboard.domain.condition_cycle import ConditionLink
 from callboard.domain.conditions import ConditionSet
 from callboard.domain.schedule import every, when_all
-from callboard.domain.trigger import Action, Trigger, TriggerState
+from callboard.domain.trigger import Action, OnMissing, Trigger, TriggerState
 from callboard.store.contract import ConditionWatch, Store
 from support.factories import make_record, stored_trigger
 from support.rollback import rolled_back
@@ -64,15 +64,15 @@ async def test_only_what_is_met_is_updated(store: Store) -> None:
 
 async def test_active_and_paused_triggers_watch(store: Store) -> None:
     triggers = {
-        state: await stored_trigger(store, state.value, state=state, next_slot=None)
+        state: await stored_trigger(
+            store, state.value, state=state, next_slot=None, schedule=when_all("a", "b")
+        )
         for state in TriggerState
     }
-    await begin(store, *[set_of(each, each.id, 1000) for each in triggers.values()])
+    await begin(store, *[set_of(each, 1) for each in triggers.values()])
     watchful = [triggers[TriggerState.ACTIVE], triggers[TriggerState.PAUSED]]
-    expected = [
-        ConditionWatch(trigger_id=each.id, since_seq=0, job_ids=(each.id, 1000))
-        for each in watchful
-    ]
+    jobs = (("default", "a"), ("default", "b"))
+    expected = [ConditionWatch(trigger_id=each.id, since_seq=0, jobs=jobs) for each in watchful]
     found = await store.condition_watches()
     assert sorted(found, key=lambda watch: watch.trigger_id) == expected
     async with store.begin() as tx:
@@ -104,14 +104,45 @@ async def test_a_rollback_leaves_the_sets_as_they_were(store: Store) -> None:
     assert await sets_of(store, one, two) == [set_of(one, 1)]
 
 
+async def watching(store: Store, name: str, *jobs: str, **values: Any) -> Trigger:
+    schedule = when_all(*jobs)
+    values = {"state": TriggerState.INACTIVE, "next_slot": None, "schedule": schedule, **values}
+    trigger = await stored_trigger(store, name, **values)
+    if trigger.workflow is None:
+        await begin(store, set_of(trigger, 1))
+    return trigger
+
+
 async def test_who_watches_a_job_is_known_by_name(store: Store) -> None:
     for number in range(12, 0, -1):
-        trigger = await stored_trigger(store, f"t{number:02}", state=TriggerState.INACTIVE)
-        await begin(store, set_of(trigger, 5, number + 100))
+        await watching(store, f"t{number:02}", "a", f"b{number}")
     async with store.begin() as tx:
-        assert await tx.triggers_watching(5) == [f"t{number:02}" for number in range(1, 11)]
-        assert await tx.triggers_watching(111) == ["t11"]
-        assert await tx.triggers_watching(6) == []
+        assert await tx.triggers_watching("default", "a") == [f"t{n:02}" for n in range(1, 11)]
+        assert await tx.triggers_watching("default", "b11") == ["t11"]
+        assert await tx.triggers_watching("default", "b") == []
+        assert await tx.triggers_watching("other", "a") == []
+
+
+async def test_who_may_lack_a_job_does_not_hold_it(store: Store) -> None:
+    skip = {"on_missing": OnMissing.SKIP, "actions": (Action(job="x"),)}
+    await watching(store, "one", "a", **skip)
+    await watching(store, "two", "a", workflow="w", **skip)
+    await watching(store, "three", "a", workflow="w", actions=(Action(job="x"),))
+    async with store.begin() as tx:
+        assert await tx.triggers_watching("default", "a") == ["three"]
+        assert await tx.triggers_of_job("default", "x") == ["three"]
+
+
+async def test_links_of_a_workflow_are_its_own(store: Store) -> None:
+    for name, workflow in (("one", None), ("two", "w"), ("three", "v")):
+        await watching(store, name, "a", workflow=workflow, actions=(Action(job="x"),))
+    links = {
+        name: ConditionLink(trigger=name, watched=("a",), started=("x",)) for name in ("one", "two")
+    }
+    async with store.begin() as tx:
+        assert await tx.condition_links("default", None) == [links["one"]]
+        assert await tx.condition_links("default", "w") == [links["two"]]
+        assert await tx.condition_links("other", "w") == []
 
 
 async def test_links_are_those_of_the_group(store: Store) -> None:
@@ -127,7 +158,7 @@ async def test_links_are_those_of_the_group(store: Store) -> None:
     await begin(store, *[set_of(each, 1) for each in linked])
     async with store.begin() as tx:
         await tx.lock_conditions()
-        found = await tx.condition_links("default")
+        found = await tx.condition_links("default", None)
     names = ("one", "two")
     expected = {
         ConditionLink(trigger=name, watched=("a", "b"), started=("x", "y")) for name in names

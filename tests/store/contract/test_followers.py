@@ -6,6 +6,7 @@ import pytest
 
 from callboard.domain.chain_end import ChainEnd
 from callboard.domain.run import Run
+from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard.events import EventRecord, ended_record, queued_record
 from callboard.store.contract import Cutoffs, EndsRead, Store
@@ -134,6 +135,42 @@ async def test_ends_of_other_jobs_are_passed_over(store: Store) -> None:
     assert [end.seq for end in (await read(store, 0, job.id)).ends] == [2]
     assert await read(store, 2, job.id) == EndsRead(first_seq=3, last_seq=3)
     assert [end.seq for end in (await read(store, 0, other.id, job.id)).ends] == [1, 2, 3]
+
+
+async def test_jobs_are_named_also_by_their_names(store: Store) -> None:
+    job, other = await stored_job(store), await stored_job(store, "other")
+    node = await stored_node(store)
+    for each in (other, job, other):
+        await ended(store, await running_run(store, each, node))
+
+    async def seqs(*job_ids: int, names: list[tuple[str, str]]) -> list[int]:
+        async with store.begin() as tx:
+            found = await tx.read_ends(0, 1000, job_ids, names=names, events=1000)
+        return [end.seq for end in found.ends]
+
+    assert await seqs(names=[("default", "report"), ("x", "other")]) == [2]
+    assert await seqs(other.id, names=[("default", "report"), ("default", "other")]) == [1, 2, 3]
+    assert await seqs(names=[("default", "nobody")]) == []
+
+
+async def test_an_end_says_whether_a_trigger_began_its_chain(store: Store) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    by_hand = await ended(store, await running_run(store, job, node))
+    slot = {"trigger": "t", "trigger_id": 7}
+    first = await ended(store, await running_run(store, job, node, **slot))
+    again = {"previous_run_id": first.id, "chain_id": first.chain_id, "attempt": 2}
+    await ended(store, await running_run(store, job, node, **again))
+    await ended(store, await running_run(store, job, node, **again | {"chain_id": by_hand.id}))
+    found = (await read(store, 0, job.id)).ends
+    assert [end.is_triggered for end in found] == [False, True, True, False]
+
+
+async def test_an_end_says_of_which_workflow_run_it_is(store: Store) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    for terms in (None, RunTerms(priority=3), RunTerms(workflow_run_id=2**53 - 1)):
+        await ended(store, await running_run(store, job, node, terms=terms))
+    found = (await read(store, 0, job.id)).ends
+    assert [end.workflow_run_id for end in found] == [None, None, 2**53 - 1]
 
 
 async def test_the_ends_of_a_cycle_are_read_in_the_order_of_its_events(store: Store) -> None:

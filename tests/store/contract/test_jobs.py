@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from callboard.domain.job import Jitter, Job, OnCrash, RetryPolicy
+from callboard.domain.bookmark_rule import BookmarkRule
+from callboard.domain.job import Jitter, Job, OnCrash, OnFixed, OnFull, RetryPolicy
 from callboard.store.contract import JobFilter, Store
 from callboard.testing import VirtualClock
 from support.factories import NOW, after, make_job, stored_job
@@ -44,6 +45,11 @@ async def test_a_job_comes_back_with_every_field(store: Store) -> None:
         max_concurrent_runs=3,
         on_crash=OnCrash.PARK,
         labels={"team": "öl", "tier": ""},
+        annotations={"door": {"deep": [None, 1.5]}},
+        fixed_arguments={"source": "s3"},
+        on_fixed=OnFixed.IGNORE,
+        on_full=OnFull.REFUSE,
+        bookmark=BookmarkRule(argument="--resume", equals="yes"),
     )
     assert await store.get_job("tenant.7", "full:job_1.x-y") == job
 

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from callboard.domain.schedule import at, cron, every, on_demand
+from callboard.domain.given_terms import GivenTerms
+from callboard.domain.schedule import at, cron, every, on_demand, on_event
 from callboard.domain.trigger import (
     Action,
     Coalesce,
     MisfirePolicy,
     MisfirePolicyName,
+    OnMissing,
     Trigger,
     TriggerState,
 )
@@ -58,6 +60,7 @@ async def test_an_inserted_trigger_has_an_identity_and_is_at_version_1(store: St
         every(seconds=90),
         at(after(86_400.000001)),
         on_demand(),
+        on_event(batch_size=5, window_s=1.5),
     ],
     ids=lambda schedule: schedule.kind,
 )
@@ -74,7 +77,11 @@ async def test_a_trigger_comes_back_with_every_field(store: Store) -> None:
         store,
         "full",
         group="tenant",
-        actions=(Action(job="a", arguments={"ä": [1]}), Action(job="b"), Action(job="a")),
+        actions=(
+            Action(job="a", arguments={"ä": [1]}),
+            Action(job="b", terms=GivenTerms(timeout_s=1.5, annotations={"a": {"b": [1]}})),
+            Action(job="a"),
+        ),
         description="täglich",
         misfire=MisfirePolicy(
             policy=MisfirePolicyName.FIRE_ALL,
@@ -93,6 +100,10 @@ async def test_a_trigger_comes_back_with_every_field(store: Store) -> None:
         firings=4,
         generation=7,
         anchor_at=after(-0.5),
+        on_missing=OnMissing.SKIP,
+        workflow="wörk flow",
+        labels={"team": "öl", "tier": ""},
+        annotations={"door": {"deep": [None, 1.5]}},
     )
     assert await store.get_trigger("tenant", "full") == trigger
     assert trigger.reason == "its zone is gone"
@@ -227,6 +238,17 @@ async def test_triggers_are_listed_by_condition(store: Store) -> None:
     assert await names(store, group="elsewhere", job="report") == []
     assert await names(store, state="paused") == ["b"]
     assert await names(store, state="completed") == []
+
+
+async def test_triggers_are_listed_by_labels_and_workflow(store: Store) -> None:
+    await stored_trigger(store, "a", labels={"team": "x", "tier": "1"}, workflow="w")
+    await stored_trigger(store, "b", labels={"team": "x"})
+    await stored_trigger(store, "c", workflow="w")
+    assert await names(store, labels={"team": "x"}) == ["a", "b"]
+    assert await names(store, labels={"team": "x", "tier": "1"}) == ["a"]
+    assert await names(store, labels={"team": "y"}) == []
+    assert await names(store, workflow="w") == ["a", "c"]
+    assert await names(store, workflow="w", labels={"tier": "1"}, job="report") == ["a"]
 
 
 async def test_paging_is_stable_while_triggers_come_and_go(store: Store) -> None:

@@ -1,0 +1,21 @@
+-- list_triggers_of_workflow: the triggers that belong to a workflow, by name.
+-- takes group_name text, workflow text
+-- returns id int8, group_name text, name text, schedule text, actions text, description text,
+--     misfire text, overlap text, start_at timestamptz, end_at timestamptz, max_firings int8,
+--     jitter_s float8, state text, reason text, next_slot timestamptz, last_slot timestamptz,
+--     firings int8, generation int8, anchor_at timestamptz, version int8, created_at timestamptz,
+--     updated_at timestamptz, flexible_window_s float8, resume_at timestamptz, deadlines
+--     text, rules text, workflow text, gathered text, calendars text,
+--     known_calendars text (the calendars it obeys, as they are; NULL: none)
+-- index trigger_workflow_idx
+select
+    id, group_name, name, schedule::text as schedule, actions::text as actions, description,
+    misfire::text as misfire, overlap::text as overlap, start_at, end_at, max_firings,
+    jitter_s, state, reason, next_slot, last_slot, firings, generation, anchor_at, version,
+    created_at, updated_at, flexible_window_s, resume_at, deadlines::text as deadlines,
+    rules::text as rules, workflow, gathered::text as gathered, calendars::text as calendars,
+    case when calendars <> '[]' then callboard.known_calendars(id) end as known_calendars
+from callboard.trigger
+where group_name = $1
+    and workflow = $2
+order by name;
