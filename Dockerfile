@@ -20,7 +20,7 @@ RUN useradd --uid 1000 --user-group --no-create-home --home-dir /data callboard 
 # By its path: a package of the same name elsewhere cannot take its place.
 RUN --mount=type=bind,from=build,source=/dist,target=/dist \
     set -- /dist/callboard-*.whl \
-    && pip install --no-cache-dir "$1[service,embedded,uvloop]"
+    && pip install --no-cache-dir "$1[service,embedded,glue,uvloop]"
 
 USER 1000
 WORKDIR /app

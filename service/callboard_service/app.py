@@ -12,6 +12,8 @@ from callboard.clock import Clock, SystemClock
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.body import read_body
 from callboard_service.call import Call, Route, Service
+from callboard_service.doors.glue.door import PATHS as GLUE_PATHS
+from callboard_service.doors.glue.door import GlueDoor
 from callboard_service.idempotency import once
 from callboard_service.metrics import Metrics, probing_loop
 from callboard_service.middleware import make_finish, make_middleware
@@ -50,13 +52,19 @@ def build_app(
     guard = Guard(settings)
     handlers = {route.name: _handler(service, route) for route in ROUTES}
     opened = {handlers[route.name] for route in ROUTES if route.is_open}
-    app = web.Application(middlewares=[make_middleware(guard, service.metrics, clock, opened)])
+    door = GlueDoor(service) if settings.glue else None
+    answers = {} if door is None else {door.handle: door.refuse}
+    around = make_middleware(guard, service.metrics, clock, opened | answers.keys(), answers)
+    app = web.Application(middlewares=[around])
     app[SERVICE] = service
     app.on_response_prepare.append(make_finish(guard))
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_observed)
     for route in ROUTES:
         _register(app, route, handlers[route.name])
+    if door is not None:
+        for path in GLUE_PATHS:
+            app.router.add_post(path, door.handle)
     return app
 
 

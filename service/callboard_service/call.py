@@ -11,7 +11,7 @@ from aiohttp import web
 
 from callboard.board import Callboard
 from callboard.clock import Clock
-from callboard.domain.names import DEFAULT_GROUP
+from callboard.domain.names import DEFAULT_GROUP, wide_name_problem
 from callboard.domain.run import MAX_RUN_ID
 from callboard.errors import NotFound
 from callboard_service.body import parse_body
@@ -23,6 +23,9 @@ from callboard_service.wire.text import encode_json
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 JSON_TYPE: Final = "application/json"
+# aiohttp before 3.14 has names alone.
+OPERATION: Final[Any] = getattr(web, "RequestKey", lambda name, _: name)("operation", str)
+"""Item of a request: what its route is called in figures and logs, where a path says too little."""
 
 
 class NoQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +73,7 @@ class Call(Generic[Q]):
             NotFound: nothing can have such a name.
         """
         name = self.request.match_info["name"]
-        if not (1 <= len(name) <= 255 and name.isprintable() and "/" not in name):
+        if wide_name_problem(name, "name") is not None:
             raise NotFound("thing of the name", name[:80].encode("ascii", "replace").decode())
         return name
 

@@ -64,9 +64,25 @@ async def once(
     key = header_text(request, HEADER, most=MAX_KEY)
     if key is None:
         return await do(None)
-    record = IdempotencyRecord(
-        key=_scoped(request, group, key), digest=_digest(data), created_at=now
-    )
+    scope = group, request.method, request.path
+    return await once_by(board, (*scope, key), data, now, do, is_repeatable=is_repeatable)
+
+
+async def once_by(
+    board: Callboard,
+    key: tuple[str, ...],
+    data: bytes,
+    now: datetime,
+    do: Do,
+    *,
+    is_repeatable: bool,
+) -> web.StreamResponse:
+    """The same by a key that the caller has found, with what it holds for before it.
+
+    Raises:
+        Refusal: idempotency_key_reused, request_in_progress.
+    """
+    record = IdempotencyRecord(key=_scoped(key), digest=_digest(data), created_at=now)
     known = await _begin(board, record, is_repeatable=is_repeatable)
     if known is not None and known.answer is not None:
         return _replayed(known)
@@ -147,9 +163,10 @@ def _replayed(known: IdempotencyRecord) -> web.Response:
     return web.Response(body=body, status=known.status or 200, headers=headers)
 
 
-def _scoped(request: web.Request, group: str, key: str) -> str:
-    scope = "\n".join((group, request.method, request.path, key))
-    return hashlib.blake2b(scope.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+def _scoped(key: tuple[str, ...]) -> str:
+    return hashlib.blake2b(
+        "\n".join(key).encode("utf-8", "surrogatepass"), digest_size=32
+    ).hexdigest()
 
 
 def _digest(data: bytes) -> str:

@@ -24,6 +24,7 @@
 | callboard_build_info{version} | gauge | 1 |
 
 (*) of the whole database, the same on every node: take the maximum over nodes, not the sum.
+A route is a path as it is registered, or a door's operation: `AWSGlue.CreateJob`.
 """
 
 from __future__ import annotations

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from callboard.clock import Clock
+from callboard_service.call import OPERATION
 from callboard_service.metrics import Metrics
 from callboard_service.problems import answer_to
 from callboard_service.security import Guard
 
 logger = logging.getLogger(__name__)
 
+Answer = Callable[[Exception], web.Response]
+
 _NO_ROUTE: Final = "(none)"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def make_middleware(
-    guard: Guard, metrics: Metrics, clock: Clock, open_handlers: Collection[Any]
+    guard: Guard,
+    metrics: Metrics,
+    clock: Clock,
+    open_handlers: Collection[Any],
+    answers: Mapping[Any, Answer],
 ) -> Middleware:
     """The middleware of one application.
 
     Args:
         open_handlers: handlers that need no token.
+        answers: what answers an exception, by handler, where it is not a problem.
     """
 
     @web.middleware
@@ -41,7 +49,7 @@ def make_middleware(
                     guard.check_token(request)
                 response = await _respond(request, handler)
         except Exception as error:  # noqa: BLE001 - the table ends with "everything else"
-            response = answer_to(error)
+            response = answers.get(request.match_info.handler, answer_to)(error)
         _note(metrics, request, response, clock.monotonic() - begun)
         return response
 
@@ -73,7 +81,7 @@ def _note(
     metrics: Metrics, request: web.Request, response: web.StreamResponse, took_s: float
 ) -> None:
     resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else _NO_ROUTE
+    route = request.get(OPERATION) or (resource.canonical if resource is not None else _NO_ROUTE)
     method = request.method if request.method in _METHODS else "other"
     is_stream = not isinstance(response, web.Response)
     metrics.observe_request(method, route, response.status, None if is_stream else took_s)

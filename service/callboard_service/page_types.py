@@ -102,7 +102,7 @@ def _notes(field: msgspec.structs.FieldInfo, *, is_input: bool) -> Iterator[str]
     description = msgspec.json.schema_components([field.type])[0][0].get("description")
     if is_input and field.required:
         yield "required"
-    elif is_input and field.default not in (msgspec.NODEFAULT, None):
+    elif is_input and field.default not in (msgspec.NODEFAULT, msgspec.UNSET, None):
         yield f"default <code>{escape(encode_json(field.default).decode())}</code>"
     if description:
         yield marked(description)

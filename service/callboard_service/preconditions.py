@@ -13,10 +13,11 @@ from callboard.domain.job import Job
 from callboard.domain.queue import Queue
 from callboard.domain.trigger import Trigger
 from callboard.domain.webhook import Webhook
+from callboard.domain.workflow import Workflow
 from callboard.errors import StaleVersion
 from callboard_service.problems import Refusal
 
-Versioned: TypeAlias = Job | Trigger | Calendar | Queue | Webhook
+Versioned: TypeAlias = Job | Trigger | Calendar | Queue | Webhook | Workflow
 """What is changed by version."""
 _TAG: Final = re.compile(r'\s*(?:(W/)?"([^"]*)"|([^\s",]+))\s*(?:,|$)')
 

@@ -126,7 +126,7 @@ _ALL: Final = (
         409,
         "job_in_use",
         "Triggers name the job",
-        "A job cannot be deleted while triggers start it.",
+        "A job cannot be deleted while triggers that need it (on_missing: refuse) name it.",
         "Delete or change the triggers that the detail names.",
     ),
     _code(
@@ -138,10 +138,40 @@ _ALL: Final = (
     ),
     _code(
         409,
+        "job_full",
+        "The job is full",
+        "As many runs of the job are live as its `max_concurrent_runs` allows, and `on_full` of "
+        "the job, or of the start, says to refuse more.",
+        'Start it again when a run has ended; or let it wait: {"on_full": "queue"}.',
+    ),
+    _code(
+        409,
+        "run_live",
+        "The previous run has not ended",
+        "A run that is to follow another one can start when that one has ended.",
+        "Wait for it, or stop it first.",
+    ),
+    _code(
+        409,
         "overlap",
         "Runs of the trigger are live",
         "The trigger's overlap policy refuses another firing while earlier ones go on.",
         'Wait for them or stop them; or fire it with {"overlap": "allow"}.',
+    ),
+    _code(
+        409,
+        "not_event_trigger",
+        "The trigger takes no events",
+        "Only a trigger whose schedule is of the kind event is told of events.",
+        "Fire it instead, or give it such a schedule.",
+    ),
+    _code(
+        409,
+        "trigger_not_active",
+        "The trigger takes no events now",
+        "It is inactive, paused or completed, or the time is outside its start_at and end_at: what "
+        "it was told would come to nothing.",
+        "Activate or resume it, and tell it again.",
     ),
     _code(
         409,
@@ -177,6 +207,41 @@ _ALL: Final = (
         "Jobs name the queue",
         "A queue cannot be deleted while jobs name it: their runs would have no limits then.",
         "Change the jobs that the detail names, or take the limits of the queue away.",
+    ),
+    _code(
+        409,
+        "start_trigger",
+        "The workflow has a start trigger",
+        "One trigger of a workflow begins its runs; the others are conditional.",
+        "Make it conditional, or delete or change the start trigger first.",
+    ),
+    _code(
+        409,
+        "not_start_trigger",
+        "The trigger fires within workflow runs",
+        "A conditional trigger of a workflow fires by itself, in the runs of the workflow.",
+        "Start the workflow.",
+    ),
+    _code(
+        409,
+        "workflow_full",
+        "The workflow is full",
+        "As many runs of the workflow are live as its `max_concurrent_runs` allows.",
+        "Start it again when one of them has ended.",
+    ),
+    _code(
+        409,
+        "workflow_not_running",
+        "The workflow run is over",
+        "A completed or stopped workflow run cannot be stopped.",
+        "Nothing is live of it.",
+    ),
+    _code(
+        409,
+        "workflow_live",
+        "The workflow run is not over",
+        "Only a completed or stopped workflow run is resumed.",
+        "Wait for its end, or stop it.",
     ),
     _code(
         409,

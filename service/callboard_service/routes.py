@@ -7,6 +7,7 @@ from typing import Any, Final
 from callboard_service.call import Route
 from callboard_service.native import (
     backfills,
+    bookmarks,
     bulk_runs,
     calendars,
     cron,
@@ -23,10 +24,13 @@ from callboard_service.native import (
     stream,
     triggers,
     webhooks,
+    workflow_runs,
+    workflows,
 )
 
 ROUTES: Final[tuple[Route[Any], ...]] = (
     *jobs.ROUTES,
+    *bookmarks.ROUTES,
     *runs.ROUTES,
     *bulk_runs.ROUTES,
     *log.ROUTES,
@@ -37,6 +41,8 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *explain.ROUTES,
     *calendars.ROUTES,
     *queues.ROUTES,
+    *workflows.ROUTES,
+    *workflow_runs.ROUTES,
     *backfills.ROUTES,
     *cron.ROUTES,
     *stream.ROUTES,

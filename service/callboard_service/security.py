@@ -8,7 +8,8 @@
 | content type | a body that is not JSON: what a form can send across sites (in body.py) |
 
 The token comes as `Authorization: Bearer`, or from a browser's WebSocket as a subprotocol (see
-sinks.py). It is never taken from the URL, which ends up in logs and histories.
+sinks.py). It is never taken from the URL, which ends up in logs and histories. The
+doors know their callers otherwise (doors/glue/callers.py).
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ LOOPS: Final = ("auto", "asyncio", "uvloop")
 FOR_EVER: Final = "none"
 """How a limit is given that is not to be."""
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-_:\[\]]+|\*")
 
 
@@ -97,6 +98,13 @@ class Settings:
     """Seconds after which a client that takes nothing is given up."""
     max_streams: int = 1000
     """Streams open at once."""
+    glue: bool = True
+    """Whether the API of AWS Glue is answered, at `/` and `/glue`."""
+    glue_credentials: str | None = None
+    """File with the access keys of those who may use that API, as ~/.aws/credentials; None: on
+    loopback and without a token everybody may, unverified."""
+    glue_account: str = "123456789012"
+    """The AWS account that its ARNs name."""
     log_format: str = "auto"
     """json, text, or auto: text on a terminal."""
     log_level: str = "info"
@@ -152,6 +160,7 @@ class Settings:
                 yield FieldProblem("allowed_hosts", f"{host!r} is not a host", "e.g. ops.example")
         if self.secrets_dir is not None and not Path(self.secrets_dir).is_dir():
             yield FieldProblem("secrets_dir", f"{self.secrets_dir!r} is not a directory")
+        yield from self._glue_problems()
         yield from self._number_problems()
         for name, allowed in (
             ("log_format", LOG_FORMATS),
@@ -190,6 +199,15 @@ class Settings:
         except InvalidInput as error:
             yield from error.problems
 
+    def _glue_problems(self) -> Iterator[FieldProblem]:
+        path = self.glue_credentials
+        if path is not None and not Path(path).is_file():
+            fix = "give a file as ~/.aws/credentials"
+            yield FieldProblem("glue_credentials", f"{path!r} is not a file", fix)
+        if _ACCOUNT.fullmatch(self.glue_account) is None:
+            reason = f"{self.glue_account[:80]!r} is not the number of an AWS account"
+            yield FieldProblem("glue_account", reason, "12 digits, e.g. 123456789012")
+
     def _number_problems(self) -> Iterator[FieldProblem]:
         for name, low, high in (
             ("stream_buffer", 1, 1_000_000),
@@ -224,7 +242,7 @@ def load_settings(
         try:
             given[each.name] = _READ.get(each.name, str)(value)
         except ValueError as error:
-            reason = str(error) if each.name in _SWITCHES else f"{value!r} is not a number"
+            reason = str(error) if _READ[each.name] is _switch else f"{value!r} is not a number"
             problems.append(FieldProblem(each.name, reason))
     try:
         settings = Settings(**given)
@@ -313,6 +331,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "fires": _switch,
         "executes": _switch,
         "notifies": _switch,
+        "glue": _switch,
         "lease_s": float,
         "firing_lease_s": float,
         "crash_budget": int,

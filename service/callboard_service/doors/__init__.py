@@ -1,0 +1,1 @@
+"""Doors: foreign APIs that lead to the board, one package each; no state of their own."""

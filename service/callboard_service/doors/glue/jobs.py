@@ -1,0 +1,181 @@
+"""The operations of Glue's jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from callboard.domain.job import Job
+from callboard.domain.json import check_json
+from callboard.errors import AlreadyExists, NotFound, StaleVersion
+from callboard.store.contract import JobFilter
+from callboard_service.doors.glue.faults import (
+    already_exists,
+    concurrent_modification,
+    invalid_input,
+    not_found,
+)
+from callboard_service.doors.glue.job_checks import check_definition, check_update
+from callboard_service.doors.glue.job_document import (
+    glue_definition,
+    is_of_glue,
+    new_job,
+    updated_job,
+)
+from callboard_service.doors.glue.operation import GlueCall, Operation
+from callboard_service.doors.glue.tokens import next_token, page_size, place_of
+
+TRIES: Final = 50
+"""Of a change that others get in the way of."""
+FEW: Final = 50
+"""Names up to which jobs are looked up one by one."""
+_PAGE: Final = 1000
+
+
+async def find_job(call: GlueCall, name: str) -> Job:
+    """The caller's job.
+
+    Raises:
+        GlueFault: EntityNotFoundException.
+    """
+    try:
+        return await call.board.get_job(call.group, name)
+    except NotFound:
+        raise job_not_found(name) from None
+
+
+def job_not_found(name: str) -> Exception:
+    """The fault for a job that is not there."""
+    return not_found(f"Job {name} not found.")
+
+
+def glue_job(job: Job) -> dict[str, Any]:
+    """Glue's Job."""
+    return {
+        **glue_definition(job),
+        "CreatedOn": job.created_at,
+        "LastModifiedOn": job.updated_at,
+    }
+
+
+async def create_job(call: GlueCall) -> Mapping[str, Any]:
+    name = call.request["Name"]
+    check_definition(call.request)
+    try:
+        await call.board.create_job(new_job(call.group, name, call.request))
+    except AlreadyExists:
+        raise already_exists(f"Job {name} already exists.") from None
+    return {"Name": name}
+
+
+async def update_job(call: GlueCall) -> Mapping[str, Any]:
+    name, update = call.request["JobName"], call.request["JobUpdate"]
+    check_update(update)
+    for _ in range(TRIES):
+        present = await find_job(call, name)
+        if not is_of_glue(present):
+            raise _foreign(present)
+        wanted = updated_job(present, update)
+        try:
+            await call.board.replace_job(wanted, expected_version=present.version)
+        except StaleVersion:
+            continue
+        except NotFound:
+            raise job_not_found(name) from None
+        return {"JobName": name}
+    raise concurrent_modification(f"Job {name} is being changed by others all the time.")
+
+
+def _foreign(job: Job) -> Exception:
+    """Its definition has no words here: to overwrite it with a script would destroy it."""
+    return invalid_input(
+        f"Job {job.name} is a {job.kind} job that was not made by CreateJob: change it by the API "
+        "that it was made by, or delete it and create it anew."
+    )
+
+
+async def delete_job(call: GlueCall) -> Mapping[str, Any]:
+    name = call.request["JobName"]
+    try:
+        await call.board.delete_job(call.group, name)
+    except NotFound:
+        pass  # as it was wanted
+    return {"JobName": name}
+
+
+async def get_job(call: GlueCall) -> Mapping[str, Any]:
+    return {"Job": glue_job(await find_job(call, call.request["JobName"]))}
+
+
+async def get_jobs(call: GlueCall) -> Mapping[str, Any]:
+    jobs, token = await _page(call, {})
+    return {"Jobs": [glue_job(job) for job in jobs], "NextToken": token}
+
+
+async def list_jobs(call: GlueCall) -> Mapping[str, Any]:
+    tags = call.request.get("Tags", {})
+    check_json(tags, "Tags")
+    jobs, token = await _page(call, tags)
+    return {"JobNames": [job.name for job in jobs], "NextToken": token}
+
+
+async def batch_get_jobs(call: GlueCall) -> Mapping[str, Any]:
+    names = list(dict.fromkeys(call.request["JobNames"]))
+    found = await (_each(call, names) if len(names) <= FEW else _picked(call, names))
+    return {
+        "Jobs": [glue_job(found[name]) for name in names if name in found],
+        "JobsNotFound": [name for name in names if name not in found],
+    }
+
+
+async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[list[Job], str | None]:
+    place, size = place_of(call, str), page_size(call)
+    jobs = await call.board.list_jobs(
+        JobFilter(
+            group=call.group,
+            labels=tags,
+            after=None if place is None else (call.group, place),
+            limit=size + 1,
+        )
+    )
+    if len(jobs) <= size:
+        return jobs, None
+    return jobs[:size], next_token(call, jobs[size - 1].name)
+
+
+async def _each(call: GlueCall, names: Sequence[str]) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    for name in names:
+        try:
+            found[name] = await call.board.get_job(call.group, name)
+        except NotFound:
+            continue
+    return found
+
+
+async def _picked(call: GlueCall, names: Sequence[str]) -> dict[str, Job]:
+    """By reading all jobs of the group: a request may have more names than there are jobs."""
+    wanted = frozenset(names)
+    found: dict[str, Job] = {}
+    page: JobFilter | None = JobFilter(group=call.group, limit=_PAGE)
+    while page is not None:
+        jobs = await call.board.list_jobs(page)
+        found |= {job.name: job for job in jobs if job.name in wanted}
+        is_last = len(jobs) < _PAGE
+        page = None if is_last else replace(page, after=(call.group, jobs[-1].name))
+    return found
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
+    {
+        "CreateJob": create_job,
+        "UpdateJob": update_job,
+        "DeleteJob": delete_job,
+        "GetJob": get_job,
+        "GetJobs": get_jobs,
+        "ListJobs": list_jobs,
+        "BatchGetJobs": batch_get_jobs,
+    }
+)
