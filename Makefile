@@ -11,6 +11,11 @@ RUNS   := $(VENV)/.runs
 TESTED := $(VENV)/.tested
 SLOW   := $(VENV)/.slow
 
+# A file of tests belongs to one worker, which has database servers of its own. The slow suites
+# measure how much a machine bears: they run alone.
+WORKERS ?= 2
+PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-all test-chaos golden wheel bench clean
 
@@ -50,8 +55,8 @@ check: $(TESTED) ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## the checks and the suite, then the suite's core on the installed wheel
-	$(BIN)/python -m pytest -q
-	$(BIN)/python tests/packaging/run_on_wheel.py
+	$(PYTEST)
+	$(BIN)/python tests/packaging/run_on_wheel.py -n $(WORKERS) --dist loadfile
 
 test-all: check $(SLOW) ## the same with the slow suites
 	$(BIN)/python -m pytest -q -m "slow or not slow"

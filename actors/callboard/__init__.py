@@ -6,7 +6,6 @@ import typing
 from callboard.config import BoardConfig
 from callboard.definition import job
 from callboard.domain.backfill import Backfill, BackfillState, NewBackfill
-from callboard.domain.bookmark import Bookmark
 from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
@@ -41,7 +40,6 @@ from callboard.domain.trigger import (
     TriggerState,
 )
 from callboard.domain.wish import Cancel, Retry, Snooze
-from callboard.domain.workflow import Workflow, WorkflowRun, WorkflowState
 from callboard.errors import CallboardError, RunFailed
 from callboard.events import Event
 from callboard.runners.context import RunContext, current_run
@@ -51,6 +49,8 @@ from callboard.runners.secrets import EnvSecrets, FileSecrets, SecretMissing, Se
 
 if typing.TYPE_CHECKING:
     from callboard.board import Callboard, Health, RunHandle
+    from callboard.domain.bookmark import Bookmark
+    from callboard.domain.workflow import Workflow, WorkflowRun, WorkflowState
     from callboard.subscription import EventFilter
 
 __all__ = [
@@ -122,10 +122,14 @@ __all__ = [
 ]
 
 _LATE = {
+    "Bookmark": "callboard.domain.bookmark",
     "Callboard": "callboard.board",
     "EventFilter": "callboard.subscription",
     "Health": "callboard.board",
     "RunHandle": "callboard.board",
+    "Workflow": "callboard.domain.workflow",
+    "WorkflowRun": "callboard.domain.workflow",
+    "WorkflowState": "callboard.domain.workflow",
 }
 """Modules that are loaded when one of their names is asked for: whoever only defines handlers, or
 runs them in a process of their own, has no use for them, and they are most of what there is."""

@@ -240,6 +240,28 @@ async def test_a_start_that_is_repeated_begins_one_run(board: Callboard) -> None
     assert await board.list_workflow_runs(WorkflowRunFilter()) == [first]
 
 
+async def test_the_key_of_a_start_of_runs_is_another_one(board: Callboard) -> None:
+    """Both are numbers of what was begun: those of one kind mean nothing to the other."""
+    await chain(board)
+    (run,) = await board.start_runs([NewRun(job="f")], idempotency_key="k")
+    other = await board.start_workflow(G, "w")
+    assert other.id == run.id
+    begun = await board.start_workflow(G, "w", idempotency_key="k")
+    assert begun.id != other.id
+    (again,) = await board.start_runs([NewRun(job="f")], idempotency_key="k")
+    assert again.id == run.id
+
+
+async def test_properties_of_a_start_fill_up_those_of_the_workflow(board: Callboard) -> None:
+    """What is too much together is refused before anything has begun, and its key is free again."""
+    await board.replace_workflow(Workflow(name="w", properties={str(n): "" for n in range(1000)}))
+    with pytest.raises(InvalidInput, match="properties: has more than 1000 entries"):
+        await board.start_workflow(G, "w", properties={"x": ""}, idempotency_key="k")
+    assert await board.list_workflow_runs(WorkflowRunFilter()) == []
+    run = await board.start_workflow(G, "w", properties={"0": "0"}, idempotency_key="k")
+    assert len(run.properties) == 1000
+
+
 async def test_jobs_that_are_not_there_or_disabled_are_told_of(
     board: Callboard, clock: VirtualClock
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callboard.domain.schedule import Condition
+from callboard.domain.trigger import TriggerState
 from callboard.domain.workflow import WorkflowRun, WorkflowState
 from callboard.domain.workflow_advance import fired
 from callboard.domain.workflow_resume import downstream, resumption
@@ -62,6 +63,14 @@ def test_jobs_behind_others_are_left_to_their_triggers() -> None:
     assert [action.job for _, action in resumption(run, ["c", "b", "b"]).starts] == ["b"]
 
 
+def test_a_trigger_that_was_not_active_starts_nothing_again() -> None:
+    asleep = a_trigger("t1", [A], "b", state=TriggerState.INACTIVE)
+    run = passed(run=begun(asleep, jobs="ab"))
+    both = resumption(run, ["a", "b"])
+    assert [action.job for _, action in both.starts] == ["a", "b"]
+    assert resumption(run, ["a"]).runs == {"b": (2,)}
+
+
 def test_a_job_is_started_by_the_trigger_that_started_it_last() -> None:
     run = begun(a_trigger("t1", [A], "b"), a_trigger("t2", [C], "b"), jobs="ac")
     run = passed(("t2", {"b": 3}), ("t1", {"b": 4}), run=run)
@@ -69,7 +78,9 @@ def test_a_job_is_started_by_the_trigger_that_started_it_last() -> None:
     assert trigger.name == "t1"
 
 
-@pytest.mark.parametrize(("jobs", "where"), [([], "jobs"), (["a", "x"], "jobs[1]")])
+@pytest.mark.parametrize(
+    ("jobs", "where"), [([], "jobs"), (["a", "x"], "jobs[1]"), (["a"] * 1001, "jobs")]
+)
 def test_jobs_that_have_not_run_are_refused(jobs: list[str], where: str) -> None:
     run = passed(run=begun(a_trigger("t1", [A], "x")))
     with pytest.raises(InvalidInput) as refused:

@@ -38,6 +38,7 @@ from callboard.changes import (
 )
 from callboard.changes.suspended_start import SuspendedStart
 from callboard.changes.work import Work
+from callboard.domain.run import Run
 from callboard.errors import RefusedError, UsageError
 
 CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
@@ -187,8 +188,12 @@ def _decided(work: Work, answer: object) -> object:
     if isinstance(answer, SuspendedStart):
         return answer.answer
     if work.refused and isinstance(answer, tuple):
-        return tuple([work.refused.get(getattr(each, "id", 0), each) for each in answer])
+        return tuple([_as_ended(work, each) for each in answer])
     return answer
+
+
+def _as_ended(work: Work, part: object) -> object:
+    return work.refused.get(part.id, part) if isinstance(part, Run) else part
 
 
 def _places(changes: Sequence[c.Change], kinds: Collection[type]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Bookmarks: moved in the transaction that ends the run, reset by whoever asks.
+"""Bookmarks: moved in the transaction that ends the run, reset by whoever asks, gone with the job.
 
 The last step of a transaction, and the last locks, in the order of jobs: behind those of runs,
 triggers and jobs, before the numbers of the events. Two runs that end at once make two versions.
@@ -18,14 +18,18 @@ async def settle_bookmarks(
     work: Work, resets: Sequence[ResetBookmark]
 ) -> list[Bookmark | NotFound]:
     """Move the bookmarks of jobs whose runs ended, then reset; the answers to the resets."""
-    if not (work.bookmarked or resets):
+    ended = {run.job_id for run in work.bookmarked}
+    job_ids = ended | {each.job_id for each in resets} | work.gone_job_ids
+    if not job_ids:
         return []
-    job_ids = {run.job_id for run in work.bookmarked} | {each.job_id for each in resets}
     newest = await work.tx.lock_bookmarks(sorted(job_ids))
+    for job_id in work.gone_job_ids:  # who moves one at the same time is done, or finds no job
+        await work.tx.delete_bookmarks(job_id)
+        newest.pop(job_id, None)
     fresh = list[Bookmark]()
     for run in work.bookmarked:
         after = moved(newest.get(run.job_id), run, work.now)
-        if after is not None:
+        if after is not None and run.job_id not in work.gone_job_ids:
             newest[run.job_id] = after
             fresh.append(after)
     await work.tx.insert_bookmarks(fresh)

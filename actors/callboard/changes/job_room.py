@@ -43,7 +43,7 @@ JOB_FULL: Final = "JobFull"
 
 def is_refusable(new: NewRun, job: Job) -> bool:
     """Whether the run depends on the room; an action of a trigger has no say in it."""
-    if new.due_at == HELD:
+    if job.max_concurrent_runs is None or new.due_at == HELD:
         return False
     own = None if new.terms is None or new.trigger_id is not None else new.terms.on_full
     return job.live_limit(own) is not None
@@ -57,7 +57,12 @@ def is_refused_whole(new: NewRun, job: Job) -> bool:
 def seek_room(work: Work, created: Iterable[tuple[Job, Run]]) -> None:
     """Have those of the runs that were just created end as failed which find their jobs full."""
     work.seeking += [
-        (job, run) for job, run in created if job.live_limit() is not None and run.due_at != HELD
+        (job, run)
+        for job, run in created
+        # Every run of a slot is asked: most need no call to be let through.
+        if job.max_concurrent_runs is not None
+        and job.live_limit() is not None
+        and run.due_at != HELD
     ]
 
 

@@ -97,14 +97,8 @@ async def delete_job(work: Work, command: DeleteJob) -> None:
         await stop_unheld(
             work, list((await work.tx.lock_runs(ids)).values()), "its job was deleted"
         )
-    await _delete_bookmark(work, job)
     await work.tx.delete_job(job.id)
     work.job_deleted(job)
-
-
-async def _delete_bookmark(work: Work, job: Job) -> None:
-    await work.tx.lock_bookmarks([job.id])  # whoever moves it is done, or finds the job gone
-    await work.tx.delete_bookmarks(job.id)
 
 
 def _in_use(job: Job, how: str, triggers: Sequence[str]) -> Conflict:

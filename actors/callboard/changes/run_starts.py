@@ -49,6 +49,8 @@ async def start_all(
     work.jobs.update({job.id: job for job in jobs.values()})
     previous = await read_previous(work, every)
     room = await look_for_room(work, every, jobs)
+    # Most jobs have no limit: their starts, which may be many, need not be asked one by one.
+    may_be_full = any(job.max_concurrent_runs is not None for job in jobs.values())
     answers: list[tuple[Run, ...] | Refusal | SuspendedStart | range] = []
     shared: list[tuple[NewRun, Job]] = []
     for command in commands:
@@ -60,7 +62,9 @@ async def start_all(
             command = replace(
                 command, runs=tuple([continued(new, previous) for new in command.runs])
             )
-        if any(is_refused_whole(new, jobs[new.group, new.job]) for new in command.runs):
+        if may_be_full and any(
+            is_refused_whole(new, jobs[new.group, new.job]) for new in command.runs
+        ):
             answers.append(await _suspended(work, command, jobs))
         elif command.idempotency_key is not None:
             # Rare and needs a row of its own: not worth a place in the shared insert.

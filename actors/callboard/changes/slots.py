@@ -82,8 +82,9 @@ async def store_plans(work: Work, plans: Sequence[SlotPlan]) -> list[Trigger | N
     room = await _room(work, plans)
     settled = [_settled(work, plan, jobs, gate, room) for plan in plans]
     won = await work.tx.advance_triggers([each.plan for each in settled])
-    await _gather(work, [each.plan for each, wins in zip(settled, won, strict=True) if wins])
-    await _record(work, [each for each, wins in zip(settled, won, strict=True) if wins], room)
+    stored = [each for each, wins in zip(settled, won, strict=True) if wins]
+    await _gather(work, [each.plan for each in stored])
+    await _record(work, stored, room)
     await gate.stop_old()
     return [each.plan.after if wins else None for each, wins in zip(settled, won, strict=True)]
 

@@ -9,7 +9,7 @@ from callboard.changes.calendars import obeying
 from callboard.changes.conditions import check_links, job_names, rewatch, watch_problems
 from callboard.changes.creations import action_problems, create_trigger, job_problems
 from callboard.changes.overlap import open_gate
-from callboard.changes.run_starts import settle_room, start_runs
+from callboard.changes.run_starts import start_runs
 from callboard.changes.sequence import policy_edited, trigger_deleted
 from callboard.changes.settle import behind_runs, settle
 from callboard.changes.versions import check_version
@@ -238,11 +238,7 @@ async def fire_start(work: Work, trigger: Trigger, command: FireTrigger) -> tupl
     )
     await store_begun(work, run, trigger, runs, missing)
     await gate.stop_old()
-    if not work.seeking:
-        return tuple(runs)
-    await settle_room(work)
-    present = await work.tx.lock_runs([each.id for each in runs])
-    return tuple(present[each.id] for each in runs)
+    return tuple(runs)
 
 
 async def _jobs_of(work: Work, trigger: Trigger) -> dict[tuple[str, str], Job]:

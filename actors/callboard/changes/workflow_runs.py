@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from callboard.changes.run_starts import settle_room
@@ -40,6 +40,7 @@ from callboard.errors import (
     NotFound,
     RefusedError,
     TransactionConflict,
+    UsageError,
 )
 from callboard.store.contract import IdempotencyRecord
 
@@ -47,7 +48,9 @@ from callboard.store.contract import IdempotencyRecord
 async def start_workflow(work: Work, command: StartWorkflow) -> WorkflowRun:
     if command.idempotency_key is None:
         return await _start(work, command)
-    fresh = IdempotencyRecord(key=command.idempotency_key, digest="", created_at=work.now)
+    # Of its own: under the same key of a start of runs there are numbers of runs.
+    key = f"workflow {command.idempotency_key}"
+    fresh = IdempotencyRecord(key=key, digest="", created_at=work.now)
     present = await work.tx.insert_idempotency(fresh)
     known = present or fresh
     begun_before = await work.tx.find_workflow_runs(known.run_ids)
@@ -55,7 +58,7 @@ async def start_workflow(work: Work, command: StartWorkflow) -> WorkflowRun:
         return begun_before[known.run_ids[0]]
     try:
         run = await _start(work, command)
-    except RefusedError:
+    except (RefusedError, UsageError):
         if present is None:
             await work.tx.delete_idempotency(fresh.key)
         raise
@@ -70,6 +73,7 @@ async def _start(work: Work, command: StartWorkflow) -> WorkflowRun:
     jobs = {} if start is None else await _lock(work, group, start.actions)
     room = await open_workflows(work, [(group, name)])
     run = await begun(work, room.take(group, name), properties=command.properties)
+    _check_properties(run.properties)
     trigger = run.start_trigger
     if trigger is None:
         return await store_begun(work, run, None, [], [])
@@ -179,13 +183,17 @@ async def _store_resumed(work: Work, run: WorkflowRun, plan: Resumption, jobs: J
 async def set_workflow_properties(work: Work, command: SetWorkflowProperties) -> WorkflowRun:
     run = await _locked(work, command.run_id)
     merged = {**run.properties, **command.properties}
-    problems = tuple(text_map_problems(merged, "properties"))
-    if problems:
-        raise InvalidInput(*problems)
+    _check_properties(merged)
     edited = replace(run, properties=merged)
     if edited != run:
         await work.tx.update_workflow_runs([edited])
     return edited
+
+
+def _check_properties(merged: Mapping[str, str]) -> None:
+    problems = tuple(text_map_problems(merged, "properties"))
+    if problems:
+        raise InvalidInput(*problems)
 
 
 async def _locked(work: Work, run_id: int) -> WorkflowRun:

@@ -51,6 +51,9 @@ class RunTerms:
         return self.bookmark or self.workflow_run_id is not None
 
 
+_USUAL: Final = RunTerms()
+
+
 def terms_of(
     job: Job,
     arguments: JsonObject,
@@ -83,7 +86,7 @@ def terms_of(
         bookmark=job.bookmark is not None and job.bookmark.is_met(arguments),
         annotations=beside.annotations,
     )
-    return None if terms == RunTerms() else terms
+    return None if terms == _USUAL else terms
 
 
 def _key(job: Job, arguments: JsonObject) -> str | None:

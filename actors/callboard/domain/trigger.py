@@ -197,14 +197,11 @@ class Trigger:
         problems = tuple(self._problems())
         if problems:
             raise InvalidInput(*problems)
-        check_annotations(self.annotations)
+        if self.annotations or type(self.annotations) is not dict:
+            check_annotations(self.annotations)
         for index, action in enumerate(self.actions):
             if action.arguments or type(action.arguments) is not dict:
-                check_json_object(action.arguments, f"actions[{index}].arguments")
-                check_size(action.arguments, f"actions[{index}].arguments")
-            wrong = tuple(reference_problems(action.arguments, f"actions[{index}].arguments"))
-            if wrong:
-                raise InvalidInput(*wrong)
+                _check_arguments(action.arguments, f"actions[{index}].arguments")
         schedule = self.schedule
         if isinstance(schedule, Cron) and "H" in schedule.expression.upper():
             object.__setattr__(self, "schedule", self._hashed(schedule))
@@ -346,6 +343,15 @@ class Trigger:
             end_at=self.end_at,
             exclusion=exclusion_of(self.calendars) if self.calendars else None,
         )
+
+
+def _check_arguments(arguments: JsonObject, place: str) -> None:
+    """Raise InvalidInput for arguments of an action that cannot be stored."""
+    check_json_object(arguments, place)
+    check_size(arguments, place)
+    wrong = tuple(reference_problems(arguments, place))
+    if wrong:
+        raise InvalidInput(*wrong)
 
 
 def activated(trigger: Trigger, now: datetime) -> Trigger:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from callboard.domain.annotations import check_annotations, label_problems
-from callboard.domain.json import JsonObject
+from callboard.domain.json import JsonObject, check_json
 from callboard.domain.names import DEFAULT_GROUP, wide_name_problems
 from callboard.domain.schedule import Conditional
 from callboard.domain.trigger import Trigger
@@ -27,6 +27,8 @@ MAX_DESCRIPTION: Final = 120_000
 MAX_RUNS: Final = 1_000_000
 MAX_PROPERTIES: Final = 1000
 MAX_PROPERTY_KEY: Final = 255
+MAX_TEXTS: Final = 2**19
+"""Characters of the keys and values of such a mapping together."""
 _OF_SLOTS: Final = (
     "overlap",
     "start_at",
@@ -208,11 +210,27 @@ def text_map_problems(given: object, field: str) -> Iterator[FieldProblem]:
     if not isinstance(given, Mapping):
         yield FieldProblem(field, f"is a {type(given).__name__}, not a mapping")
         return
+    problems = [*_entry_problems(given, field)]
     if len(given) > MAX_PROPERTIES:
-        yield FieldProblem(field, f"has more than {MAX_PROPERTIES} entries")
+        problems.append(FieldProblem(field, f"has more than {MAX_PROPERTIES} entries"))
+    yield from problems or _text_problems(given, field)
+
+
+def _entry_problems(given: Mapping[object, object], field: str) -> Iterator[FieldProblem]:
     for key, value in given.items():
         if not isinstance(key, str) or not 1 <= len(key) <= MAX_PROPERTY_KEY:
             reason = f"has the key {key!r:.80}, which is not a text of 1 to {MAX_PROPERTY_KEY}"
             yield FieldProblem(field, f"{reason} characters")
         elif not isinstance(value, str):
             yield FieldProblem(f"{field}.{key}", f"is a {type(value).__name__}, not a text")
+
+
+def _text_problems(given: Mapping[str, str], field: str) -> Iterator[FieldProblem]:
+    size = sum(len(key) + len(value) for key, value in given.items())
+    if size > MAX_TEXTS:
+        reason = f"has {size} characters, more than {MAX_TEXTS}"
+        yield FieldProblem(field, reason, "keep it elsewhere")
+    try:
+        check_json(given, field)
+    except InvalidInput as error:
+        yield from error.problems

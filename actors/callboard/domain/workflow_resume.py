@@ -1,8 +1,8 @@
 """Which part of a workflow run runs again when it is resumed, and what counts as it ended.
 
 The chosen jobs run again, and so does everything downstream of them: the jobs that triggers start
-which watch one of them, and so on. Of the chosen ones those begin that are not downstream of
-others: these will be started by their triggers. The triggers upstream and beside stay as they have
+which watch one of them, and so on; those of the snapshot that are not active fire nothing. Of the
+chosen ones those begin that are not downstream of others: these will be started by their triggers. The triggers upstream and beside stay as they have
 fired; conditions on jobs that do not run again stay as they were met. A trigger that waits for any
 one of its conditions waits for a job that runs again.
 """
@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from callboard.domain.schedule import Conditional
-from callboard.domain.trigger import Action, Trigger
+from callboard.domain.trigger import Action, Trigger, TriggerState
 from callboard.domain.workflow import WorkflowRun
 from callboard.errors import FieldProblem, InvalidInput
+
+MOST_JOBS: Final = 1000
+"""That are named at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +53,15 @@ def resumption(run: WorkflowRun, jobs: Sequence[str]) -> Resumption:
     """What is to run again of an ended workflow run.
 
     Raises:
-        InvalidInput: at jobs, jobs[i] for one that has no run in it.
+        InvalidInput: at jobs; at jobs[i] for one that has no run in it.
     """
     problems = tuple(_problems(run, jobs))
     if problems:
         raise InvalidInput(*problems)
-    heads = [job for job in dict.fromkeys(jobs) if not _is_behind(run, job, jobs)]
-    again = {*jobs} | downstream(run.triggers, jobs)
+    # No trigger of a workflow closes a circle of jobs: none is downstream of itself alone.
+    behind = downstream([each for each in run.triggers if each.state is TriggerState.ACTIVE], jobs)
+    heads = [job for job in dict.fromkeys(jobs) if job not in behind]
+    again = {*jobs} | behind
     waiting = {each.name: each for each in run.triggers if not again.isdisjoint(each.watched)}
     return Resumption(
         starts=tuple(_start(run, job) for job in heads),
@@ -72,14 +78,13 @@ def resumption(run: WorkflowRun, jobs: Sequence[str]) -> Resumption:
 def _problems(run: WorkflowRun, jobs: Sequence[str]) -> Iterator[FieldProblem]:
     if not jobs:
         yield FieldProblem("jobs", "is empty", "name the jobs that are to run again")
+    if len(jobs) > MOST_JOBS:
+        yield FieldProblem("jobs", f"has more than {MOST_JOBS} entries", "name the first of them")
+        return
     for index, job in enumerate(jobs):
         if not run.runs.get(job) or _starter(run, job) is None:
             reason = f"the job {job!r} was not started in the workflow run {run.id}"
             yield FieldProblem(f"jobs[{index}]", reason)
-
-
-def _is_behind(run: WorkflowRun, job: str, jobs: Sequence[str]) -> bool:
-    return job in downstream(run.triggers, [each for each in jobs if each != job])
 
 
 def _starter(run: WorkflowRun, job: str) -> tuple[Trigger, Action] | None:

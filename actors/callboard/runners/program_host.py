@@ -89,7 +89,8 @@ class ProgramHost:
         clock: one that moves with the machine's time, as processes do.
         environ: this process's variables; a few of them are passed on.
         guard: from `find_guard`.
-        hold: held while a process runs; a virtual clock's `hold` keeps its time still meanwhile.
+        hold: held from a process's start to the last of it, its result included; a virtual
+            clock's `hold` keeps its time still meanwhile.
         """
         self.clock = clock
         self.environ = environ
@@ -124,7 +125,8 @@ class ProgramHost:
             name: from `new_name`.
         """
         try:
-            return await self._execute(program, run, name, log, control)
+            with self.hold():
+                return await self._execute(program, run, name, log, control)
         except CannotStart as reason:
             return failed("CommandNotStarted", str(reason))
         finally:
@@ -198,8 +200,7 @@ class ProgramHost:
         watch, gone = going.watch, going.gone
         watch.exited.add_done_callback(lambda _: _set(gone))
         going.control.listen(partial(self._press, going))
-        with self.hold():
-            await self._until_gone(going)
+        await self._until_gone(going)
         if not watch.exited.done():
             return self._let_go(going)
         await self._clean_up(going)

@@ -66,18 +66,23 @@ class ScriptRunner:
     async def execute(self, job: Job, run: Run, *, log: RunLog, control: RunControl) -> Outcome:
         """As Runner.execute."""
         name = self._host.new_name()
-        try:
-            with self._host.hold():
-                path = await self._fetched(job.spec, name, control)
-            if path is None:
-                return Outcome(state=RunState.STOPPED)
-            program = self._program(job.spec, run, path)
-            return await self._host.execute(program, run, name=name, log=log, control=control)
-        except (CannotStart, CannotFetch, MissingExtra) as reason:
-            return _not_begun(reason)
-        finally:
-            clear = partial(self._host.workplace.clear_files, name)
-            await self._threads.call_briefly(clear, default=None)
+        with self._host.hold():
+            try:
+                return await self._executed(name, job, run, log, control)
+            except (CannotStart, CannotFetch, MissingExtra) as reason:
+                return _not_begun(reason)
+            finally:
+                clear = partial(self._host.workplace.clear_files, name)
+                await self._threads.call_briefly(clear, default=None)
+
+    async def _executed(
+        self, name: str, job: Job, run: Run, log: RunLog, control: RunControl
+    ) -> Outcome:
+        path = await self._fetched(job.spec, name, control)
+        if path is None:
+            return Outcome(state=RunState.STOPPED)
+        program = self._program(job.spec, run, path)
+        return await self._host.execute(program, run, name=name, log=log, control=control)
 
     def _program(self, spec: JsonObject, run: Run, path: str) -> Program:
         env = environment_of(run, own_variables(spec), self._host.environ)

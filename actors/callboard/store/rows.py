@@ -21,7 +21,6 @@ from callboard.domain.deadlines import Deadlines
 from callboard.domain.gathered import Gathered, gathered_from_json
 from callboard.domain.given_terms import given_terms_from_json
 from callboard.domain.job import Jitter, Job, OnCrash, OnFixed, OnFull, RetryPolicy
-from callboard.domain.json import JsonObject
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.limits import RateLimit, concurrency_from_json
 from callboard.domain.overlap import Firing
@@ -225,7 +224,7 @@ def _trigger(row: Row) -> Trigger:
         name=row["name"],
         group=row["group_name"],
         schedule=schedule_from_json(from_json(row["schedule"]), stored=True),
-        actions=tuple(_action(**action) for action in from_json(row["actions"])),
+        actions=tuple([_action(action) for action in from_json(row["actions"])]),
         description=row["description"],
         misfire=_misfire(row["misfire"]),
         overlap=_overlap(row["overlap"]),
@@ -254,8 +253,10 @@ def _trigger(row: Row) -> Trigger:
     )
 
 
-def _action(job: str, arguments: JsonObject, terms: Mapping[str, Any] | None = None) -> Action:
-    return Action(job=job, arguments=arguments, terms=given_terms_from_json(terms))
+def _action(stored: dict[str, Any]) -> Action:
+    if "terms" in stored:
+        stored["terms"] = given_terms_from_json(stored["terms"])
+    return Action(**stored)
 
 
 def _gathered(text: str | None) -> Gathered | None:

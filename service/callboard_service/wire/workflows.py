@@ -16,6 +16,7 @@ from callboard.domain.workflow import (
     WorkflowRun,
     WorkflowState,
 )
+from callboard.domain.workflow_resume import MOST_JOBS
 from callboard_service.wire.fields import read_value
 from callboard_service.wire.jobs import Annotations, Labels
 from callboard_service.wire.patch import merge_patch
@@ -78,7 +79,11 @@ class ResumeWorkflowInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tr
 
     jobs: Annotated[
         list[KnownName],
-        msgspec.Meta(min_length=1, description="they run again, and all that is downstream"),
+        msgspec.Meta(
+            min_length=1,
+            max_length=MOST_JOBS,
+            description="they run again, and all that is downstream",
+        ),
     ]
 
 

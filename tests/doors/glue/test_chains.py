@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from callboard import Job
+from callboard.domain.job import OnFull
 
 GlueJob = Callable[..., dict[str, Any]]
-
-pytestmark = pytest.mark.asyncio
 
 
 def watching(*jobs: str, logical: str = "AND", state: str = "SUCCEEDED") -> dict[str, Any]:
@@ -211,12 +210,63 @@ async def test_a_run_of_a_workflow_works_on_the_triggers_of_its_beginning(
 ) -> None:
     """A snapshot of the triggers; jobs are read as they are."""
     glue = virtual_glue
-    wait = "import time; time.sleep(0.5)"
-    for name, text in (("slow", wait), ("then", ""), ("added", "")):
-        await glue("create_job", **glue_job(name, text))
+    for name in ("then", "added"):
+        await glue("create_job", **glue_job(name))
+    await sleeping_job(glue, "slow", 60)
     await glue("create_workflow", Name="w")
     await on_demand(glue, "go", "slow", WorkflowName="w")
     await on_ends(glue, "t", watching("slow"), "then", WorkflowName="w")
-    with glue.clock.hold():
-        started = await glue.do(glue.client.start_workflow_run, Name="w") if False else None
-    assert started is None
+    await glue("start_workflow_run", Name="w")
+    await glue.clock.advance(30)
+    assert await states(glue, "slow") == ["RUNNING"]
+    await glue("delete_trigger", Name="t")
+    await on_ends(glue, "u", watching("slow"), "added", WorkflowName="w")
+    await glue.clock.advance(60)
+    assert await states(glue, "then") == ["SUCCEEDED"]
+    assert await states(glue, "added") == []
+    await glue("start_workflow_run", Name="w")
+    await glue.clock.advance(90)
+    assert await states(glue, "then") == ["SUCCEEDED"]
+    assert await states(glue, "added") == ["SUCCEEDED"]
+
+
+async def test_a_trigger_that_is_full_fires_all_the_same(
+    virtual_glue: Any, glue_job: GlueJob
+) -> None:
+    """The run that finds no slot has FAILED, the other actions run."""
+    glue = virtual_glue
+    await sleeping_job(glue, "slow", 90)
+    await glue("create_job", **glue_job("quick"))
+    await glue(
+        "create_trigger",
+        Name="t",
+        Type="SCHEDULED",
+        Schedule="cron(* * * * ? *)",
+        Actions=[{"JobName": "slow"}, {"JobName": "quick"}],
+        StartOnCreation=True,
+    )
+    await glue.clock.advance(121)
+    assert await states(glue, "slow") == ["RUNNING", "FAILED"]
+    assert await states(glue, "quick") == ["SUCCEEDED", "SUCCEEDED"]
+
+
+async def sleeping_job(glue: Any, name: str, seconds: float) -> None:
+    """A job of the native API, one run at once, that takes its time on the virtual clock.
+
+    It takes any arguments: a workflow's runs have those that name the workflow.
+    """
+
+    async def sleep(**_: str) -> None:
+        await glue.clock.sleep_until(glue.clock.monotonic() + seconds)
+
+    glue.board.handlers.register(name, sleep)
+    await glue.board.create_job(
+        Job(
+            name=name,
+            group=glue.group,
+            kind="python",
+            spec={"handler": name},
+            max_concurrent_runs=1,
+            on_full=OnFull.REFUSE,
+        )
+    )

@@ -126,11 +126,11 @@ async def test_a_lost_run_is_ended_under_the_epoch_that_lost_it(store: Store) ->
     assert (await ended_run(store, run, RunState.FAILED)).state is RunState.FAILED
 
 
-@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.ABANDONED])
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.ABANDONED])
 async def test_an_end_that_the_table_of_states_does_not_know_is_left_out(
     store: Store, state: RunState
 ) -> None:
-    """A queued run can only be stopped, or time out."""
+    """A queued run can only be stopped, refused, or time out."""
     run = await stored_run(store, await stored_job(store))
     assert await end(store, make_end(run, state)) == []
     assert await the_run(store, run.id) == run

@@ -12,10 +12,12 @@ from callboard.commands import (
     DeleteJob,
     FireSlots,
     FireTrigger,
+    ReplaceJob,
     RetryRun,
     StartRuns,
     StopRun,
 )
+from callboard.domain.amend import amended
 from callboard.domain.given_terms import GivenTerms
 from callboard.domain.job import Job, OnFull
 from callboard.domain.misfire import plan_slots
@@ -25,6 +27,7 @@ from callboard.domain.states import RunEvent, RunState, advance
 from callboard.domain.trigger import Action, OverlapPolicy, OverlapPolicyName
 from callboard.errors import Conflict, InvalidInput
 from callboard.store.contract import IdempotencyRecord, RunFilter, Store
+from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.backends import on_databases
 from support.committing import Committing
@@ -276,6 +279,19 @@ async def test_runs_of_fires_that_find_no_room_have_failed(
         [RunState.QUEUED, RunState.FAILED],
     ]
     assert await the_run(store, answers[2][1].id) == answers[2][1]
+
+
+async def test_only_runs_are_answered_as_they_have_ended(clock: VirtualClock) -> None:
+    """A refused run may have the number of a job that was edited in the same commit."""
+    store = MemoryStore(clock)
+    await stored_job(store, **{**REFUSE, "max_concurrent_runs": 1})
+    other = await stored_job(store, "other")
+    await stored_trigger(store, "hand", schedule=on_demand(), actions=(Action(job="report"),))
+    fire = FireTrigger(group="default", name="hand", arguments={}, overlap="allow")
+    edit = ReplaceJob(job=amended(other, description="new"))
+    _, (refused,), (edited, created) = await Committing(store, clock).commit(fire, fire, edit)
+    assert (refused.state, refused.id) == (RunState.FAILED, other.id)
+    assert (edited.name, created) == ("other", False)
 
 
 async def test_a_firing_that_is_held_is_not_refused_and_takes_no_room(
