@@ -13,7 +13,7 @@ from callboard_service.call import JSON_TYPE, Route
 from callboard_service.problem_codes import PROBLEM_CODES
 from callboard_service.problems import CONTENT_TYPE as PROBLEM_TYPE
 from callboard_service.problems import Problem
-from callboard_service.wire.triggers import SCHEDULES
+from callboard_service.wire.schedules import SCHEDULES
 
 REF: Final = "#/components/schemas/{name}"
 EVERYWHERE: Final = (

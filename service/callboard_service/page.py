@@ -11,7 +11,8 @@ from callboard_service.openapi import codes_of
 from callboard_service.page_types import fields_table, marked, type_name, type_sections
 from callboard_service.problem_codes import PROBLEM_CODES, ProblemCode
 from callboard_service.wire.fields import fields_of
-from callboard_service.wire.triggers import SCHEDULES, TriggerInput
+from callboard_service.wire.schedules import SCHEDULES
+from callboard_service.wire.triggers import TriggerInput
 
 _STYLE: Final = """
 :root { color-scheme: light dark; }

@@ -53,4 +53,9 @@ def _is_plain(text: str) -> bool:
     # Bytes that are not UTF-8 arrive as the replacement character.
     if "\ufffd" in text:
         return False
-    return not any(ord(character) < 32 or ord(character) == 127 for character in text)
+    # Names that come from elsewhere may have tabs.
+    return not any(_is_control(character) for character in text if character != "\t")
+
+
+def _is_control(character: str) -> bool:
+    return ord(character) < 32 or ord(character) == 127

@@ -931,7 +931,7 @@ CREATE TABLE callboard.workflow (
     CONSTRAINT workflow_version_check CHECK ((version >= 1))
 );
 
-COMMENT ON TABLE callboard.workflow IS 'What its triggers, which name it, are the content of. Whoever begins a run of it, or changes which triggers it has, has locked its row.';
+COMMENT ON TABLE callboard.workflow IS 'What its triggers, which name it, are the content of. Whoever begins a run of it, or gives it a trigger, has locked its row.';
 
 COMMENT ON COLUMN callboard.workflow.definition IS 'Object: description, properties, max_concurrent_runs, run_arguments, labels, annotations.';
 

@@ -11,20 +11,37 @@ from callboard.domain.job import Job
 RUNS = 60
 
 
-async def load(day: int, mode: str = "on") -> int:
-    if day % 4 == 0:
-        raise ValueError("a bad day")
-    return day
+class Gate:
+    """A job whose runs end together: none before all have begun."""
+
+    def __init__(self) -> None:
+        self._waiting = RUNS
+        self._all_there = asyncio.Event()
+
+    async def load(self, day: int, mode: str = "on") -> int:
+        self._waiting -= 1
+        if self._waiting == 0:
+            self._all_there.set()
+        await self._all_there.wait()
+        if day % 4 == 0:
+            raise ValueError("a bad day")
+        return day
 
 
-def board_on(dsn: str, name: str) -> Callboard:
+def board_on(dsn: str, name: str, gate: Gate) -> Callboard:
+    """With room for half of the runs."""
     handlers = HandlerRegistry(modules=())
-    handlers.register("load", load)
-    return Callboard(dsn, config=BoardConfig(node_name=name, drain_s=0), handlers=handlers)
+    handlers.register("load", gate.load)
+    config = BoardConfig(node_name=name, drain_s=0, capacity=RUNS // 2)
+    return Callboard(dsn, config=config, handlers=handlers)
 
 
 async def test_no_end_is_lost_whichever_board_has_the_run(postgres_dsn: str) -> None:
-    async with board_on(postgres_dsn, "one") as one, board_on(postgres_dsn, "two") as two:
+    gate = Gate()
+    async with (
+        board_on(postgres_dsn, "one", gate) as one,
+        board_on(postgres_dsn, "two", gate) as two,
+    ):
         await one.create_job(
             Job(
                 name="load",

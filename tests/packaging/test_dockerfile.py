@@ -88,7 +88,7 @@ def test_whatever_the_wheel_is_built_of_is_copied(instructions: Instructions, ro
 def test_the_extras_exist(last_stage: Instructions, root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     [extras] = re.findall(r"\$1\[([\w,-]+)\]", " ".join(text for _, text in last_stage))
-    assert {"service", "embedded", "uvloop"} == set(extras.split(","))
+    assert {"service", "embedded", "glue", "uvloop"} == set(extras.split(","))
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 

@@ -260,3 +260,12 @@ async def test_an_imported_name_may_have_blanks_and_slashes(
     run = await call(client, "POST", f"{path}/runs?wait_s=10", 201, json={})
     assert run["state"] == "succeeded"
     await refused(client, "POST", "/v1/jobs", "invalid_input", json={**ECHO, "name": name})
+
+
+async def test_runs_are_found_by_a_name_with_a_tab(client: Client, board: Callboard) -> None:
+    name = "load\tdaily"
+    await board.create_job(Job(name=name, kind="command", spec={"argv": ["true"]}))
+    run = await call(client, "POST", "/v1/jobs/load%09daily/runs", 201, json={})
+    found = await call(client, "GET", "/v1/runs?job=load%09daily")
+    assert [(each["id"], each["job"]) for each in found["items"]] == [(run["id"], name)]
+    await refused(client, "GET", "/v1/runs?job=load%0Adaily", "invalid_query")

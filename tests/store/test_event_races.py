@@ -18,6 +18,7 @@ from callboard.testing import VirtualClock
 from support.backends import on_databases
 from support.committing import Committing
 from support.factories import NOW, after, stored_job, stored_trigger
+from support.postgres_store import seen, someone_waits
 
 pytestmark = on_databases
 
@@ -128,3 +129,20 @@ async def test_a_window_that_became_full_meanwhile_is_not_fired_twice(
     assert await fire(store, seen, clock)
     assert not await fire(peer, seen, clock)
     assert [entry.events for entry in await entries(store, trigger)] == [2]
+
+
+async def test_nodes_that_are_told_of_the_same_triggers_do_not_hinder_each_other(
+    backend: str, store: Store, peer: Store, clock: VirtualClock
+) -> None:
+    """In whatever order they are told: the triggers are locked in one order."""
+    await stored_job(store)
+    for name in ("first", "second"):
+        await stored_trigger(store, name, schedule=on_event(batch_size=9), next_slot=None)
+    first, second = (TellEvent(group="default", name=each) for each in ("first", "second"))
+    async with store.begin() as tx:
+        assert await tx.lock_trigger("default", "first") is not None
+        telling = asyncio.ensure_future(Committing(peer, clock).commit(second, first, second))
+        await seen(lambda: someone_waits(backend))
+        assert await asyncio.wait_for(tx.lock_trigger("default", "second"), 10) is not None
+    answers = await telling
+    assert [each.gathered.events for each in answers] == [1, 1, 2]

@@ -31,7 +31,7 @@ from callboard.store.contract import RunFilter, Store, TriggerFilter, WorkflowRu
 from callboard.testing import VirtualClock
 from support.committing import Committing
 from support.factories import claimed_runs, make_end, stored_job, stored_node
-from support.postgres_store import opened
+from support.postgres_store import opened, seen, someone_waits
 
 ROUNDS = 10
 G = "default"
@@ -183,6 +183,22 @@ async def test_starts_at_once_never_go_beyond_the_limit(one: Store, nodes: Nodes
     assert len(flat) - len(refused) == 3
     assert {each.code for each in refused} == {"workflow_full"}
     assert len(await one.list_workflow_runs(WorkflowRunFilter())) == 3
+
+
+async def test_starts_of_several_workflows_do_not_hinder_those_of_another_node(
+    postgres_dsn: str, one: Store, nodes: Nodes
+) -> None:
+    """In whatever order they come: the workflows are locked in one order."""
+    await with_workflow(one, nodes[0], member("start", on_demand(), "a"))
+    async with one.begin() as tx:
+        await tx.insert_workflow(Workflow(name="x"))
+    w, x = StartWorkflow(group=G, name="w"), StartWorkflow(group=G, name="x")
+    async with one.begin() as tx:
+        assert await tx.lock_workflows([(G, "w")])
+        starting = asyncio.ensure_future(nodes[1].commit(x, w, x))
+        await seen(lambda: someone_waits(postgres_dsn))
+        assert await asyncio.wait_for(tx.lock_workflows([(G, "x")]), 10)
+    assert [run.workflow for run in await starting] == ["x", "w", "x"]
 
 
 async def test_a_trigger_joins_a_workflow_or_it_is_deleted(one: Store, nodes: Nodes) -> None:

@@ -70,7 +70,6 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.SetWorkflowProperties: workflow_runs.set_workflow_properties,
     c.FireTrigger: triggers.fire_trigger,
     c.ParkTrigger: triggers.park_trigger,
-    c.TellEvent: event_triggers.tell_event,
     c.ParkRun: ends.park_run,
     c.HandBack: ends.hand_back,
     c.StopRun: ends.stop_run,
@@ -114,6 +113,7 @@ BULK: Final[Mapping[type, Callable[[Work, Any], Awaitable[Sequence[object]]]]] =
     c.SnoozeRun: requeue.snooze_runs,
     c.FireSlots: slots.fire_slots,
     c.StartRuns: run_starts.start_all,
+    c.TellEvent: event_triggers.tell_events,
     c.AppendLog: nodes.append_log,
     c.ReportProgress: nodes.report_progress,
     c.CreateTrigger: creations.create_each,
@@ -156,7 +156,7 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     for ending in (c.ReportProgress, c.EndRuns, c.SnoozeRun):
         await _apply_bulk(work, ending, changes, answers)
     await _apply_each(work, changes, _places(changes, FIRST), answers)
-    for kind in (c.FireSlots, c.StartRuns, c.AppendLog):
+    for kind in (c.FireSlots, c.StartRuns, c.TellEvent, c.AppendLog):
         await _apply_bulk(work, kind, changes, answers)
     late = _places(changes, LAST)
     resets = _places(changes, {c.ResetBookmark})
@@ -166,6 +166,7 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     await _apply_each(work, changes, early, answers)
     for creation in CREATIONS:
         await _apply_bulk(work, creation, changes, answers)
+    await workflow_runs.lock_ahead(work, [changes[index] for index in passing])
     await _apply_each(work, changes, passing, answers)
     await _follow_up(work)
     await _apply_each(work, changes, late, answers)

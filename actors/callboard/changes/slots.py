@@ -84,7 +84,10 @@ async def store_plans(work: Work, plans: Sequence[SlotPlan]) -> list[Trigger | N
     won = await work.tx.advance_triggers([each.plan for each in settled])
     stored = [each for each, wins in zip(settled, won, strict=True) if wins]
     await _gather(work, [each.plan for each in stored])
-    await _record(work, stored, room)
+    runs = await _record(work, stored, room)
+    # Most jobs have no limit: their runs, which may be many, need not be asked one by one.
+    if any(job.max_concurrent_runs is not None for job in jobs.values()):
+        seek_room(work, zip(_jobs_of(stored), runs, strict=True))
     await gate.stop_old()
     return [each.plan.after if wins else None for each, wins in zip(settled, won, strict=True)]
 
@@ -224,10 +227,10 @@ def _enabled(trigger: Trigger, jobs: Jobs) -> list[tuple[Job, JsonObject, GivenT
     ]
 
 
-async def _record(work: Work, stored: Sequence[Settled], room: WorkflowRoom | None) -> None:
+async def _record(work: Work, stored: Sequence[Settled], room: WorkflowRoom | None) -> list[Run]:
+    """The runs that the stored plans start, in the order of `_jobs_of`."""
     ids = iter(await work.tx.allocate_run_ids(_count(stored)))
     now, runs, entries = work.now, list[Run](), list[LedgerEntry]()
-    jobs: list[Job] = []
     for settled in stored:
         trigger = settled.plan.before
         for entry, starts in zip(settled.plan.entries, settled.starts, strict=True):
@@ -237,14 +240,13 @@ async def _record(work: Work, stored: Sequence[Settled], room: WorkflowRoom | No
                 new = [_run(next(ids), trigger, entry.slot, start, now) for start in starts]
             entries.append(amended(entry, decided_at=now, run_ids=tuple([run.id for run in new])))
             runs += new
-            jobs += [start.job for start in starts]
     await insert_fresh_runs(work, runs)
-    seek_room(work, zip(jobs, runs, strict=True))
     await work.tx.insert_ledger(entries)
     for entry in entries:
         work.slots[entry.reason or entry.decision] += entry.count
     for settled in stored:
         _tell(work, settled)
+    return runs
 
 
 async def _begin(
@@ -274,6 +276,10 @@ async def _begin(
 
 def _count(stored: Sequence[Settled]) -> int:
     return sum([len(starts) for settled in stored for starts in settled.starts])
+
+
+def _jobs_of(stored: Sequence[Settled]) -> Iterator[Job]:
+    return (start.job for settled in stored for starts in settled.starts for start in starts)
 
 
 def _run(id: int, trigger: Trigger, slot: datetime, start: Start, now: datetime) -> Run:

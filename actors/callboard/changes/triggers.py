@@ -174,7 +174,7 @@ async def fire_trigger(work: Work, command: FireTrigger) -> tuple[Run, ...]:
     if trigger.workflow is not None:
         return await fire_start(work, trigger, command)
     if not trigger.needs_its_jobs:
-        await _check_all_there(work, trigger)
+        await _lock_all_jobs(work, trigger)
     gate = await open_gate(work, [trigger] if command.overlap == "trigger" else [])
     trace_id = work.new_trace_id()
     due_at = gate.due_at(trigger.id, trace_id)
@@ -207,8 +207,7 @@ async def fire_start(work: Work, trigger: Trigger, command: FireTrigger) -> tupl
             f"trigger {trigger.name!r} fires within the runs of workflow {trigger.workflow!r}: "
             "start one of those",
         )
-    await _check_all_there(work, trigger)
-    jobs = await _jobs_of(work, trigger)
+    jobs = await _lock_all_jobs(work, trigger)
     problems = [
         problem
         for action in trigger.actions
@@ -241,16 +240,13 @@ async def fire_start(work: Work, trigger: Trigger, command: FireTrigger) -> tupl
     return tuple(runs)
 
 
-async def _jobs_of(work: Work, trigger: Trigger) -> dict[tuple[str, str], Job]:
-    return await work.tx.lock_jobs(sorted({(trigger.group, each.job) for each in trigger.actions}))
-
-
-async def _check_all_there(work: Work, trigger: Trigger) -> None:
-    """Raises NotFound, naming the first of its actions' jobs that is not there."""
-    jobs = await _jobs_of(work, trigger)
+async def _lock_all_jobs(work: Work, trigger: Trigger) -> dict[tuple[str, str], Job]:
+    """The jobs of its actions. Raises NotFound, naming the first that is not there."""
+    jobs = await work.tx.lock_jobs(sorted({(trigger.group, each.job) for each in trigger.actions}))
     for action in trigger.actions:
         if (trigger.group, action.job) not in jobs:
             raise NotFound("job", action.job)
+    return jobs
 
 
 def _of_fire(error: InvalidInput) -> list[FieldProblem]:

@@ -17,6 +17,7 @@ from callboard.changes.workflow_begin import (
     store_begun,
 )
 from callboard.commands import (
+    Change,
     ResumeWorkflowRun,
     SetWorkflowProperties,
     StartWorkflow,
@@ -43,6 +44,21 @@ from callboard.errors import (
     UsageError,
 )
 from callboard.store.contract import IdempotencyRecord
+
+
+async def lock_ahead(work: Work, changes: Sequence[Change]) -> None:
+    """Lock the workflows that several changes begin runs of, and their jobs before them, in the
+    order of all transactions: one by one, two nodes would wait for each other."""
+    starts = [each for each in changes if isinstance(each, StartWorkflow)]
+    names = sorted({(each.group, each.name) for each in starts})
+    if len(names) < 2:
+        return
+    jobs: set[tuple[str, str]] = set()
+    for group, name in names:
+        start = start_trigger_of(await work.tx.triggers_of_workflow(group, name))
+        jobs |= {(group, action.job) for action in (start.actions if start is not None else ())}
+    await work.tx.lock_jobs(sorted(jobs))
+    await work.tx.lock_workflows(names)
 
 
 async def start_workflow(work: Work, command: StartWorkflow) -> WorkflowRun:

@@ -197,6 +197,7 @@ class Trigger:
         problems = tuple(self._problems())
         if problems:
             raise InvalidInput(*problems)
+        # Most have none, and no arguments: a few calls less for each trigger that is read.
         if self.annotations or type(self.annotations) is not dict:
             check_annotations(self.annotations)
         for index, action in enumerate(self.actions):

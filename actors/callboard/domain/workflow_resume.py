@@ -1,10 +1,11 @@
 """Which part of a workflow run runs again when it is resumed, and what counts as it ended.
 
 The chosen jobs run again, and so does everything downstream of them: the jobs that triggers start
-which watch one of them, and so on; those of the snapshot that are not active fire nothing. Of the
-chosen ones those begin that are not downstream of others: these will be started by their triggers. The triggers upstream and beside stay as they have
-fired; conditions on jobs that do not run again stay as they were met. A trigger that waits for any
-one of its conditions waits for a job that runs again.
+which watch one of them, and so on; a trigger that was not active when it all began starts nothing.
+Of the chosen ones those begin that are not downstream of others: these will be started by their
+triggers. The triggers upstream and beside stay as they have fired; conditions on jobs that do not
+run again stay as they were met. A trigger that waits for any one of its conditions waits for a job
+that runs again.
 """
 
 from __future__ import annotations

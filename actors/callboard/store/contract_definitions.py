@@ -69,6 +69,12 @@ class DefinitionVerbs(Protocol):
         """
         ...
 
+    async def lock_triggers_by_name(
+        self, names: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Trigger]:
+        """The triggers by (group, name) that exist, locked likewise, in the order of ids."""
+        ...
+
     async def lock_triggers_by_id(
         self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
     ) -> dict[int, Trigger]:

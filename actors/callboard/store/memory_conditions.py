@@ -15,12 +15,11 @@ WATCHFUL = frozenset({TriggerState.ACTIVE, TriggerState.PAUSED})
 
 def links(tables: Tables, group: str, workflow: str | None) -> list[ConditionLink]:
     """As `contract.Transaction.condition_links`."""
-    found = (
-        link_of(trigger)
-        for trigger in _linked(tables)
-        if trigger.group == group and trigger.workflow == workflow
-    )
-    return [link for link in found if link is not None]
+    if workflow is None:
+        members = [trigger for trigger, _ in _sets(tables) if trigger.group == group]
+    else:
+        members = tables.triggers.of_workflow(group, workflow)
+    return [link for trigger in members if (link := link_of(trigger)) is not None]
 
 
 def watches(tables: Tables) -> list[ConditionWatch]:

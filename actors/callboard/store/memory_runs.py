@@ -74,11 +74,12 @@ class RunTable(Table[int, Run]):
         """Ids of the job's queued and parked runs, in no order."""
         return self._waiting.get(job_id, ())
 
-    def count_of_job(self, job_id: int) -> int:
-        """How many runs of the job are queued, but not held, running or stopping."""
+    def count_of_job(self, job_id: int, most: int) -> int:
+        """How many runs of the job are queued, but not held, running or stopping; counted up to
+        `most` at least."""
         waiting = (self.rows[run_id] for run_id in self.waiting_ids(job_id))
         queued = (run for run in waiting if run.state is RunState.QUEUED and not run.is_held)
-        return self.on_node_counts[job_id] + sum(1 for _ in queued)
+        return self.on_node_counts[job_id] + sum(1 for _ in islice(queued, most))
 
     def overdue_ids(self, now: datetime, limit: int) -> list[int]:
         """Ids of queued runs whose time to wait is over, the first ones first."""

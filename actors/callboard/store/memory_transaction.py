@@ -110,6 +110,12 @@ class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
         )
         return list(map(self._tables.obeying, islice(wanted, filter.limit)))
 
+    async def lock_triggers_by_name(
+        self, names: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Trigger]:
+        found = {name: await self.lock_trigger(*name) for name in names}
+        return {name: trigger for name, trigger in found.items() if trigger is not None}
+
     async def lock_triggers_by_id(
         self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
     ) -> dict[int, Trigger]:
@@ -236,7 +242,8 @@ class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
         return stored
 
     async def lock_job_room(self, most: Mapping[int, int]) -> dict[int, int]:
-        return {job_id: self._tables.runs.count_of_job(job_id) for job_id in most}
+        count = self._tables.runs.count_of_job
+        return {job_id: count(job_id, limit) for job_id, limit in most.items()}
 
     async def read_runs(self, ids: Sequence[int]) -> dict[int, Run]:
         rows = self._tables.runs.rows

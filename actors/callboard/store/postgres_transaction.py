@@ -129,6 +129,11 @@ class PostgresTransaction:
     ) -> list[Trigger]:
         return await postgres_triggers.lock_triggers(self._sql, filter, states)
 
+    async def lock_triggers_by_name(
+        self, names: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Trigger]:
+        return await postgres_triggers.lock_triggers_by_name(self._sql, names)
+
     async def lock_triggers_by_id(
         self, ids: Sequence[int], *, if_sequenced: Sequence[int] = ()
     ) -> dict[int, Trigger]:

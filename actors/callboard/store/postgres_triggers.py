@@ -126,6 +126,16 @@ async def lock_triggers(
     return sorted(triggers, key=lambda trigger: (trigger.group, trigger.name))
 
 
+async def lock_triggers_by_name(
+    sql: Statements, names: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Trigger]:
+    if not names:
+        return {}
+    groups, bare = zip(*names, strict=True)
+    rows = await sql.rows("lock_triggers_by_name", groups, bare)
+    return {(each.group, each.name): each for each in await _locked(sql, rows)}
+
+
 async def lock_triggers_by_id(
     sql: Statements, ids: Sequence[int], if_sequenced: Sequence[int]
 ) -> dict[int, Trigger]:

@@ -277,6 +277,7 @@ def _deadlines(text: str | None) -> Deadlines | None:
     return None if text is None else Deadlines(**from_json(text))
 
 
+@lru_cache(maxsize=256)
 def _misfire(text: str) -> MisfirePolicy:
     """Most triggers have one of a few."""
     policy = from_json(text)

@@ -170,6 +170,8 @@ ROUTES: Final = (
         problems=(
             "not_found",
             "job_disabled",
+            "job_full",
+            "run_live",
             "unique_key_busy",
             "too_many_queued",
             "invalid_input",
@@ -185,7 +187,14 @@ ROUTES: Final = (
         query=IntoGroup,
         body=NewRunsInput,
         answers={201: Page[RunResource]},
-        problems=("job_disabled", "unique_key_busy", "too_many_queued", "invalid_input"),
+        problems=(
+            "job_disabled",
+            "job_full",
+            "run_live",
+            "unique_key_busy",
+            "too_many_queued",
+            "invalid_input",
+        ),
     ),
     Route(
         method="GET",
@@ -232,6 +241,7 @@ ROUTES: Final = (
             "not_retryable",
             "job_gone",
             "job_disabled",
+            "job_full",
             "unique_key_busy",
             "overlap",
         ),

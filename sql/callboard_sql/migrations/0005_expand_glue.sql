@@ -49,7 +49,7 @@ create table callboard.workflow (
     constraint workflow_name_key unique (group_name, name)
 );
 comment on table callboard.workflow is
-    'What its triggers, which name it, are the content of. Whoever begins a run of it, or changes which triggers it has, has locked its row.';
+    'What its triggers, which name it, are the content of. Whoever begins a run of it, or gives it a trigger, has locked its row.';
 comment on column callboard.workflow.definition is
     'Object: description, properties, max_concurrent_runs, run_arguments, labels, annotations.';
 

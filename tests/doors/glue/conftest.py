@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,6 +17,7 @@ from aiohttp.test_utils import TestServer
 from callboard import Callboard
 from callboard.testing import VirtualClock, virtual_board
 from callboard_service.app import build_app
+from callboard_service.doors.glue import loading
 from callboard_service.settings import Settings
 from service.cli.processes import ServiceProcess
 from support.glue import ROLE, glue_client
@@ -36,6 +38,15 @@ def _own_aws_settings() -> Iterator[None]:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         patch.setenv("AWS_CONFIG_FILE", "/nowhere/config")
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _model_read_once() -> Iterator[None]:
+    """Every service in this process has a door of its own, which would read botocore's data."""
+    load = cache(loading.load_model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load_model", lambda operations: load(tuple(operations)))
         yield
 
 

@@ -180,6 +180,7 @@ def test_each_access_key_has_jobs_of_its_own(
     try:
         refused("EntityNotFoundException", other.get_job, JobName=name)
         assert other.list_jobs()["JobNames"] == []
+        assert other.batch_get_jobs(JobNames=[name])["JobsNotFound"] == [name]
         other.delete_job(JobName=name)
     finally:
         other.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.glue import ROLE, plain, refused, wait_for, wait_run
+from support.glue import ROLE, refused, wait_run
 
 MakeJob = Callable[..., str]
 Script = Callable[..., str]
@@ -85,19 +85,16 @@ def test_what_cannot_run_here_is_stored_and_refused_at_start(
     assert glue.get_job_runs(JobName=job)["JobRuns"] == []
 
 
-def test_failures_are_tried_again_as_often_as_said(glue: Any, make_job: MakeJob) -> None:
-    job = make_job(FAIL, MaxRetries=1)
-    first = ended(glue, job)
+async def test_failures_are_tried_again_as_often_as_said(
+    virtual_glue: Any, glue_job: Callable[..., dict[str, Any]]
+) -> None:
+    await virtual_glue("create_job", **glue_job("bad", FAIL, MaxRetries=1))
+    await virtual_glue("start_job_run", JobName="bad")
+    await virtual_glue.clock.advance(600)
+    again, first = (await virtual_glue("get_job_runs", JobName="bad"))["JobRuns"]
     assert (first["JobRunState"], first["Attempt"]) == ("FAILED", 0)
-    runs = wait_for(lambda: _ended_runs(glue, job, 2), "the retry")
-    assert (runs[0]["Attempt"], runs[0]["PreviousRunId"]) == (1, first["Id"])
-    assert runs[1]["Id"] == first["Id"]
-    assert len(_ended_runs(glue, job, 2)) == 2
-
-
-def _ended_runs(glue: Any, job: str, count: int) -> list[Any]:
-    runs: list[Any] = glue.get_job_runs(JobName=job)["JobRuns"]
-    return runs if [run["JobRunState"] for run in runs] == ["FAILED"] * count else []
+    assert (again["JobRunState"], again["Attempt"]) == ("FAILED", 1)
+    assert again["PreviousRunId"] == first["Id"]
 
 
 def test_a_run_can_be_tried_again_by_its_id(glue: Any, make_job: MakeJob) -> None:
@@ -231,12 +228,3 @@ def test_a_bookmark_moves_with_each_success_and_can_be_taken_back(
     assert back["Version"] > entry["Version"]
     glue.reset_job_bookmark(JobName=job)
     assert glue.get_job_bookmark(JobName=job)["JobBookmarkEntry"]["Run"] == 0
-
-
-def test_a_timeout_of_minutes_ends_a_run(glue: Any, make_job: MakeJob) -> None:
-    """Only that it is taken: on the virtual clock it is seen to pass."""
-    job = make_job(WAIT, Timeout=1)
-    run_id = glue.start_job_run(JobName=job, Timeout=2)["JobRunId"]
-    assert glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]["Timeout"] == 2
-    assert plain(glue.batch_stop_job_run(JobName=job, JobRunIds=[run_id]))["Errors"] == []
-    wait_run(glue, job, run_id, ["STOPPED"])

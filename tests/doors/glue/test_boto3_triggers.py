@@ -331,27 +331,3 @@ async def test_a_deleted_job_is_left_out_of_what_its_trigger_starts(
     await virtual_glue.clock.advance(60)
     assert len((await virtual_glue("get_job_runs", JobName="a"))["JobRuns"]) == 1
     assert (await virtual_glue("get_trigger", Name="t"))["Trigger"]["Actions"] == both
-
-
-async def test_a_run_is_ended_by_its_timeout(virtual_glue: Any) -> None:
-    """Minutes of the run win over those of the job."""
-    from callboard import Job
-
-    async def sleep() -> None:
-        await virtual_glue.clock.sleep_until(virtual_glue.clock.monotonic() + 3600)
-
-    virtual_glue.board.handlers.register("sleep", sleep)
-    await virtual_glue.board.create_job(
-        Job(
-            name="slow",
-            group=virtual_glue.group,
-            kind="python",
-            spec={"handler": "sleep"},
-            timeout_s=600,
-        )
-    )
-    run_id = (await virtual_glue("start_job_run", JobName="slow", Timeout=2))["JobRunId"]
-    await virtual_glue.clock.advance(130)
-    run = (await virtual_glue("get_job_run", JobName="slow", RunId=run_id))["JobRun"]
-    assert (run["JobRunState"], run["Timeout"]) == ("TIMEOUT", 2)
-    assert 119 <= run["ExecutionTime"] <= 121

@@ -59,6 +59,7 @@ def first_run() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.PATIENCE_S = 30  # type: ignore[attr-defined]
     return module
 
 

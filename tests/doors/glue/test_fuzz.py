@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -22,7 +23,7 @@ from callboard_service.doors.glue.operations import OPERATIONS
 from callboard_service.settings import Settings
 
 BOUNDED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
@@ -86,9 +87,13 @@ def shaped(shape: Any, depth: int = 4) -> st.SearchStrategy[Any]:
     return st.integers(0, 15).flatmap(lambda n: documents if n == 0 else right)
 
 
+@cache
+def glue_model() -> Any:
+    return botocore.session.Session().get_service_model("glue")
+
+
 def requests_of(operation: str) -> st.SearchStrategy[Any]:
-    model = botocore.session.Session().get_service_model("glue")
-    return shaped(model.operation_model(operation).input_shape)
+    return shaped(glue_model().operation_model(operation).input_shape)
 
 
 class Door:
@@ -191,7 +196,7 @@ def test_any_headers(door: Door, headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_any_request_of_the_model(door: Door, operation: str) -> None:
     @given(requests_of(operation))
-    @settings(BOUNDED, max_examples=15)
+    @settings(BOUNDED, max_examples=10)
     def tell(request: Any) -> None:
         door.tell(f"AWSGlue.{operation}", json.dumps(request).encode())
 

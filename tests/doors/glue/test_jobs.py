@@ -270,12 +270,3 @@ async def test_a_job_that_a_trigger_of_glue_starts_can_be_deleted(virtual_glue: 
     await virtual_glue.board.create_trigger(trigger)
     await virtual_glue("delete_job", JobName="load")
     assert (await virtual_glue("list_jobs"))["JobNames"] == []
-
-
-async def test_jobs_of_other_groups_are_not_seen(virtual_glue: Any) -> None:
-    await virtual_glue.board.create_job(native_job("another"))
-    assert (await virtual_glue("list_jobs"))["JobNames"] == []
-    answer = await virtual_glue("batch_get_jobs", JobNames=["native"])
-    assert answer["JobsNotFound"] == ["native"]
-    await virtual_glue("delete_job", JobName="native")
-    assert (await virtual_glue.board.get_job("another", "native")).name == "native"

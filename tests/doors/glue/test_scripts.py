@@ -198,6 +198,7 @@ def bucket() -> Any:
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_script_of_s3_is_run(tmp_path: Path, bucket: str, group: str) -> None:
     import botocore.session
 

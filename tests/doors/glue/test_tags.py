@@ -87,6 +87,7 @@ def test_keys_that_are_reserved_are_refused(glue: Any, make_job: MakeJob, fresh:
         arn_of("workflow", "nobody"),
         arn_of("crawler", "nobody"),
         arn_of("blueprint", "nobody"),
+        arn_of("job", "nobody\x00"),
     ],
 )
 def test_a_resource_that_is_not_there(glue: Any, arn: str) -> None:

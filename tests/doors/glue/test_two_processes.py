@@ -19,7 +19,7 @@ from support.glue import ROLE, glue_client, post, wait_for, wait_run, wait_workf
 from support.postgres import blocking_database
 
 Script = Callable[..., str]
-ROUNDS = 4
+ROUNDS = 2
 EACH = 3
 """Clients of each service."""
 QUICK = {"CALLBOARD_LEASE_S": "2", "CALLBOARD_FIRING_LEASE_S": "1"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from callboard import Job, RetryPolicy, RunState
+from callboard_service.doors.glue import workflow_runs
 from callboard_service.doors.glue.ids import glue_workflow_run_id
 from support.boards import all_runs
 from support.glue import pages, plain, post, refused
@@ -377,6 +378,24 @@ async def test_a_batch_of_events_starts_a_run_that_says_so(stage: Stage) -> None
     assert full["StartingEventBatchCondition"] == {"BatchSize": 3, "BatchWindow": 120}
     assert late["StartingEventBatchCondition"] == {"BatchSize": 1, "BatchWindow": 120}
     assert (late["Status"], full["Status"]) == ("COMPLETED", "COMPLETED")
+
+
+async def test_a_page_has_only_so_many_runs_of_jobs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.jobs("a", "b")
+    await stage.workflow("a", "b")
+    ids = []
+    for _ in range(3):
+        ids.append(await stage.start())
+        await stage.pass_on(2)
+    monkeypatch.setattr(workflow_runs, "MOST_JOB_RUNS", 4)
+    first = await stage.glue("get_workflow_runs", Name="w")
+    assert [run["WorkflowRunId"] for run in first["Runs"]] == [ids[2], ids[1]]
+    monkeypatch.setattr(workflow_runs, "MOST_JOB_RUNS", 1)
+    last = await stage.glue("get_workflow_runs", Name="w", NextToken=first["NextToken"])
+    assert [run["WorkflowRunId"] for run in last["Runs"]] == [ids[0]]
+    assert "NextToken" not in last
 
 
 def test_a_page_of_runs_cannot_be_made_up(glue: Any) -> None:

@@ -161,6 +161,15 @@ async def test_triggers_are_locked_by_id_as_they_are(store: Store) -> None:
     assert found == {one.id: one, two.id: two}
 
 
+async def test_triggers_are_locked_by_name_as_they_are(store: Store) -> None:
+    one, two = await stored_trigger(store, "one"), await stored_trigger(store, "two")
+    names = [("default", "two"), ("default", "none"), ("other", "one"), ("default", "one")]
+    async with store.begin() as tx:
+        assert await tx.lock_triggers_by_name([]) == {}
+        found = await tx.lock_triggers_by_name(names)
+    assert found == {("default", "one"): one, ("default", "two"): two}
+
+
 async def test_triggers_are_locked_where_the_end_of_their_runs_means_something(
     store: Store,
 ) -> None:

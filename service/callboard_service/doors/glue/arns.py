@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from callboard.domain.names import wide_name_problem
 from callboard_service.doors.glue.faults import invalid_input, not_found
 from callboard_service.doors.glue.operation import GlueCall
 
@@ -30,7 +31,7 @@ def resource_of(call: GlueCall, arn: str) -> Resource:
 
     Raises:
         GlueFault: InvalidInputException: it is no ARN of Glue;
-            EntityNotFoundException: it is another account's.
+            EntityNotFoundException: it is another account's, or nothing can have its name.
     """
     found = _ARN.fullmatch(arn)
     if found is None:
@@ -40,4 +41,6 @@ def resource_of(call: GlueCall, arn: str) -> Resource:
     account, kind, name = found.groups()
     if account != call.account:
         raise not_found(f"Entity not found: the account is {call.account}, not {account[:20]}")
+    if wide_name_problem(name, "ResourceArn") is not None:
+        raise not_found(f"Entity not found: nothing can have the name {name[:80]!a}")
     return Resource(kind=kind, name=name)

@@ -33,7 +33,7 @@ from callboard_service.doors.glue.target import PREFIX, no_such_operation, opera
 from callboard_service.idempotency import once_by
 from callboard_service.wire.text import parse_json
 
-PATHS: Final = ("/", "/glue", "/glue/")
+PATHS: Final = ("/", "/glue", "/glue/", "/api/glue", "/api/glue/")
 REQUEST_ID: Final = "x-amzn-RequestId"
 
 

@@ -14,12 +14,12 @@ from callboard.domain.annotations import MAX_BYTES
 from callboard.domain.json import check_json
 from callboard.domain.limits import MAX_RUNS
 from callboard_service.doors.glue.faults import invalid_input
+from callboard_service.doors.glue.tag_checks import check_tags
 
 PYTHON_SHELL: Final = "pythonshell"
 ETL: Final = "glueetl"
 RAY: Final = "glueray"
 MAX_TIMEOUT_MIN: Final = 10_080
-MAX_TAGS: Final = 50
 MAX_RETRIES: Final = 999
 GONE_VERSIONS: Final = ("0.9", "1.0", "2.0")
 SHELL_CAPACITIES: Final = (0.0625, 1.0)
@@ -57,18 +57,6 @@ def check_run_sizes(request: Definition) -> None:
         problem = check(request)
         if problem is not None:
             raise invalid_input(problem)
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Raise InvalidInputException for tags that nobody may give.
-
-    Raises:
-        InvalidInput: one that cannot be stored.
-    """
-    check_json(tags, "Tags")
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise invalid_input(f"The tag key {key!r} is reserved: it begins with aws:")
 
 
 def _timeout_problem(definition: Definition) -> str | None:

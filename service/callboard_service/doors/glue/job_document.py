@@ -33,10 +33,9 @@ from callboard.domain.job import Job, OnFixed, OnFull, RetryPolicy
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.limits import MAX_RUNS
 from callboard.domain.script_location import location_problem
+from callboard_service.doors.glue.annotations import GLUE, kept
 from callboard_service.doors.glue.job_checks import ETL, PYTHON_SHELL, RAY
 
-GLUE: Final = "glue"
-"""Annotations of this name are the door's."""
 RUNNABLE: Final = (ETL, PYTHON_SHELL)
 STREAMING: Final = "gluestreaming"
 NO_SCRIPT: Final = "/nowhere/no-glue-script"
@@ -70,9 +69,9 @@ def updated_job(present: Job, update: Mapping[str, Any]) -> Job:
     Raises:
         InvalidInput: the board has no such jobs.
     """
-    kept = _kept(present)
-    if "GlueVersion" in kept:
-        update = {"GlueVersion": kept["GlueVersion"], **update}
+    before = kept(present.annotations)
+    if "GlueVersion" in before:
+        update = {"GlueVersion": before["GlueVersion"], **update}
     return _defined(present, update)
 
 
@@ -85,17 +84,17 @@ def why_not_runnable(job: Job) -> str | None:
     """Why its Command cannot run here; None: it can, or the job has become another one since."""
     if not job.disabled or not is_of_glue(job) or job.spec.get("location") != NO_SCRIPT:
         return None
-    return _command_problem(_kept(job).get("Command", {}))
+    return _command_problem(kept(job.annotations).get("Command", {}))
 
 
 def glue_definition(job: Job) -> dict[str, Any]:
     """The members of Glue's Job, with defaults, without the dates."""
-    kept = _kept(job)
+    given = kept(job.annotations)
     shown: dict[str, Any] = {
         "JobMode": "SCRIPT",
-        **kept,
+        **given,
         "Name": job.name,
-        "Command": _shown_command(job, kept.get("Command", {})),
+        "Command": _shown_command(job, given.get("Command", {})),
         "MaxRetries": job.retry.max_attempts - 1,
         "ExecutionProperty": {"MaxConcurrentRuns": job.max_concurrent_runs or MAX_RUNS},
         "JobRunQueuingEnabled": job.on_full is OnFull.QUEUE,
@@ -103,7 +102,7 @@ def glue_definition(job: Job) -> dict[str, Any]:
     }
     live = (job.description, as_texts(job.arguments), as_texts(job.fixed_arguments))
     for member, value in zip(_LIVE, live, strict=True):
-        if value or member in kept:
+        if value or member in given:
             shown[member] = value
     _show_capacity(shown)
     return shown
@@ -149,11 +148,6 @@ def _to_keep(definition: Mapping[str, Any]) -> dict[str, Any]:
         for member, value in definition.items()
         if member not in _APART and (member not in _LIVE or not value)
     }
-
-
-def _kept(job: Job) -> Mapping[str, Any]:
-    kept = job.annotations.get(GLUE)
-    return cast("Mapping[str, Any]", kept) if isinstance(kept, Mapping) else {}
 
 
 def _spec(job: Job, command: Mapping[str, Any]) -> dict[str, Json]:

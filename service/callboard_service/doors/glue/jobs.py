@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from callboard.domain.job import Job
 from callboard.domain.json import check_json
-from callboard.errors import AlreadyExists, NotFound, StaleVersion
+from callboard.errors import AlreadyExists, NotFound
 from callboard.store.contract import JobFilter
-from callboard_service.doors.glue.faults import (
-    already_exists,
-    concurrent_modification,
-    invalid_input,
-    not_found,
-)
+from callboard_service.doors.glue.changing import undisturbed
+from callboard_service.doors.glue.faults import already_exists, invalid_input, not_found
 from callboard_service.doors.glue.job_checks import check_definition, check_update
 from callboard_service.doors.glue.job_document import (
     glue_definition,
     is_of_glue,
     new_job,
     updated_job,
+    why_not_runnable,
 )
+from callboard_service.doors.glue.many import FEW, one_by_one, picked
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.tokens import next_token, page_size, place_of
-
-TRIES: Final = 50
-"""Of a change that others get in the way of."""
-FEW: Final = 50
-"""Names up to which jobs are looked up one by one."""
-_PAGE: Final = 1000
+from callboard_service.doors.glue.tokens import page_of, page_size, place_of
 
 
 async def find_job(call: GlueCall, name: str) -> Job:
@@ -49,6 +40,13 @@ async def find_job(call: GlueCall, name: str) -> Job:
 def job_not_found(name: str) -> Exception:
     """The fault for a job that is not there."""
     return not_found(f"Job {name} not found.")
+
+
+def check_runnable(job: Job) -> None:
+    """Raise InvalidInputException, with the reason, for a job that cannot run here."""
+    problem = why_not_runnable(job)
+    if problem is not None:
+        raise invalid_input(f"Job {job.name} cannot run here: {problem}")
 
 
 def glue_job(job: Job) -> dict[str, Any]:
@@ -73,19 +71,19 @@ async def create_job(call: GlueCall) -> Mapping[str, Any]:
 async def update_job(call: GlueCall) -> Mapping[str, Any]:
     name, update = call.request["JobName"], call.request["JobUpdate"]
     check_update(update)
-    for _ in range(TRIES):
+
+    async def change() -> None:
         present = await find_job(call, name)
         if not is_of_glue(present):
             raise _foreign(present)
         wanted = updated_job(present, update)
         try:
             await call.board.replace_job(wanted, expected_version=present.version)
-        except StaleVersion:
-            continue
         except NotFound:
             raise job_not_found(name) from None
-        return {"JobName": name}
-    raise concurrent_modification(f"Job {name} is being changed by others all the time.")
+
+    await undisturbed(change, f"Job {name}")
+    return {"JobName": name}
 
 
 def _foreign(job: Job) -> Exception:
@@ -122,15 +120,18 @@ async def list_jobs(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def batch_get_jobs(call: GlueCall) -> Mapping[str, Any]:
-    names = list(dict.fromkeys(call.request["JobNames"]))
-    found = await (_each(call, names) if len(names) <= FEW else _picked(call, names))
+    board, names = call.board, list(dict.fromkeys(call.request["JobNames"]))
+    if len(names) <= FEW:
+        found = await one_by_one(names, call.group, board.get_job)
+    else:
+        found = await picked(names, JobFilter(group=call.group), board.list_jobs)
     return {
         "Jobs": [glue_job(found[name]) for name in names if name in found],
         "JobsNotFound": [name for name in names if name not in found],
     }
 
 
-async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[list[Job], str | None]:
+async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Job], str | None]:
     place, size = place_of(call, str), page_size(call)
     jobs = await call.board.list_jobs(
         JobFilter(
@@ -140,32 +141,7 @@ async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[list[Job], str
             limit=size + 1,
         )
     )
-    if len(jobs) <= size:
-        return jobs, None
-    return jobs[:size], next_token(call, jobs[size - 1].name)
-
-
-async def _each(call: GlueCall, names: Sequence[str]) -> dict[str, Job]:
-    found: dict[str, Job] = {}
-    for name in names:
-        try:
-            found[name] = await call.board.get_job(call.group, name)
-        except NotFound:
-            continue
-    return found
-
-
-async def _picked(call: GlueCall, names: Sequence[str]) -> dict[str, Job]:
-    """By reading all jobs of the group: a request may have more names than there are jobs."""
-    wanted = frozenset(names)
-    found: dict[str, Job] = {}
-    page: JobFilter | None = JobFilter(group=call.group, limit=_PAGE)
-    while page is not None:
-        jobs = await call.board.list_jobs(page)
-        found |= {job.name: job for job in jobs if job.name in wanted}
-        is_last = len(jobs) < _PAGE
-        page = None if is_last else replace(page, after=(call.group, jobs[-1].name))
-    return found
+    return page_of(call, jobs, size, lambda last: last.name)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(

@@ -19,13 +19,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from callboard.domain.job import Job
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
+from callboard_service.doors.glue.annotations import GLUE, kept
 from callboard_service.doors.glue.ids import glue_run_id
-from callboard_service.doors.glue.job_document import GLUE, as_texts, glue_definition, minutes_of
+from callboard_service.doors.glue.job_document import as_texts, glue_definition, minutes_of
 
 STATES: Final[Mapping[RunState, str]] = MappingProxyType(
     {
@@ -101,8 +102,7 @@ def glue_job_run(run: Run, job: Job | None, now: datetime) -> dict[str, Any]:
 
 def _said(run: Run, job: Job | None) -> dict[str, Any]:
     """What its start said, and beside that its job."""
-    kept = None if run.terms is None else run.terms.annotations.get(GLUE)
-    given = cast("Mapping[str, Any]", kept) if isinstance(kept, Mapping) else {}
+    given = {} if run.terms is None else kept(run.terms.annotations)
     own = {member: given[member] for member in _OF_START if member in given}
     if job is None:
         return own

@@ -17,17 +17,15 @@ from callboard.store.contract import RunFilter
 from callboard_service.doors.glue.faults import (
     GlueFault,
     concurrent_runs,
-    invalid_input,
     not_found,
 )
 from callboard_service.doors.glue.ids import glue_run_id, run_id_of
 from callboard_service.doors.glue.job_checks import check_run_sizes
-from callboard_service.doors.glue.job_document import why_not_runnable
-from callboard_service.doors.glue.jobs import find_job, job_not_found
+from callboard_service.doors.glue.jobs import check_runnable, find_job, job_not_found
 from callboard_service.doors.glue.operation import GlueCall, Operation
 from callboard_service.doors.glue.predecessors import predecessors_of
 from callboard_service.doors.glue.run_document import QUEUING, glue_job_run, start_annotations
-from callboard_service.doors.glue.tokens import next_token, page_size, place_of
+from callboard_service.doors.glue.tokens import page_of, page_size, place_of
 
 _NOT_THERE: Final = "EntityNotFoundException"
 _ENDED: Final = "JobRunInTerminalStateException"
@@ -62,9 +60,7 @@ def run_not_found(run_id: str) -> GlueFault:
 async def start_job_run(call: GlueCall) -> Mapping[str, Any]:
     check_run_sizes(call.request)
     job = await find_job(call, call.request["JobName"])
-    problem = why_not_runnable(job)
-    if problem is not None:
-        raise invalid_input(f"Job {job.name} cannot run here: {problem}")
+    check_runnable(job)
     new = await _new_run(call, job)
     try:
         (run,) = await call.board.start_runs([new], idempotency_key=call.key)
@@ -115,8 +111,7 @@ def _start_fault(error: Conflict | InvalidInput, job: str) -> Exception:
     if isinstance(error, Conflict):
         if error.code != "job_full":
             return error
-        told = f"Concurrent runs exceeded for {job}: Job with name {job} already running"
-        return concurrent_runs(told)
+        return concurrent_runs(f"Job with name {job} already running")
     if all(problem.field == f"{_FIELD}.job" for problem in error.problems):
         return job_not_found(job)  # deleted a moment ago
     return error.within(_FIELD)
@@ -145,10 +140,10 @@ async def get_job_runs(call: GlueCall) -> Mapping[str, Any]:
             limit=size + 1,
         )
     )
-    page = runs[:size]
+    page, token = page_of(call, runs, size, lambda last: last.id)
     return {
         "JobRuns": [glue_job_run(run, job, now) for run in page if run.job_id == job.id],
-        "NextToken": next_token(call, page[-1].id) if len(runs) > size else None,
+        "NextToken": token,
     }
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class _Keys:
     """As botocore's signer reads them."""
 
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
     token: None = None
 
 

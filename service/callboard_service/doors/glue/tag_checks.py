@@ -25,6 +25,6 @@ def check_tags(tags: Mapping[str, str]) -> None:
 
 
 def check_number(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Raise InvalidInputException where tags became too many; what had more before may keep them."""
+    """Raise InvalidInputException where tags became too many; who had more may keep them."""
     if len(after) > max(MAX_TAGS, len(before)):
         raise invalid_input(f"A resource can have at most {MAX_TAGS} tags, not {len(after)}.")

@@ -11,19 +11,12 @@ from callboard.board import Callboard
 from callboard.domain.job import Job
 from callboard.domain.trigger import Trigger
 from callboard.domain.workflow import Workflow
-from callboard.errors import NotFound, StaleVersion
+from callboard.errors import NotFound
 from callboard_service.doors.glue.arns import resource_of
-from callboard_service.doors.glue.faults import (
-    GlueFault,
-    concurrent_modification,
-    invalid_input,
-    not_found,
-)
-from callboard_service.doors.glue.job_checks import MAX_TAGS, check_tags
+from callboard_service.doors.glue.changing import undisturbed
+from callboard_service.doors.glue.faults import GlueFault, not_found
 from callboard_service.doors.glue.operation import GlueCall, Operation
-
-TRIES: Final = 50
-"""Of a change that others get in the way of."""
+from callboard_service.doors.glue.tag_checks import check_number, check_tags
 
 Labels: TypeAlias = Mapping[str, str]
 Tagged: TypeAlias = "Job | Trigger | Workflow"
@@ -47,20 +40,18 @@ async def get_tags(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def _change(call: GlueCall, change: Callable[[Labels], Labels]) -> None:
-    for _ in range(TRIES):
+    async def store() -> None:
         present = await _find(call)
         labels = change(present.labels)
         if labels == present.labels:
             return
-        _check_number(present.labels, labels)
+        check_number(present.labels, labels)
         try:
             await _store(call.board, present, labels)
-        except StaleVersion:
-            continue
         except NotFound:
             raise _no_resource(call) from None
-        return
-    raise concurrent_modification("The tags are being changed by others all the time.")
+
+    await undisturbed(store, "The resource")
 
 
 async def _find(call: GlueCall) -> Tagged:
@@ -87,11 +78,6 @@ async def _store(board: Callboard, present: Tagged, labels: Labels) -> None:
             await board.replace_trigger(replace(present, labels=labels), expected_version=version)
         case Workflow():
             await board.replace_workflow(replace(present, labels=labels), expected_version=version)
-
-
-def _check_number(before: Labels, after: Labels) -> None:
-    if len(after) > max(MAX_TAGS, len(before)):
-        raise invalid_input(f"A resource can have at most {MAX_TAGS} tags, not {len(after)}.")
 
 
 def _no_resource(call: GlueCall) -> GlueFault:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from callboard.domain.run import MAX_RUN_ID
 from callboard_service.doors.glue.faults import invalid_input
 from callboard_service.doors.glue.operation import GlueCall
+
+T = TypeVar("T")
 
 _DIGEST: Final = 6
 """Bytes."""
@@ -49,6 +52,19 @@ def page_size(call: GlueCall, usual: int = 100) -> int:
     return int(call.request.get("MaxResults", usual))
 
 
+def page_of(
+    call: GlueCall, found: Sequence[T], size: int, place: Callable[[T], Any]
+) -> tuple[Sequence[T], str | None]:
+    """The first `size` things, and the token of the rest, which was looked for one thing far.
+
+    Args:
+        place: of the thing that the next page begins behind.
+    """
+    if len(found) <= size:
+        return found, None
+    return found[:size], next_token(call, place(found[size - 1]))
+
+
 def _told(token: str) -> Any:
     """What the token says; None for a text that is no token."""
     try:
@@ -65,7 +81,7 @@ def _is_place(value: Any) -> bool:
         case str():
             return "\x00" not in value
         case int():
-            return abs(value) <= MAX_RUN_ID
+            return 0 < value <= MAX_RUN_ID
         case list():
             return all(not isinstance(each, list) and _is_place(each) for each in value)
     return value is None

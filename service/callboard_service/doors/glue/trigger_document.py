@@ -39,7 +39,8 @@ from callboard.domain.schedule import (
 )
 from callboard.domain.schedule_kind import WatchedState
 from callboard.domain.trigger import Action, OnMissing, Trigger, TriggerState
-from callboard_service.doors.glue.job_document import GLUE, as_texts, minutes_of
+from callboard_service.doors.glue.annotations import GLUE, kept
+from callboard_service.doors.glue.job_document import as_texts, minutes_of
 from callboard_service.doors.glue.trigger_checks import CONDITIONAL, EVENT, ON_DEMAND, SCHEDULED
 from callboard_service.doors.glue.trigger_schedule import schedule_text, scheduled
 
@@ -97,7 +98,7 @@ def glue_trigger(trigger: Trigger) -> dict[str, Any]:
         "State": state_of(trigger),
         **_derived(trigger),
     }
-    for member, (given, derived) in _kept(trigger).items():
+    for member, (given, derived) in _pairs(trigger).items():
         if shown.get(member) == derived:
             shown[member] = given
     return shown
@@ -129,15 +130,14 @@ def _defined(trigger: Trigger, kind: str, definition: Mapping[str, Any]) -> Trig
         schedule=_schedule(kind, definition),
         actions=tuple(_action(each) for each in definition["Actions"]),
         description=definition.get("Description", ""),
-        annotations={**trigger.annotations, GLUE: {}},
     )
-    kept = _to_keep(definition, _derived(defined))
-    return replace(defined, annotations={**trigger.annotations, GLUE: kept})
+    pairs = _to_keep(definition, _derived(defined))
+    return replace(defined, annotations={**trigger.annotations, GLUE: pairs})
 
 
 def _to_keep(definition: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[str, Any]:
     """Members that would be shown otherwise than they were given: both, as far as there is room."""
-    kept: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     room = MOST_KEPT
     for member in _SHOWN:
         given, shown = definition.get(member), derived.get(member)
@@ -146,17 +146,15 @@ def _to_keep(definition: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[
         room -= len(orjson.dumps([given, shown]))
         if room < 0:
             break
-        kept[member] = [given, shown]
-    return kept
+        pairs[member] = [given, shown]
+    return pairs
 
 
-def _kept(trigger: Trigger) -> Mapping[str, Sequence[Any]]:
-    """Pairs by member; anybody may write annotations, so whatever else is there is passed over."""
-    kept = trigger.annotations.get(GLUE)
-    pairs = kept.items() if isinstance(kept, Mapping) else ()
+def _pairs(trigger: Trigger) -> Mapping[str, Sequence[Any]]:
+    """What `_to_keep` made; anybody may write annotations, so all else there is passed over."""
     return {
         member: pair
-        for member, pair in pairs
+        for member, pair in kept(trigger.annotations).items()
         if member in _SHOWN and isinstance(pair, Sequence) and len(pair) == 2
     }
 
@@ -265,7 +263,7 @@ def _action(action: Mapping[str, Any]) -> Action:
 
 def _shown_action(action: Action) -> dict[str, Any]:
     terms = action.terms or GivenTerms()
-    extras: Any = terms.annotations.get(GLUE)
+    extras = kept(terms.annotations)
     shown: dict[str, Any] = {"JobName": action.job}
     if action.job.startswith(CRAWLER):
         shown = {"CrawlerName": action.job.removeprefix(CRAWLER)}
@@ -273,6 +271,4 @@ def _shown_action(action: Action) -> dict[str, Any]:
         shown["Arguments"] = as_texts(action.arguments)
     if terms.timeout_s is not None:
         shown["Timeout"] = minutes_of(terms.timeout_s)
-    if isinstance(extras, Mapping):
-        shown |= {member: extras[member] for member in _OF_ACTION if member in extras}
-    return shown
+    return shown | {member: extras[member] for member in _OF_ACTION if member in extras}

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from callboard.domain.json import check_json
 from callboard.domain.names import wide_name_problem
 from callboard.domain.trigger import Trigger
-from callboard.errors import AlreadyExists, InvalidInput, NotFound, StaleVersion
+from callboard.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from callboard.store.contract import TriggerFilter
+from callboard_service.doors.glue.changing import undisturbed
 from callboard_service.doors.glue.faults import (
     GlueFault,
     already_exists,
-    concurrent_modification,
     invalid_input,
     not_found,
 )
-from callboard_service.doors.glue.job_checks import check_tags
+from callboard_service.doors.glue.jobs import check_runnable, find_job
+from callboard_service.doors.glue.many import FEW, one_by_one, picked
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.tokens import next_token, page_size, place_of
+from callboard_service.doors.glue.tag_checks import check_tags
+from callboard_service.doors.glue.tokens import page_of, page_size, place_of
 from callboard_service.doors.glue.trigger_checks import (
     EVENT,
     check_definition,
@@ -36,12 +37,6 @@ from callboard_service.doors.glue.trigger_document import (
     updated_trigger,
 )
 from callboard_service.doors.glue.workflows import workflow_not_found
-
-TRIES: Final = 10
-"""Of a change that others get in the way of."""
-FEW: Final = 50
-"""Names up to which triggers are looked up one by one."""
-_PAGE: Final = 1000
 
 
 async def find_trigger(call: GlueCall, name: str) -> Trigger:
@@ -79,18 +74,18 @@ async def create_trigger(call: GlueCall) -> Mapping[str, Any]:
 
 async def update_trigger(call: GlueCall) -> Mapping[str, Any]:
     name, update = call.request["Name"], call.request["TriggerUpdate"]
-    for _ in range(TRIES):
+
+    async def change() -> Trigger:
         present = await find_trigger(call, name)
         check_definition(type_of(present), update)
         wanted = updated_trigger(present, update)
         try:
             stored, _ = await call.board.replace_trigger(wanted, expected_version=present.version)
-        except StaleVersion:
-            continue
         except NotFound:
             raise trigger_not_found(name) from None
-        return {"Trigger": glue_trigger(stored)}
-    raise concurrent_modification(f"Trigger {name} is being changed by others all the time.")
+        return stored
+
+    return {"Trigger": glue_trigger(await undisturbed(change, f"Trigger {name}"))}
 
 
 async def delete_trigger(call: GlueCall) -> Mapping[str, Any]:
@@ -109,7 +104,7 @@ async def start_trigger(call: GlueCall) -> Mapping[str, Any]:
         case "EVENT":
             raise invalid_input(f"Trigger Type {EVENT} cannot be started")
         case "ON_DEMAND":
-            await _fire(call, name)
+            await _fire(call, trigger)
         case _ if state_of(trigger) != "ACTIVATED":
             await _activate(call, name)
     return {"Name": name}
@@ -146,21 +141,28 @@ async def list_triggers(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def batch_get_triggers(call: GlueCall) -> Mapping[str, Any]:
-    names = list(dict.fromkeys(call.request["TriggerNames"]))
-    found = await (_each(call, names) if len(names) <= FEW else _picked(call, names))
+    board, names = call.board, list(dict.fromkeys(call.request["TriggerNames"]))
+    if len(names) <= FEW:
+        found = await one_by_one(names, call.group, board.get_trigger)
+    else:
+        found = await picked(names, TriggerFilter(group=call.group), board.list_triggers)
     return {
         "Triggers": [glue_trigger(found[name]) for name in names if name in found],
         "TriggersNotFound": [name for name in names if name not in found],
     }
 
 
-async def _fire(call: GlueCall, name: str) -> None:
+async def _fire(call: GlueCall, trigger: Trigger) -> None:
     try:
-        await call.board.fire_trigger(call.group, name)
+        await call.board.fire_trigger(call.group, trigger.name)
     except NotFound as error:
         # Of the trigger itself, or of a job that it would start.
-        missing = {"trigger": "Trigger", "job": "Job"}.get(error.kind, error.kind.capitalize())
-        raise not_found(f"{missing} {error.key} not found.") from None
+        raise not_found(f"{error.kind.capitalize()} {error.key} not found.") from None
+    except Conflict as refusal:
+        if refusal.code == "job_disabled":
+            for job in dict.fromkeys(action.job for action in trigger.actions):
+                check_runnable(await find_job(call, job))
+        raise
 
 
 async def _activate(call: GlueCall, name: str) -> None:
@@ -170,7 +172,7 @@ async def _activate(call: GlueCall, name: str) -> None:
         raise trigger_not_found(name) from None
 
 
-async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[list[Trigger], str | None]:
+async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Trigger], str | None]:
     place, size = _place(call), page_size(call)
     after, job = (None, await _dependent_job(call)) if place is None else place
     triggers = await call.board.list_triggers(
@@ -182,9 +184,7 @@ async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[list[Trigger],
             limit=size + 1,
         )
     )
-    if len(triggers) <= size:
-        return triggers, None
-    return triggers[:size], next_token(call, [triggers[size - 1].name, job])
+    return page_of(call, triggers, size, lambda last: [last.name, job])
 
 
 def _place(call: GlueCall) -> tuple[str, str | None] | None:
@@ -211,29 +211,6 @@ async def _dependent_job(call: GlueCall) -> str | None:
         return None
     wanted = TriggerFilter(group=call.group, job=job, limit=1)
     return job if await call.board.list_triggers(wanted) else None
-
-
-async def _each(call: GlueCall, names: Sequence[str]) -> dict[str, Trigger]:
-    found: dict[str, Trigger] = {}
-    for name in names:
-        try:
-            found[name] = await call.board.get_trigger(call.group, name)
-        except NotFound:
-            continue
-    return found
-
-
-async def _picked(call: GlueCall, names: Sequence[str]) -> dict[str, Trigger]:
-    """By reading all triggers of the group: a request may have more names than there are."""
-    wanted = frozenset(names)
-    found: dict[str, Trigger] = {}
-    page: TriggerFilter | None = TriggerFilter(group=call.group, limit=_PAGE)
-    while page is not None:
-        triggers = await call.board.list_triggers(page)
-        found |= {each.name: each for each in triggers if each.name in wanted}
-        is_last = len(triggers) < _PAGE
-        page = None if is_last else replace(page, after=(call.group, triggers[-1].name))
-    return found
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(

@@ -22,8 +22,8 @@ from typing import Any, Final
 from callboard.domain.instant import instant_to_text
 from callboard.domain.run import Run
 from callboard.domain.workflow import Workflow, WorkflowRun
+from callboard_service.doors.glue.annotations import GLUE
 from callboard_service.doors.glue.ids import glue_workflow_run_id
-from callboard_service.doors.glue.job_document import GLUE
 from callboard_service.doors.glue.workflow_graph import glue_graph
 
 RUN_ARGUMENTS: Final[Mapping[str, str]] = MappingProxyType(

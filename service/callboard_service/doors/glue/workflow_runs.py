@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from types import MappingProxyType
 from typing import Any, Final
 
 from callboard.domain.json import check_json
-from callboard.domain.run import MAX_RUN_ID
 from callboard.domain.workflow import WorkflowRun, WorkflowState
 from callboard.errors import Conflict, NotFound
 from callboard.store.contract import WorkflowRunFilter
@@ -23,6 +22,9 @@ from callboard_service.doors.glue.tokens import next_token, page_size, place_of
 from callboard_service.doors.glue.workflow_graph import jobs_by_node
 from callboard_service.doors.glue.workflow_showing import shown_run, shown_runs
 from callboard_service.doors.glue.workflows import find_workflow, workflow_not_found
+
+MOST_JOB_RUNS: Final = 5000
+"""Of the workflow runs of one page, which is the shorter for it: each of them is read."""
 
 
 async def start_workflow_run(call: GlueCall) -> Mapping[str, Any]:
@@ -45,17 +47,24 @@ async def get_workflow_run(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def get_workflow_runs(call: GlueCall) -> Mapping[str, Any]:
-    place, size = _place(call), page_size(call)
+    place, size = place_of(call, int), page_size(call)
     workflow = await find_workflow(call, call.request["Name"])
     found = await call.board.list_workflow_runs(
         WorkflowRunFilter(group=call.group, workflow=workflow.name, before_id=place, limit=size + 1)
     )
     # Older ones are those of a workflow of that name that is gone.
     runs = list(takewhile(lambda run: run.workflow_id == workflow.id, found))
+    page = _page(runs[:size])
     return {
-        "Runs": await shown_runs(call, runs[:size], with_graph=_with_graph(call)),
-        "NextToken": next_token(call, runs[size - 1].id) if len(runs) > size else None,
+        "Runs": await shown_runs(call, page, with_graph=_with_graph(call)),
+        "NextToken": next_token(call, page[-1].id) if len(runs) > len(page) else None,
     }
+
+
+def _page(runs: Sequence[WorkflowRun]) -> Sequence[WorkflowRun]:
+    """As many of the first ones as one answer may tell of, and one at the least."""
+    counts = accumulate(sum(map(len, run.runs.values())) for run in runs)
+    return runs[: max(1, sum(1 for count in counts if count <= MOST_JOB_RUNS))]
 
 
 async def get_workflow_run_properties(call: GlueCall) -> Mapping[str, Any]:
@@ -139,14 +148,6 @@ def _full(refusal: Conflict, name: str) -> Exception:
     if refusal.code != "workflow_full":
         return refusal
     return concurrent_runs(f"Concurrent runs exceeded for workflow: {name}.")
-
-
-def _place(call: GlueCall) -> int | None:
-    """The number of the run that the page begins behind; a token can be made up by anybody."""
-    place: int | None = place_of(call, int)
-    if place is not None and not 0 < place <= MAX_RUN_ID:
-        raise invalid_input("NextToken is not a token that this operation has given")
-    return place
 
 
 def _with_graph(call: GlueCall) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from callboard.domain.job import Job
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.domain.workflow import WorkflowRun
-from callboard.errors import NotFound
+from callboard_service.doors.glue.many import one_by_one
 from callboard_service.doors.glue.operation import GlueCall
 from callboard_service.doors.glue.run_document import glue_job_run
 from callboard_service.doors.glue.workflow_document import JobRun, glue_workflow_run
@@ -30,7 +29,8 @@ async def shown_runs(
     known = await _runs(call, runs)
     # Without a graph the job matters to a run that waits alone: how it does is the job's to say.
     wanted = (run for run in known.values() if with_graph or run.state is RunState.QUEUED)
-    jobs = await _jobs(call, wanted)
+    names = dict.fromkeys(run.job for run in wanted)
+    jobs = await one_by_one(names, call.group, call.board.get_job)
     now = call.clock.now()
     job_runs = {
         run.id: JobRun(run=run, shown=glue_job_run(run, jobs.get(run.job), now))
@@ -45,14 +45,3 @@ async def _runs(call: GlueCall, runs: Iterable[WorkflowRun]) -> dict[int, Run]:
     for start in range(0, len(ids), RUNS_PER_READ):
         known |= await call.board.get_runs(ids[start : start + RUNS_PER_READ])
     return known
-
-
-async def _jobs(call: GlueCall, runs: Iterable[Run]) -> dict[str, Job]:
-    """The jobs of the runs by name, as they are now; those that are gone are left out."""
-    found: dict[str, Job] = {}
-    for name in sorted({run.job for run in runs}):
-        try:
-            found[name] = await call.board.get_job(call.group, name)
-        except NotFound:
-            continue
-    return found

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from callboard.domain.json import check_json
-from callboard.domain.names import wide_name_problem
-from callboard.domain.trigger import Trigger
 from callboard.domain.workflow import Workflow
-from callboard.errors import AlreadyExists, NotFound, StaleVersion
+from callboard.errors import AlreadyExists, NotFound
 from callboard.store.contract import TriggerFilter, WorkflowFilter, WorkflowRunFilter
+from callboard_service.doors.glue.changing import undisturbed
 from callboard_service.doors.glue.faults import (
     GlueFault,
     already_exists,
-    concurrent_modification,
     invalid_input,
     not_found,
 )
-from callboard_service.doors.glue.job_checks import check_tags
+from callboard_service.doors.glue.many import every, one_by_one
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.tokens import next_token, page_size, place_of
+from callboard_service.doors.glue.tag_checks import check_tags
+from callboard_service.doors.glue.tokens import page_of, page_size, place_of
 from callboard_service.doors.glue.workflow_document import (
     glue_workflow,
     new_workflow,
@@ -31,10 +29,7 @@ from callboard_service.doors.glue.workflow_document import (
 from callboard_service.doors.glue.workflow_graph import glue_graph
 from callboard_service.doors.glue.workflow_showing import shown_run
 
-TRIES: Final = 10
-"""Of a change that others get in the way of."""
 USUAL_PAGE: Final = 25
-_PAGE: Final = 1000
 
 
 async def find_workflow(call: GlueCall, name: str) -> Workflow:
@@ -69,17 +64,17 @@ async def update_workflow(call: GlueCall) -> Mapping[str, Any]:
     """What is left out of the request stays as it is."""
     name = call.request["Name"]
     _check(call.request)
-    for _ in range(TRIES):
+
+    async def change() -> None:
         present = await find_workflow(call, name)
         wanted = updated_workflow(present, call.request, call.clock.now())
         try:
             await call.board.replace_workflow(wanted, expected_version=present.version)
-        except StaleVersion:
-            continue
         except NotFound:
             raise workflow_not_found() from None
-        return {"Name": name}
-    raise concurrent_modification(f"Workflow {name} is being changed by others all the time.")
+
+    await undisturbed(change, f"Workflow {name}")
+    return {"Name": name}
 
 
 async def delete_workflow(call: GlueCall) -> Mapping[str, Any]:
@@ -97,31 +92,21 @@ async def get_workflow(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def batch_get_workflows(call: GlueCall) -> Mapping[str, Any]:
-    shown: list[dict[str, Any]] = []
-    missing: list[str] = []
-    for name in dict.fromkeys(call.request["Names"]):
-        try:
-            shown.append(await _shown(call, await call.board.get_workflow(call.group, name)))
-        except NotFound:
-            missing.append(name)
-    return {"Workflows": shown, "MissingWorkflows": missing}
+    names = dict.fromkeys(call.request["Names"])
+    found = await one_by_one(names, call.group, call.board.get_workflow)
+    return {
+        "Workflows": [await _shown(call, workflow) for workflow in found.values()],
+        "MissingWorkflows": [name for name in names if name not in found],
+    }
 
 
 async def list_workflows(call: GlueCall) -> Mapping[str, Any]:
-    place, size = _place(call), page_size(call, USUAL_PAGE)
+    place, size = place_of(call, str), page_size(call, USUAL_PAGE)
     after = None if place is None else (call.group, place)
     wanted = WorkflowFilter(group=call.group, after=after, limit=size + 1)
-    names = [workflow.name for workflow in await call.board.list_workflows(wanted)]
-    token = next_token(call, names[size - 1]) if len(names) > size else None
-    return {"Workflows": names[:size], "NextToken": token}
-
-
-def _place(call: GlueCall) -> str | None:
-    """The name that the page begins behind; a token can be made up by anybody."""
-    place: str | None = place_of(call, str)
-    if place is not None and wide_name_problem(place, "NextToken") is not None:
-        raise invalid_input("NextToken is not a token that this operation has given")
-    return place
+    found = await call.board.list_workflows(wanted)
+    workflows, token = page_of(call, found, size, lambda last: last.name)
+    return {"Workflows": [workflow.name for workflow in workflows], "NextToken": token}
 
 
 def _check(request: Mapping[str, Any]) -> None:
@@ -139,22 +124,10 @@ async def _shown(call: GlueCall, workflow: Workflow) -> dict[str, Any]:
         if last.workflow_id == workflow.id:
             shown["LastRun"] = await shown_run(call, last, with_graph=with_graph)
     if with_graph:
-        shown["Graph"] = glue_graph(workflow.id, await _triggers(call, workflow), {})
+        own = TriggerFilter(group=call.group, workflow=workflow.name)
+        triggers = [each async for each in every(own, call.board.list_triggers)]
+        shown["Graph"] = glue_graph(workflow.id, triggers, {})
     return shown
-
-
-async def _triggers(call: GlueCall, workflow: Workflow) -> list[Trigger]:
-    """Those of the workflow, by name."""
-    found: list[Trigger] = []
-    page: TriggerFilter | None = TriggerFilter(
-        group=call.group, workflow=workflow.name, limit=_PAGE
-    )
-    while page is not None:
-        triggers = await call.board.list_triggers(page)
-        found += triggers
-        is_last = len(triggers) < _PAGE
-        page = None if is_last else replace(page, after=(call.group, triggers[-1].name))
-    return found
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(

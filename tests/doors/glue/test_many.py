@@ -1,0 +1,38 @@
+"""Many things at once: those of the names that there are, and no more than an answer may have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from callboard.domain.job import Job
+from callboard.store.contract import JobFilter
+from callboard_service.doors.glue import many
+from callboard_service.doors.glue.faults import GlueFault
+
+SEED = Job(name="x", kind="python", spec={"handler": "x"})
+JOBS = [replace(SEED, name=f"job{number:04}") for number in range(2500)]
+ALL = JobFilter(group="default")
+
+
+async def list_page(filter: JobFilter) -> list[Job]:
+    behind = "" if filter.after is None else filter.after[1]
+    return [job for job in JOBS if job.name > behind][: filter.limit]
+
+
+async def test_all_are_read_page_by_page() -> None:
+    assert [job async for job in many.every(ALL, list_page)] == JOBS
+
+
+async def test_those_that_there_are_are_picked() -> None:
+    names = [*(f"nobody{number}" for number in range(5000)), "job0000", "job2499"]
+    assert list(await many.picked(names, ALL, list_page)) == ["job0000", "job2499"]
+
+
+async def test_an_answer_has_only_so_many() -> None:
+    names = [job.name for job in JOBS]
+    assert len(await many.picked(names[: many.MOST], ALL, list_page)) == many.MOST
+    with pytest.raises(GlueFault, match="ask for fewer") as refusal:
+        await many.picked(names[: many.MOST + 1], ALL, list_page)
+    assert refusal.value.code == "InvalidInputException"
