@@ -111,6 +111,7 @@ def test_one_run_at_once_is_one_on_all_services(
         wait_run(glue, name, again, ["SUCCEEDED"])
 
 
+@pytest.mark.slow
 def test_a_client_goes_on_at_the_other_service(
     services: tuple[ServiceProcess, ServiceProcess],
     clients: list[Any],
