@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from callboard.domain.given_terms import given_terms_from_json, given_terms_to_json
-from callboard.domain.json import JsonObject
+from callboard.domain.action_json import action_from_json, action_to_json
 from callboard.domain.schedule import schedule_from_json, schedule_to_json
-from callboard.domain.trigger import Action, OnMissing, Trigger, TriggerState
+from callboard.domain.trigger import OnMissing, Trigger, TriggerState
 
 
 def trigger_to_json(trigger: Trigger) -> dict[str, Any]:
@@ -18,7 +17,7 @@ def trigger_to_json(trigger: Trigger) -> dict[str, Any]:
         "name": trigger.name,
         "group": trigger.group,
         "schedule": schedule_to_json(trigger.schedule),
-        "actions": [_action_to_json(each) for each in trigger.actions],
+        "actions": [action_to_json(each) for each in trigger.actions],
         "description": trigger.description,
         "on_missing": trigger.on_missing.value,
         "workflow": trigger.workflow,
@@ -40,7 +39,7 @@ def trigger_from_json(stored: Mapping[str, Any]) -> Trigger:
         name=stored["name"],
         group=stored["group"],
         schedule=schedule_from_json(stored["schedule"], stored=True),
-        actions=tuple(_action_from_json(**each) for each in stored["actions"]),
+        actions=tuple(action_from_json(dict(each)) for each in stored["actions"]),
         description=stored["description"],
         on_missing=OnMissing(stored["on_missing"]),
         workflow=stored["workflow"],
@@ -54,20 +53,6 @@ def trigger_from_json(stored: Mapping[str, Any]) -> Trigger:
         created_at=_instant(stored["created_at"]),
         updated_at=_instant(stored["updated_at"]),
     )
-
-
-def _action_to_json(action: Action) -> dict[str, Any]:
-    return {
-        "job": action.job,
-        "arguments": action.arguments,
-        "terms": given_terms_to_json(action.terms),
-    }
-
-
-def _action_from_json(
-    job: str, arguments: JsonObject, terms: Mapping[str, Any] | None = None
-) -> Action:
-    return Action(job=job, arguments=arguments, terms=given_terms_from_json(terms))
 
 
 def _text(instant: datetime | None) -> str | None:

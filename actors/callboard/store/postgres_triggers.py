@@ -11,15 +11,14 @@ from itertools import starmap
 from typing import Final
 
 from callboard.clock import next_turn
+from callboard.domain.action_json import action_to_json
 from callboard.domain.amend import amended
 from callboard.domain.calendar_rule import CalendarRule
 from callboard.domain.gathered import Gathered, gathered_to_json
-from callboard.domain.given_terms import given_terms_to_json
 from callboard.domain.ledger import LedgerEntry
 from callboard.domain.misfire import SlotPlan
 from callboard.domain.schedule import schedule_to_json
 from callboard.domain.trigger import (
-    Action,
     MisfirePolicy,
     OnMissing,
     OverlapPolicy,
@@ -343,7 +342,7 @@ def _policy_json(policy: MisfirePolicy | OverlapPolicy) -> str:
 def _columns(trigger: Trigger) -> tuple[object, ...]:
     return (
         to_json(schedule_to_json(trigger.schedule)),
-        to_json([_action(each) for each in trigger.actions]),
+        to_json([action_to_json(each) for each in trigger.actions]),
         trigger.description,
         _policy_json(trigger.misfire),
         _policy_json(trigger.overlap),
@@ -369,13 +368,6 @@ def _columns(trigger: Trigger) -> tuple[object, ...]:
 
 def _gathered(gathered: Gathered | None) -> str | None:
     return None if gathered is None else to_json(gathered_to_json(gathered))
-
-
-def _action(action: Action) -> dict[str, object]:
-    stored: dict[str, object] = {"job": action.job, "arguments": action.arguments}
-    if action.terms is not None:
-        stored["terms"] = given_terms_to_json(action.terms)
-    return stored
 
 
 def _rules(trigger: Trigger) -> str | None:

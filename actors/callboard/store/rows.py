@@ -13,13 +13,13 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final
 
+from callboard.domain.action_json import action_from_json
 from callboard.domain.backfill import Backfill, BackfilledSlot, BackfillState
 from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.calendar import Calendar
 from callboard.domain.calendar_rule import CalendarMode, CalendarRule, Shift
 from callboard.domain.deadlines import Deadlines
 from callboard.domain.gathered import Gathered, gathered_from_json
-from callboard.domain.given_terms import given_terms_from_json
 from callboard.domain.job import Jitter, Job, OnCrash, OnFixed, OnFull, RetryPolicy
 from callboard.domain.ledger import Decision, LedgerEntry, SkipReason
 from callboard.domain.limits import RateLimit, concurrency_from_json
@@ -29,7 +29,6 @@ from callboard.domain.run_terms import terms_from_json
 from callboard.domain.schedule import schedule_from_json
 from callboard.domain.states import RunState
 from callboard.domain.trigger import (
-    Action,
     Coalesce,
     MisfirePolicy,
     MisfirePolicyName,
@@ -224,7 +223,7 @@ def _trigger(row: Row) -> Trigger:
         name=row["name"],
         group=row["group_name"],
         schedule=schedule_from_json(from_json(row["schedule"]), stored=True),
-        actions=tuple([_action(action) for action in from_json(row["actions"])]),
+        actions=tuple([action_from_json(action) for action in from_json(row["actions"])]),
         description=row["description"],
         misfire=_misfire(row["misfire"]),
         overlap=_overlap(row["overlap"]),
@@ -251,12 +250,6 @@ def _trigger(row: Row) -> Trigger:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
-
-
-def _action(stored: dict[str, Any]) -> Action:
-    if "terms" in stored:
-        stored["terms"] = given_terms_from_json(stored["terms"])
-    return Action(**stored)
 
 
 def _gathered(text: str | None) -> Gathered | None:

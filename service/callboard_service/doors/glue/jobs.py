@@ -20,7 +20,7 @@ from callboard_service.doors.glue.job_document import (
     updated_job,
     why_not_runnable,
 )
-from callboard_service.doors.glue.many import FEW, one_by_one, picked
+from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
 from callboard_service.doors.glue.tokens import page_of, page_size, place_of
 
@@ -120,15 +120,9 @@ async def list_jobs(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def batch_get_jobs(call: GlueCall) -> Mapping[str, Any]:
-    board, names = call.board, list(dict.fromkeys(call.request["JobNames"]))
-    if len(names) <= FEW:
-        found = await one_by_one(names, call.group, board.get_job)
-    else:
-        found = await picked(names, JobFilter(group=call.group), board.list_jobs)
-    return {
-        "Jobs": [glue_job(found[name]) for name in names if name in found],
-        "JobsNotFound": [name for name in names if name not in found],
-    }
+    board, own = call.board, JobFilter(group=call.group)
+    jobs, missing = await of_names(call.request["JobNames"], own, board.get_job, board.list_jobs)
+    return {"Jobs": [glue_job(job) for job in jobs], "JobsNotFound": missing}
 
 
 async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Job], str | None]:

@@ -31,6 +31,26 @@ N = TypeVar("N", bound=Named)
 F = TypeVar("F", JobFilter, TriggerFilter)
 
 
+async def of_names(
+    names: Iterable[str],
+    filter: F,
+    get: Callable[[str, str], Awaitable[N]],
+    list_page: Callable[[F], Awaitable[list[N]]],
+) -> tuple[list[N], list[str]]:
+    """Those of the names that there are in the filter's group, each once, and the other names.
+
+    Raises:
+        GlueFault: InvalidInputException: there are more than one answer may have.
+    """
+    wanted = list(dict.fromkeys(names))
+    if len(wanted) <= FEW:
+        found = await one_by_one(wanted, filter.group or "", get)
+    else:
+        found = await picked(wanted, filter, list_page)
+    known = [found[name] for name in wanted if name in found]
+    return known, [name for name in wanted if name not in found]
+
+
 async def one_by_one(
     names: Iterable[str], group: str, get: Callable[[str, str], Awaitable[T]]
 ) -> dict[str, T]:

@@ -19,7 +19,7 @@ from callboard_service.doors.glue.faults import (
     not_found,
 )
 from callboard_service.doors.glue.jobs import check_runnable, find_job
-from callboard_service.doors.glue.many import FEW, one_by_one, picked
+from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
 from callboard_service.doors.glue.tag_checks import check_tags
 from callboard_service.doors.glue.tokens import page_of, page_size, place_of
@@ -141,14 +141,13 @@ async def list_triggers(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def batch_get_triggers(call: GlueCall) -> Mapping[str, Any]:
-    board, names = call.board, list(dict.fromkeys(call.request["TriggerNames"]))
-    if len(names) <= FEW:
-        found = await one_by_one(names, call.group, board.get_trigger)
-    else:
-        found = await picked(names, TriggerFilter(group=call.group), board.list_triggers)
+    board, own = call.board, TriggerFilter(group=call.group)
+    triggers, missing = await of_names(
+        call.request["TriggerNames"], own, board.get_trigger, board.list_triggers
+    )
     return {
-        "Triggers": [glue_trigger(found[name]) for name in names if name in found],
-        "TriggersNotFound": [name for name in names if name not in found],
+        "Triggers": [glue_trigger(trigger) for trigger in triggers],
+        "TriggersNotFound": missing,
     }
 
 
