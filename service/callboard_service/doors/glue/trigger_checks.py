@@ -15,8 +15,6 @@ EVENT: Final = "EVENT"
 MAX_JOBS: Final = 50
 """That one trigger starts; a quota of AWS accounts."""
 MAX_CRAWLERS: Final = 2
-MAX_WATCHED: Final = 100
-"""Jobs and crawlers that one trigger may wait for: the board's limit."""
 JOB_STATES: Final = ("SUCCEEDED", "STOPPED", "FAILED", "TIMEOUT")
 CRAWL_STATES: Final = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -50,7 +48,7 @@ def check_definition(kind: str, definition: Definition) -> None:
     for action in actions:
         _check_action(action)
     _check_loop(conditions, actions)
-    _check_quotas(conditions, actions)
+    _check_quotas(actions)
 
 
 def _conditions(definition: Definition) -> Sequence[Definition]:
@@ -124,16 +122,13 @@ def _check_loop(conditions: Sequence[Definition], actions: Sequence[Definition])
         raise invalid_input("Job cannot be a Predicate and Action for Conditional Trigger.")
 
 
-def _check_quotas(conditions: Sequence[Definition], actions: Sequence[Definition]) -> None:
+def _check_quotas(actions: Sequence[Definition]) -> None:
     started = sum(1 for _ in _names(actions, "JobName"))
     if started > MAX_JOBS:
         raise _too_many(f"starts {started} jobs", MAX_JOBS)
     crawlers = len(actions) - started
     if crawlers > MAX_CRAWLERS:
         raise _too_many(f"starts {crawlers} crawlers", MAX_CRAWLERS)
-    watched = {(each.get("JobName"), each.get("CrawlerName")) for each in conditions}
-    if len(watched) > MAX_WATCHED:
-        raise _too_many(f"waits for {len(watched)} jobs", MAX_WATCHED)
 
 
 def _too_many(what: str, limit: int) -> GlueFault:
