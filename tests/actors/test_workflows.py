@@ -203,6 +203,24 @@ async def test_all_runs_of_a_workflow_run_get_its_arguments(
     assert fixed.arguments == {**given, "id": "mine"}
 
 
+@pytest.mark.parametrize("by", ["call", "slot"])
+async def test_a_job_that_does_not_take_its_arguments_is_spared_them(
+    board: Callboard, clock: VirtualClock, by: str
+) -> None:
+    async def strict(told: str = "") -> str:
+        return told
+
+    await board.define(strict, name="strict")
+    templates = {"told": "{workflow}", "--WORKFLOW_RUN_ID": "{run_id}"}
+    await board.replace_workflow(Workflow(name="w", run_arguments=templates))
+    await member(board, "start", on_demand() if by == "call" else every(seconds=60), "strict")
+    if by == "call":
+        await board.start_workflow(G, "w")
+    await clock.advance(60)
+    (run,) = await all_runs(board)
+    assert (run.state, run.arguments) == (RunState.SUCCEEDED, {"told": "w"})
+
+
 async def test_what_actions_say_counts_in_workflow_runs_too(
     board: Callboard, clock: VirtualClock
 ) -> None:

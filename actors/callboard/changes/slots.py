@@ -15,6 +15,7 @@ from callboard.changes.shards import which_are_held
 from callboard.changes.work import Work
 from callboard.changes.workflow_begin import (
     WorkflowRoom,
+    arguments_in,
     begun,
     event_of,
     given_in,
@@ -262,7 +263,7 @@ async def _begin(
     run = await begun(work, workflow, event=event_of(trigger, entry.events))
     joined = [
         start._replace(
-            arguments=start.job.arguments_with({**start.arguments, **run.run_arguments}),
+            arguments=arguments_in(run, start.job, start.arguments),
             terms=given_in(run, start.terms),
         )
         for start in starts

@@ -107,6 +107,12 @@ async def begun(
     )
 
 
+def arguments_in(run: WorkflowRun, job: Job, given: JsonObject) -> JsonObject:
+    """Those of a run of the job in the workflow run: of `run_arguments`, what the job takes."""
+    told = {name: value for name, value in run.run_arguments.items() if job.takes(name)}
+    return job.arguments_with({**given, **told})
+
+
 def event_of(trigger: Trigger, events: int | None) -> JsonObject | None:
     """What a workflow run keeps of the batch of events that began it."""
     if not isinstance(trigger.schedule, Event) or events is None:
@@ -149,9 +155,7 @@ async def start_actions(
         queued_run(
             run_id,
             job,
-            job.arguments_with(
-                {**merge_arguments(action.arguments, arguments or {}), **run.run_arguments}
-            ),
+            arguments_in(run, job, merge_arguments(action.arguments, arguments or {})),
             trace_id,
             work.now,
             due_at or work.now,

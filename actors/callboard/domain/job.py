@@ -164,6 +164,14 @@ class Job:
             return given
         return {**self.arguments, **given, **self.fixed_arguments}
 
+    def takes(self, argument: str) -> bool:
+        """Whether its runs may be given an argument of this name, as far as its parameters say."""
+        schema = self.parameters
+        if schema is None or schema.get("additionalProperties") is not False:
+            return True
+        named = schema.get("properties", {})
+        return "patternProperties" in schema or not isinstance(named, Mapping) or argument in named
+
     @property
     def is_limited(self) -> bool:
         """Whether a claim of its runs has to count: the column `limited` says the same."""

@@ -72,9 +72,9 @@ class Workflow:
     max_concurrent_runs: int | None = None
     """Runs of it that may be live (running, stopping) at once; None: any number."""
     run_arguments: Mapping[str, str] = field(default_factory=dict)
-    """Arguments that each job run in it gets besides. In the values `{workflow}` stands for its
-    name, `{run_id}` for the number of the workflow run and `{run_id_hex64}` for that number in 64
-    hexadecimal digits."""
+    """Arguments that each job run in it gets besides, if its job takes them. In the values
+    `{workflow}` stands for its name, `{run_id}` for the number of the workflow run and
+    `{run_id_hex64}` for that number in 64 hexadecimal digits."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: JsonObject = field(default_factory=dict)
     """What a client keeps with it; the board does not read it."""

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from callboard.clock import Clock
 from callboard.domain.job import Job
@@ -51,12 +51,11 @@ def _problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
 
 def _key_problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
     """A name that no argument has makes one key of all runs."""
-    known = parameters.get("properties", {})
-    is_open = parameters.get("additionalProperties") is not False
-    if job.concurrency is None or is_open or "patternProperties" in parameters:
+    if job.concurrency is None:
         return
+    known = cast("Mapping[str, object]", parameters.get("properties", {}))
     for index, name in enumerate(job.concurrency.key):
-        if isinstance(known, Mapping) and name not in known:
+        if not job.takes(name):
             reason = f"{name!r} is not one of the parameters"
             fix = f"use {', '.join(known)}" if known else "the job has none"
             yield FieldProblem(f"concurrency.key[{index}]", reason, fix)
