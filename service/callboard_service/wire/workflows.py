@@ -43,8 +43,8 @@ class WorkflowInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     run_arguments: Annotated[
         Texts,
         msgspec.Meta(
-            description="arguments that each job run in it gets, if its job takes them; {workflow}, "
-            "{run_id} and {run_id_hex64} in the values are replaced",
+            description="arguments that each job run in it gets, if its job takes them; "
+            "{workflow}, {run_id} and {run_id_hex64} in the values are replaced",
             examples=[{"workflow_run": "{run_id}"}],
         ),
     ] = {}
