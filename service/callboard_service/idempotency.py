@@ -82,7 +82,7 @@ async def once_by(
     Raises:
         Refusal: idempotency_key_reused, request_in_progress.
     """
-    record = IdempotencyRecord(key=_scoped(key), digest=_digest(data), created_at=now)
+    record = IdempotencyRecord(key=scoped(key), digest=_digest(data), created_at=now)
     known = await _begin(board, record, is_repeatable=is_repeatable)
     if known is not None and known.answer is not None:
         return _replayed(known)
@@ -163,7 +163,8 @@ def _replayed(known: IdempotencyRecord) -> web.Response:
     return web.Response(body=body, status=known.status or 200, headers=headers)
 
 
-def _scoped(key: tuple[str, ...]) -> str:
+def scoped(key: tuple[str, ...]) -> str:
+    """One text for a key with what it holds for."""
     return hashlib.blake2b(
         "\n".join(key).encode("utf-8", "surrogatepass"), digest_size=32
     ).hexdigest()

@@ -346,16 +346,12 @@ START = {"JobName": "etl"}
 async def test_a_call_that_the_sdk_repeats_is_done_once(
     client: Client, operations: Operations
 ) -> None:
-    operations.answer = {"JobRunId": "jr_1"}
-    first = await post(client, "StartJobRun", START, headers=repeated("a"))
-    operations.answer = {"JobRunId": "jr_2"}
-    again = await post(client, "StartJobRun", START, headers=repeated("a"))
-    other = await post(client, "StartJobRun", START, headers=repeated("b"))
-    assert [each.body for each in (first, again, other)] == [
-        {"JobRunId": "jr_1"},
-        {"JobRunId": "jr_1"},
-        {"JobRunId": "jr_2"},
-    ]
+    operations.answer = {"Name": "1"}
+    first = await post(client, "StartTrigger", {"Name": "t"}, headers=repeated("a"))
+    operations.answer = {"Name": "2"}
+    again = await post(client, "StartTrigger", {"Name": "t"}, headers=repeated("a"))
+    other = await post(client, "StartTrigger", {"Name": "t"}, headers=repeated("b"))
+    assert [each.body["Name"] for each in (first, again, other)] == ["1", "1", "2"]
     assert len(operations.calls) == 2
     assert again.headers["Content-Type"] == TYPE
 

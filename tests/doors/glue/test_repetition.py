@@ -19,7 +19,7 @@ from callboard_service.doors.glue.door import GlueDoor
 from callboard_service.doors.glue.operation import GlueCall, Operation
 from callboard_service.doors.glue.operations import OPERATIONS
 from callboard_service.settings import Settings
-from support.glue import glue_client
+from support.glue import glue_client, post
 
 GROUP = "repeating"
 Call = Callable[..., Awaitable[Any]]
@@ -88,3 +88,15 @@ async def test_what_cannot_be_told_from_somebody_elses_is_not_claimed(
         await call("create_job", **glue_job("x"))
     assert losing["CreateJob"].tries == 1
     assert (await call("get_job", JobName="x"))["Job"]["Name"] == "x"
+
+
+async def test_one_key_with_another_body_is_another_start(board: Callboard) -> None:
+    job = {"Role": "r", "Command": {"Name": "pythonshell", "ScriptLocation": "x.py"}}
+    key = {"amz-sdk-invocation-id": "same"}
+    async with TestServer(app.build_app(board, Settings())) as server:
+        send = partial(asyncio.to_thread, post, str(server.make_url("/")).rstrip("/"))
+        for name in ("a", "b"):
+            assert (await send("CreateJob", {"Name": name, **job})).status == 200
+        starts = [{"JobName": "a"}, {"JobName": "b"}, {"JobName": "a"}]
+        runs = [(await send("StartJobRun", body, headers=key)).value["JobRunId"] for body in starts]
+    assert runs[0] == runs[2] != runs[1]

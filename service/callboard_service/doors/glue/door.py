@@ -28,7 +28,7 @@ from callboard_service.doors.glue.model import GlueModel, NoModel
 from callboard_service.doors.glue.operation import GlueCall, Operation
 from callboard_service.doors.glue.operations import OPERATIONS
 from callboard_service.doors.glue.reading import read_request
-from callboard_service.doors.glue.repetition import is_repeatable, key_of
+from callboard_service.doors.glue.repetition import is_repeatable, key_of, start_key
 from callboard_service.doors.glue.target import PREFIX, no_such_operation, operation_of
 from callboard_service.idempotency import once_by
 from callboard_service.wire.text import parse_json
@@ -68,6 +68,8 @@ class GlueDoor:
         key = key_of(request, group, operation)
         if key is None:
             response: web.StreamResponse = await do(None)
+        elif (found_by := start_key(key, operation, data)) is not None:
+            response = await do(found_by)
         else:
             again, board = is_repeatable(operation), self._service.board
             response = await once_by(board, key, data, now, do, is_repeatable=again)
