@@ -21,7 +21,9 @@ from callboard.store.contract import Store
 from callboard.store.dsn import open_store
 from callboard.testing import VirtualClock
 from support.backends import BACKENDS
+from support.committing import Committing
 from support.postgres import fresh_database
+from support.postgres_store import opened
 
 StoreFactory: TypeAlias = Callable[[], Store]
 
@@ -112,3 +114,23 @@ async def peer(new_store: StoreFactory) -> AsyncIterator[Store]:
     await peer.open()
     yield peer
     await peer.close()
+
+
+@pytest.fixture
+async def one(postgres_dsn: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    """The first of two nodes' stores on a database of the test's own."""
+    async with opened(postgres_dsn, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+async def two(postgres_dsn: str, one: Store, clock: VirtualClock) -> AsyncIterator[Store]:
+    """The other node's."""
+    async with opened(postgres_dsn, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+async def nodes(one: Store, two: Store, clock: VirtualClock) -> tuple[Committing, Committing]:
+    """The committers of the two."""
+    return Committing(one, clock), Committing(two, clock)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from callboard.commands import Change, DeleteJob, EndedRun, EndRuns, HandBack, ResetBookmark
 from callboard.domain.bookmark_rule import BookmarkRule
@@ -15,34 +12,14 @@ from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard.errors import NotFound
 from callboard.store.contract import Store
-from callboard.testing import VirtualClock
 from callboard_sql import load
 from support.committing import Committing
 from support.factories import claimed_runs, make_end, stored_job, stored_node, stored_runs
-from support.postgres_store import connected, opened
+from support.postgres_store import connected
 
 RULE = BookmarkRule(argument="mode", equals="on")
 TERMS = RunTerms(bookmark=True)
 RUNS = 40
-
-
-@pytest.fixture
-async def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def one(postgres_dsn: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
-
-
-@pytest.fixture
-async def nodes(
-    postgres_dsn: str, one: Store, clock: VirtualClock
-) -> AsyncIterator[tuple[Committing, Committing]]:
-    async with opened(postgres_dsn, clock=clock) as two:
-        yield Committing(one, clock), Committing(two, clock)
 
 
 async def running(store: Store, jobs: list[Job], each: int = RUNS) -> list[list[Run]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -32,23 +32,6 @@ from support.factories import (
     the_run,
 )
 from support.postgres_store import connected, opened, seen, someone_waits
-
-
-@pytest.fixture
-async def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def one(postgres_dsn: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
-
-
-@pytest.fixture
-async def two(postgres_dsn: str, one: Store, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
 
 
 async def surely(store: Store, cycle: Cycle) -> tuple[Cycled, int]:

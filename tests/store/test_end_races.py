@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-
-import pytest
+from collections.abc import Sequence
 
 from callboard.commands import (
     Change,
@@ -25,32 +23,9 @@ from callboard.store.contract import Node, RunFilter, Store
 from callboard.testing import VirtualClock
 from support.committing import Committing
 from support.factories import after, claimed_runs, make_end, stored_job, stored_node, stored_runs
-from support.postgres_store import opened
 
 ERROR = RunError(type="ConnectionError", message="refused")
 BUDGET = RateLimit(runs=40, per_s=600)
-
-
-@pytest.fixture
-async def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def one(postgres_dsn: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
-
-
-@pytest.fixture
-async def two(postgres_dsn: str, one: Store, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
-
-
-@pytest.fixture
-async def nodes(one: Store, two: Store, clock: VirtualClock) -> tuple[Committing, Committing]:
-    return Committing(one, clock), Committing(two, clock)
 
 
 async def states(store: Store) -> Counter[tuple[int, RunState]]:

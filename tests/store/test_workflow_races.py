@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from callboard import BoardConfig, Callboard, RunState, on_demand, when_all
 from callboard.commands import (
@@ -28,33 +25,15 @@ from callboard.domain.trigger import Action, Trigger
 from callboard.domain.workflow import Workflow, WorkflowRun, WorkflowState
 from callboard.errors import Conflict, InvalidInput, NotFound
 from callboard.store.contract import RunFilter, Store, TriggerFilter, WorkflowRunFilter
-from callboard.testing import VirtualClock
 from support.committing import Committing
 from support.factories import claimed_runs, make_end, stored_job, stored_node
-from support.postgres_store import opened, seen, someone_waits
+from support.postgres_store import seen, someone_waits
 
 ROUNDS = 10
 G = "default"
 W = WorkflowState
 Nodes = tuple[Committing, Committing]
 CONFIG = BoardConfig(poll_s=0.2, drain_s=0.0)
-
-
-@pytest.fixture
-async def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def one(postgres_dsn: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with opened(postgres_dsn, clock=clock) as store:
-        yield store
-
-
-@pytest.fixture
-async def nodes(postgres_dsn: str, one: Store, clock: VirtualClock) -> AsyncIterator[Nodes]:
-    async with opened(postgres_dsn, clock=clock) as two:
-        yield Committing(one, clock), Committing(two, clock)
 
 
 def member(name: str, schedule: Schedule, *jobs: str) -> CreateTrigger:

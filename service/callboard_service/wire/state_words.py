@@ -24,36 +24,42 @@ SHORT: Final[Mapping[RunState, str]] = MappingProxyType(
 )
 """Five words for the states: those in which tables of Glue-like jobs were kept before."""
 
-GLUE: Final[Mapping[str, tuple[RunState, ...]]] = MappingProxyType(
+GLUE: Final[Mapping[RunState, str]] = MappingProxyType(
     {
-        "STARTING": (RunState.QUEUED,),
-        "WAITING": (RunState.QUEUED,),
-        "RUNNING": (RunState.RUNNING,),
-        "STOPPING": (RunState.STOPPING,),
-        "STOPPED": (RunState.STOPPED, RunState.ABANDONED),
-        "SUCCEEDED": (RunState.SUCCEEDED,),
-        "FAILED": (RunState.FAILED,),
-        "TIMEOUT": (RunState.TIMED_OUT,),
-        "ERROR": (RunState.LOST, RunState.PARKED),
+        RunState.QUEUED: "STARTING",
+        RunState.RUNNING: "RUNNING",
+        RunState.STOPPING: "STOPPING",
+        RunState.SUCCEEDED: "SUCCEEDED",
+        RunState.FAILED: "FAILED",
+        RunState.TIMED_OUT: "TIMEOUT",
+        RunState.STOPPED: "STOPPED",
+        RunState.ABANDONED: "STOPPED",
+        RunState.LOST: "ERROR",
+        RunState.PARKED: "ERROR",
     }
 )
 """AWS Glue's words."""
+GLUE_WAITING: Final = "WAITING"
+"""Its other word for a queued run: one that has to wait for its turn."""
 
+
+def _by_word(words: Mapping[RunState, str]) -> dict[str, tuple[RunState, ...]]:
+    return {
+        word: tuple(state for state, its in words.items() if its == word) for word in words.values()
+    }
+
+
+_SHORT: Final = _by_word(SHORT)
 _OF_WORD: Final[Mapping[str, tuple[RunState, ...]]] = MappingProxyType(
     {
-        **{
-            word: tuple(state for state, short in SHORT.items() if short == word)
-            for word in ("start", "complete", "stop", "fail")
-        },
-        **GLUE,
-        "START": (RunState.QUEUED,),
-        "COMPLETE": (RunState.SUCCEEDED,),
-        "STOP": (RunState.STOPPED, RunState.ABANDONED),
-        "FAIL": tuple(state for state, short in SHORT.items() if short == "fail"),
+        **_SHORT,
+        **{word.upper(): states for word, states in _SHORT.items()},
+        **_by_word(GLUE),
+        GLUE_WAITING: (RunState.QUEUED,),
         **{state.value: (state,) for state in RunState},
     }
 )
-"""`running` is ours, so it is without those that are stopping."""
+"""Where a word is ours and others', it is ours: `running` is without those that are stopping."""
 
 StateWord: TypeAlias = Literal[
     "queued",

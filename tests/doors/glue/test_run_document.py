@@ -14,7 +14,8 @@ from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
 from callboard_service.doors.glue.ids import glue_run_id
 from callboard_service.doors.glue.job_document import new_job
-from callboard_service.doors.glue.run_document import STATES, glue_job_run, start_annotations
+from callboard_service.doors.glue.run_document import glue_job_run, start_annotations
+from callboard_service.wire.state_words import GLUE as STATES
 from support.factories import NOW, after, make_job, make_run
 from support.glue import ROLE
 

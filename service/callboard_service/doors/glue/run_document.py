@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from callboard.domain.job import Job
@@ -27,22 +26,9 @@ from callboard.domain.states import RunState
 from callboard_service.doors.glue.annotations import GLUE, kept
 from callboard_service.doors.glue.ids import glue_run_id
 from callboard_service.doors.glue.job_document import as_texts, glue_definition, minutes_of
+from callboard_service.wire.state_words import GLUE as GLUE_STATES
+from callboard_service.wire.state_words import GLUE_WAITING
 
-STATES: Final[Mapping[RunState, str]] = MappingProxyType(
-    {
-        RunState.QUEUED: "STARTING",
-        RunState.RUNNING: "RUNNING",
-        RunState.STOPPING: "STOPPING",
-        RunState.SUCCEEDED: "SUCCEEDED",
-        RunState.FAILED: "FAILED",
-        RunState.TIMED_OUT: "TIMEOUT",
-        RunState.STOPPED: "STOPPED",
-        RunState.ABANDONED: "STOPPED",
-        RunState.LOST: "ERROR",
-        RunState.PARKED: "ERROR",
-    }
-)
-WAITING: Final = "WAITING"
 QUEUING: Final = "JobRunQueuingEnabled"
 _OF_JOB: Final = (
     "JobMode",
@@ -113,13 +99,13 @@ def _said(run: Run, job: Job | None) -> dict[str, Any]:
 
 def _state(run: Run, shown: Mapping[str, Any]) -> str:
     is_waiting = run.state is RunState.QUEUED and (shown.get(QUEUING) or run.is_held)
-    return WAITING if is_waiting else STATES[run.state]
+    return GLUE_WAITING if is_waiting else GLUE_STATES[run.state]
 
 
 def _detail(run: Run, shown: Mapping[str, Any]) -> str | None:
     if run.is_held:
         return "It waits until earlier runs of its trigger have ended."
-    if _state(run, shown) == WAITING:
+    if _state(run, shown) == GLUE_WAITING:
         return "It waits for its turn."
     return _error(run) if run.state in _BY_WISH else None
 
