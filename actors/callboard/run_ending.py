@@ -50,6 +50,7 @@ def ended_run(
     end = _new(_OpenEnd)
     end.run_id = run.id
     end.epoch = run.epoch
+    end.started_at = run.started_at
     end.state = outcome.state
     end.result = outcome.result
     end.error = outcome.error

@@ -190,6 +190,7 @@ def _known(said: Mapping[int, JsonObject | None]) -> tuple[tuple[int, JsonObject
 
 def _putting_back(run: Run, epoch: int, outcome: Outcome) -> ParkRun | SnoozeRun:
     if outcome.state is RunState.QUEUED:
-        return SnoozeRun(run_id=run.id, epoch=epoch, after_s=outcome.after_s or 0.0)
+        after_s = outcome.after_s or 0.0
+        return SnoozeRun(run_id=run.id, epoch=epoch, started_at=run.started_at, after_s=after_s)
     error = outcome.error or RunError(type="Parked", message="its runner put it aside")
-    return ParkRun(run_id=run.id, epoch=epoch, error=error)
+    return ParkRun(run_id=run.id, epoch=epoch, started_at=run.started_at, error=error)

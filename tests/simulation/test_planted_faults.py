@@ -44,7 +44,8 @@ def ends_of_anybody(patch: pytest.MonkeyPatch) -> None:
     async def end_all(self: MemoryTransaction, ends: Sequence[RunEnd]) -> list[Run]:
         rows = self._tables.runs.rows
         known = [end for end in ends if end.run_id in rows]
-        return await end_runs(self, [replace(e, epoch=rows[e.run_id].epoch) for e in known])
+        held = [replace(e, epoch=rows[e.run_id].epoch, started_at=None) for e in known]
+        return await end_runs(self, held)
 
     def end_in_any_state(self: RunTable, ended: Sequence[Run]) -> None:
         for run in ended:

@@ -35,6 +35,13 @@ def test_a_few_seeds_keep_every_promise(seeds: SeedsFactory) -> None:
         assert outcome.executions
 
 
+def test_a_late_end_does_not_end_a_later_claim_by_the_same_node() -> None:
+    """An executor sends an end and crashes; its next life hands the run back and claims it again,
+    under the same epoch; then the end arrives."""
+    outcome = tell_story(4187027405)
+    assert not outcome.faults, told(outcome)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_thousands_of_seeds_keep_every_promise(seeds: SeedsFactory) -> None:

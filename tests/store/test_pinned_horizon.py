@@ -93,7 +93,7 @@ def _literal(value: object) -> str:
 
 def claim_values(node: Node, due_from: datetime, limited_from: datetime) -> list[object]:
     """Arguments of cycle_runs for a claim of 10 runs."""
-    nothing = [None] * 18
+    nothing = [None] * 19
     return [NOW, *nothing, node.epoch, 0, 10, due_from, limited_from, 0]
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from callboard.clock import SystemClock
+from callboard.domain.job import Job
 from callboard.domain.run import Run
 from callboard.domain.states import ON_NODE, RunState
-from callboard.store.contract import RunFilter, Store
+from callboard.store.contract import Node, RunFilter, Store
+from callboard.store.cycle import Cycle
+from support.cycles import end_by_cycle, make_fresh
 from support.factories import (
+    NOW,
     claimed_runs,
     make_end,
     running_run,
@@ -129,6 +136,44 @@ async def test_without_a_given_clock_the_databases_decides(postgres_dsn: str) ->
         assert claimed.id == run.id
         assert claimed.started_at is not None
         assert claimed.started_at >= now
+
+
+@pytest.mark.parametrize("way", ["born by a start", "born by a cycle", "claimed", "in line"])
+async def test_an_end_knows_its_claim_by_the_databases_clock(postgres_dsn: str, way: str) -> None:
+    """The instant that its node was told is the one that is stored, to the microsecond."""
+    async with opened(postgres_dsn, clock=SystemClock()) as store:
+        job, node = await stored_job(store), await stored_node(store)
+        runs = await _held(store, job, node, way)
+        for run in runs:
+            assert run.started_at is not None
+            beside = run.started_at + timedelta(microseconds=1)
+            assert not await end_by_cycle(store, run, started_at=beside)
+        ends = [make_end(run, ended_at=run.started_at) for run in runs]
+        assert (await store.cycle(Cycle(ends=ends))).ended == {run.id for run in runs}
+
+
+async def _held(store: Store, job: Job, node: Node, way: str) -> list[Run]:
+    """Runs as their node is told of them."""
+    if way == "in line":
+        return await _claimed_by_transactions(store, job, node)
+    starts = [make_fresh(run_id, job) for run_id in await store.allocate_run_ids(9)]
+    jobs = {job.id: job.version}
+    if way == "claimed":
+        await store.cycle(Cycle(starts=starts, jobs=jobs))
+        return [*(await store.cycle(Cycle(epoch=node.epoch, claim=9))).claimed]
+    claim = 1 if way == "born by a cycle" else 0
+    born = Cycle(starts=starts, jobs=jobs, born=9, epoch=node.epoch, claim=claim)
+    done = await store.cycle(born)
+    return [start.created(done.now, node.name, node.epoch) for start in starts]
+
+
+async def _claimed_by_transactions(store: Store, job: Job, node: Node) -> list[Run]:
+    """By both statements of Transaction.claim_runs."""
+    await stored_runs(store, job, 9, due_at=NOW)
+    free = await claimed_runs(store, node)
+    limited = await stored_job(store, "limited", max_concurrent_runs=9)
+    await stored_runs(store, limited, 9, due_at=NOW)
+    return [*free, *await claimed_runs(store, node)]
 
 
 async def test_an_end_that_waits_for_the_rescuer_comes_too_late(postgres_dsn: str) -> None:

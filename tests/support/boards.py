@@ -40,6 +40,8 @@ async def die(board: Callboard, clock: VirtualClock) -> None:
     """As after SIGKILL: nothing of the board is told to the store any more."""
     for name in ("executor", "registrar", "rescuer", "leader", "scheduler", "evaluator"):
         actor = board._actors[name]._actor_weakref()
+        if actor is None:  # it had died before, and is collected
+            continue
         actor.timers.cancel_all()
         actor._life.kill()
     board._actors["job_store"]._actor_weakref()._is_open = False

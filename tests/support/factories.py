@@ -129,7 +129,14 @@ def make_plan(trigger: Trigger, **changes: Any) -> SlotPlan:
 
 def make_end(run: Run, state: RunState = RunState.SUCCEEDED, **changes: Any) -> RunEnd:
     """The end of a run by whoever holds it as `run` says."""
-    values = {"run_id": run.id, "epoch": run.epoch, "state": state, "ended_at": NOW, **changes}
+    values = {
+        "run_id": run.id,
+        "epoch": run.epoch,
+        "started_at": run.started_at,
+        "state": state,
+        "ended_at": NOW,
+        **changes,
+    }
     return RunEnd(**values)
 
 

@@ -64,7 +64,9 @@ async def stop_run(work: Work, command: StopRun) -> Run:
 
 async def park_run(work: Work, command: ParkRun) -> bool:
     run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
-    if run is None or run.epoch != command.epoch or run.state not in ON_NODE:
+    if run is None or run.state not in ON_NODE:
+        return False
+    if not run.is_of_claim(command.epoch, command.started_at):
         return False
     if not await end_completed(work, [run]):
         return True

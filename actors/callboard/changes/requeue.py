@@ -28,13 +28,13 @@ def queued_again(run: Run, now: datetime, due_at: datetime) -> Run:
 
 
 async def snooze_runs(work: Work, commands: Sequence[SnoozeRun]) -> list[bool]:
-    """For each command whether its epoch still held the run."""
+    """For each command whether its claim still held the run."""
     runs = await work.tx.lock_runs(sorted({command.run_id for command in commands}))
     mine = {
         command.run_id: command.after_s
         for command in commands
         if (run := runs.get(command.run_id)) is not None
-        and run.epoch == command.epoch
+        and run.is_of_claim(command.epoch, command.started_at)
         and run.state in ON_NODE
     }
     held = await end_completed(work, [runs[run_id] for run_id in sorted(mine)])

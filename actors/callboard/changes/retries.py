@@ -63,7 +63,9 @@ async def _beyond_budget(
     by_job: defaultdict[int, list[EndedRun]] = defaultdict(list)
     for run_id, one in asking.items():
         run = runs.get(run_id)
-        if run is None or run.state not in ON_NODE or run.epoch != one.end.epoch:
+        if run is None or run.state not in ON_NODE:
+            continue
+        if not run.is_of_claim(one.end.epoch, one.end.started_at):
             continue
         if run.stop_mode is None:
             by_job[run.job_id].append(one)

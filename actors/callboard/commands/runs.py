@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from callboard.domain.claimed import ClaimedRun as ClaimedRun
 from callboard.domain.json import JsonObject
@@ -62,29 +63,33 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndRuns(Command[frozenset[int]]):
-    """Record ends; the ids of those runs that the epoch still held."""
+    """Record ends; the ids of those runs that their claims still held."""
 
     ended: tuple[EndedRun, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkRun(Command[bool]):
-    """Put a held run aside for an operator; whether the epoch still held it."""
+    """Put a held run aside for an operator; whether the claim still held it."""
 
     run_id: int
     epoch: int
+    started_at: datetime | None = None
+    """As in RunEnd."""
     error: RunError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeRun(Command[bool]):
-    """Queue a held run again, as the same attempt, due so much later; whether the epoch held it.
+    """Queue a held run again, as the same attempt, due so much later; whether the claim held it.
 
     One that was to be stopped is stopped.
     """
 
     run_id: int
     epoch: int
+    started_at: datetime | None = None
+    """As in RunEnd."""
     after_s: float
 
 

@@ -188,6 +188,11 @@ class Run:
     def has_ended(self) -> bool:
         return self.state in ENDED
 
+    def is_of_claim(self, epoch: int | None, started_at: datetime | None) -> bool:
+        """Whether it is still in the hands of the claim of this epoch and instant; None: of
+        whichever instant."""
+        return self.epoch == epoch and (started_at is None or self.started_at == started_at)
+
     @property
     def is_held(self) -> bool:
         """Whether it waits for the end of earlier runs of its trigger."""

@@ -18,6 +18,10 @@ class RunEnd:
     run_id: int
     epoch: int | None
     """The epoch that the run must still have; None: it must be held by nobody."""
+    started_at: datetime | None = None
+    """The claim that it ends: the run must still have begun at this instant. A node may claim a run
+    again under one epoch, and an end of the earlier claim may come late. None: of whichever claim,
+    for who has locked the run and looked at it."""
     state: RunState
     result: Json = None
     error: RunError | None = None

@@ -123,8 +123,8 @@ class RunVerbs(Protocol):
         ...
 
     async def end_runs(self, ends: Sequence[RunEnd]) -> list[Run]:
-        """End live runs that still have the given epoch and whose state may become the given one;
-        those that did, as they are now.
+        """End live runs that still have the given epoch, and started_at where one is given, and
+        whose state may become the given one; those that did, as they are now.
 
         They leave the live runs for the history in the same statement.
         """

@@ -71,8 +71,8 @@ class Cycle:
     """What is to be done: ends first, then starts, then the claim."""
 
     ends: Sequence[RunEnd] = ()
-    """Each with an epoch. Left out: a run that is not `running` under it, or whose trigger waits
-    for the end of its runs."""
+    """Each with an epoch. Left out: a run that is not `running` under it and the claim that the end
+    names, or whose trigger waits for the end of its runs."""
     logs: Sequence[LogChunk] = ()
     """Of the runs of `ends`; stored for those that end."""
     starts: Sequence[FreshRun] = ()

@@ -74,7 +74,7 @@ def _store_ends(tables: Tables, cycle: Cycle, ended: dict[int, Run]) -> None:
 def _may_end(tables: Tables, run: Run, end: RunEnd) -> bool:
     return (
         run.state is RunState.RUNNING
-        and run.epoch == end.epoch
+        and run.is_of_claim(end.epoch, end.started_at)
         and end.state in ENDS_OF_RUNNING
         and (run.trigger_id is None or not _is_awaited(tables, run.trigger_id))
     )

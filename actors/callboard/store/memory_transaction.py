@@ -310,7 +310,7 @@ class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
         table, ended = self._tables.runs, list[Run]()
         for end in ends:
             run = table.rows.get(end.run_id)
-            if run is not None and run.epoch == end.epoch and _may_end(run, end):
+            if run is not None and _may_end(run, end):
                 ended.append(table.put(with_end(run, end)))
                 if run.id in self._tables.requeued.rows:
                     self._tables.requeued.write(run.id, None)
@@ -592,7 +592,8 @@ def _place_in_time(trigger: Trigger) -> tuple[object, ...]:
 
 
 def _may_end(run: Run, end: RunEnd) -> bool:
-    return run.state in LIVE and may_become(run.state, end.state)
+    is_its = run.is_of_claim(end.epoch, end.started_at)
+    return is_its and run.state in LIVE and may_become(run.state, end.state)
 
 
 def _queued(run: Run) -> Run:

@@ -159,6 +159,7 @@ def _ends(ends: Sequence[RunEnd]) -> Iterable[object]:
     return (
         [end.run_id for end in ends],
         [end.epoch for end in ends],
+        [end.started_at for end in ends],
         [end.state.value for end in ends],
         [to_json_or_none(end.result) for end in ends],
         [to_json_or_none(end.error) for end in ends],

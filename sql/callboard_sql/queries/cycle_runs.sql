@@ -1,14 +1,15 @@
 -- cycle_runs: one cycle of the queue: end runs, create runs, claim due ones, and number the events
 --     of all of it.
 -- takes now timestamptz (NULL: the database's clock), ended_ids int8[] (ascending), epochs int8[]
---     (one alone: of all of them), states text[] (NULL: all of them succeeded), results text[],
---     errors text[] (NULL: none), ended_ats float8[] (seconds since 1970), told_ids int8[] (those
---     of ended_ids in the order of their events; NULL: ascending), log_run_ids int8[], first_seqs
---     int8[], last_seqs int8[], lines text[], new_ids int8[], job_places int4[] (from 1, in
---     job_ids; 0: left out; NULL: 1), arguments text[] (NULL: none), due_ats timestamptz[] (NULL:
---     now), trace_ids text[], job_ids int8[] (ascending), versions int8[], epoch int8 (NULL: nobody
---     claims), born int8 (so many of the new runs are created running), limit int8, due_from
---     timestamptz (NULL: all), limited_from timestamptz (NULL: all), blocks int4
+--     (one alone: of all of them), started_ats float8[] (of their claims, seconds since 1970; NULL:
+--     of whichever), states text[] (NULL: all of them succeeded), results text[], errors text[]
+--     (NULL: none), ended_ats float8[] (seconds since 1970), told_ids int8[] (those of ended_ids in
+--     the order of their events; NULL: ascending), log_run_ids int8[], first_seqs int8[], last_seqs
+--     int8[], lines text[], new_ids int8[], job_places int4[] (from 1, in job_ids; 0: left out;
+--     NULL: 1), arguments text[] (NULL: none), due_ats timestamptz[] (NULL: now), trace_ids text[],
+--     job_ids int8[] (ascending), versions int8[], epoch int8 (NULL: nobody claims), born int8 (so
+--     many of the new runs are created running), limit int8, due_from timestamptz (NULL: all),
+--     limited_from timestamptz (NULL: all), blocks int4
 -- returns now timestamptz, first_seq int8, node text, is_limited bool, missed_ends int8[],
 --     missed_starts int8[], job_ids int8[], versions int8[], limited_due_at timestamptz, first_ids
 --     int8[] (of the blocks of run ids), id int8, job text, group_name text, job_id int8, trigger
@@ -26,14 +27,14 @@
 with holder as materialized (
     select node.name, node.epoch
     from callboard.node
-    where node.epoch = $20::int8
+    where node.epoch = $21::int8
         and node.lease_until > coalesce($1::timestamptz, now())
 ),
 birth as materialized (
     select
         (select holder.name from holder) as name,
         (select holder.epoch from holder) as epoch,
-        case when exists (select from holder) then $21::int8 else 0 end as born
+        case when exists (select from holder) then $22::int8 else 0 end as born
 ),
 gone as (
     delete from callboard.live_run as run
@@ -41,6 +42,9 @@ gone as (
         and coalesce(run.state, '') = 'running'  -- not for the partial indexes to see
         and run.completed is null
         and run.epoch = ($3::int8[])[least(width_bucket(run.id, $2), cardinality($3))]
+        and run.started_at = coalesce(
+            to_timestamp(($4::float8[])[width_bucket(run.id, $2)]), run.started_at
+        )
         and (
             run.trigger_id is null
             or not coalesce(
@@ -67,10 +71,10 @@ ended as (
     )
     select
         id, job, group_name, job_id, trigger, trigger_id, slot,
-        coalesce(($4::text[])[place], 'succeeded'), attempt, previous_run_id, chain_id,
-        arguments, ($5::text[])[place]::jsonb, ($6::text[])[place]::jsonb, progress, node, epoch,
+        coalesce(($5::text[])[place], 'succeeded'), attempt, previous_run_id, chain_id,
+        arguments, ($6::text[])[place]::jsonb, ($7::text[])[place]::jsonb, progress, node, epoch,
         crashes, unique_key, stop_mode, stop_grace_s, trace_id, created_at, due_at, started_at,
-        to_timestamp(($7::float8[])[place]), terms
+        to_timestamp(($8::float8[])[place]), terms
     from gone
     returning id
 ),
@@ -82,7 +86,7 @@ logged as (
     insert into callboard.run_log (run_id, first_seq, last_seq, lines)
     select chunk.run_id, chunk.first_seq, chunk.last_seq, chunk.lines::jsonb
     from ends
-    cross join unnest($9::int8[], $10::int8[], $11::int8[], $12::text[])
+    cross join unnest($10::int8[], $11::int8[], $12::int8[], $13::text[])
         as chunk (run_id, first_seq, last_seq, lines)
     where chunk.run_id = ends.ids[width_bucket(chunk.run_id, ends.ids)]
         and chunk.first_seq > coalesce(
@@ -105,7 +109,7 @@ known as materialized (
         array_agg(locked.name order by wanted.place) as names,
         array_agg(locked.group_name order by wanted.place) as group_names,
         array_agg(locked.limited order by wanted.place) as limited
-    from unnest($18::int8[], $19::int8[]) with ordinality as wanted (id, version, place)
+    from unnest($19::int8[], $20::int8[]) with ordinality as wanted (id, version, place)
     left join lateral (
         select job.name, job.group_name, job.limited
         from callboard.job
@@ -133,7 +137,7 @@ fresh as (
         case when new.place <= birth.born then coalesce($1::timestamptz, now()) end
     from known
     cross join birth
-    cross join unnest($13::int8[], $14::int4[], $15::text[], $16::timestamptz[], $17::text[])
+    cross join unnest($14::int8[], $15::int4[], $16::text[], $17::timestamptz[], $18::text[])
         with ordinality as new (id, job, arguments, due_at, trace_id, place)
     where known.names[coalesce(new.job, 1)] is not null
     returning id, state
@@ -151,14 +155,14 @@ waiting as materialized (
     where run.state = 'queued'
         and run.limited
         and run.id > 0
-        and run.due_at >= coalesce($24::timestamptz, '-infinity')
+        and run.due_at >= coalesce($25::timestamptz, '-infinity')
 ),
 chosen as materialized (
     select run.ctid as place
     from callboard.live_run as run
     where run.state = 'queued'
         and not run.limited
-        and run.due_at >= coalesce($23::timestamptz, '-infinity')
+        and run.due_at >= coalesce($24::timestamptz, '-infinity')
         and run.due_at <= coalesce($1::timestamptz, now())
         and (select starts.count from starts) >= 0
         and exists (select from holder)
@@ -166,7 +170,7 @@ chosen as materialized (
             (select waiting.due_at from waiting) <= coalesce($1::timestamptz, now()), false
         )
     order by run.due_at, run.id
-    limit coalesce($22::int8, 0)
+    limit coalesce($23::int8, 0)
     for no key update of run skip locked
 ),
 claimed as (
@@ -200,10 +204,10 @@ claims as materialized (
 told as materialized (
     select
         case
-            when ends.count = cardinality($2::int8[]) then coalesce($8::int8[], $2)
+            when ends.count = cardinality($2::int8[]) then coalesce($9::int8[], $2)
             else array(
                 select given.id
-                from unnest(coalesce($8, $2)) with ordinality as given (id, place)
+                from unnest(coalesce($9, $2)) with ordinality as given (id, place)
                 where given.id = any(ends.ids)
                 order by given.place
             )
@@ -234,9 +238,9 @@ stored as (
         seq, seq + count - 1, coalesce($1::timestamptz, now()), (select holder.name from holder),
         ended,
         case
-            when $4::text[] is not null
+            when $5::text[] is not null
             then array(
-                select coalesce(($4::text[])[width_bucket(given.id, $2)], 'succeeded')
+                select coalesce(($5::text[])[width_bucket(given.id, $2)], 'succeeded')
                 from unnest(numbered.ended) with ordinality as given (id, place)
                 order by given.place
             )
@@ -249,7 +253,7 @@ select
     coalesce($1::timestamptz, now()) as now,
     coalesce((select stored.first_seq from stored), 0) as first_seq,
     (select holder.name from holder) as node,
-    coalesce($22::int8, 0) > 0
+    coalesce($23::int8, 0) > 0
     and exists (select from holder)
     and coalesce((select waiting.due_at from waiting) <= coalesce($1::timestamptz, now()), false)
         as is_limited,
@@ -258,15 +262,15 @@ select
         then array(select unnest($2) except select unnest(ends.ids))
     end as missed_ends,
     case
-        when starts.count < cardinality($13::int8[])
-        then array(select unnest($13) except select unnest(starts.ids))
+        when starts.count < cardinality($14::int8[])
+        then array(select unnest($14) except select unnest(starts.ids))
     end as missed_starts,
     versions.job_ids,
     versions.versions,
-    case when $22::int8 > 0 then (select waiting.due_at from waiting) end as limited_due_at,
+    case when $23::int8 > 0 then (select waiting.due_at from waiting) end as limited_due_at,
     array(
         select nextval('callboard.run_id_block')
-        from generate_series(1, $25::int4)
+        from generate_series(1, $26::int4)
     ) as first_ids,
     null::int8 as id, null::text as job, null::text as group_name, null::int8 as job_id,
     null::text as trigger, null::int8 as trigger_id, null::timestamptz as slot,

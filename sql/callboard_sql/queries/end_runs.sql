@@ -1,7 +1,7 @@
--- end_runs: end live runs that still have the given epoch: they leave the live runs for the
---     history.
--- takes ids int8[], epochs int8[] (NULL: held by nobody), states text[], results text[], errors
---     text[], ended_ats timestamptz[]
+-- end_runs: end live runs that still have the given epoch and are of the given claim: they leave
+--     the live runs for the history.
+-- takes ids int8[], epochs int8[] (NULL: held by nobody), started_ats timestamptz[] (of the claims;
+--     NULL: of whichever), states text[], results text[], errors text[], ended_ats timestamptz[]
 -- returns id int8, job text, group_name text, job_id int8, trigger text, trigger_id int8, slot
 --     timestamptz, state text, attempt int4, previous_run_id int8, chain_id int8, arguments text,
 --     result text, error text, progress text, node text, epoch int8, crashes int4, unique_key
@@ -18,8 +18,9 @@ with ending as materialized (
         run.created_at, run.due_at, run.started_at, run.terms,
         given.state, given.result::jsonb as result, given.error::jsonb as error, given.ended_at
     from unnest(
-        $1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]
-    ) as given (id, epoch, state, result, error, ended_at)
+        $1::int8[], $2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+        $7::timestamptz[]
+    ) as given (id, epoch, started_at, state, result, error, ended_at)
     cross join lateral (
         select
             live.id, live.job, live.group_name, live.job_id, live.trigger, live.trigger_id,
@@ -30,6 +31,7 @@ with ending as materialized (
         from callboard.live_run as live
         where live.id = given.id
             and live.epoch is not distinct from given.epoch
+            and (given.started_at is null or live.started_at = given.started_at)
             and (
                 given.state = 'stopped'
                 or given.state = 'failed'

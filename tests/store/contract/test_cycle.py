@@ -154,6 +154,45 @@ async def test_the_end_of_a_run_that_was_queued_again_is_left_out(store: Store) 
     assert await the_run(store, run.id) == queued
 
 
+async def test_an_end_of_an_earlier_claim_by_the_same_node_ends_nothing(
+    store: Store, clock: VirtualClock
+) -> None:
+    """A cycle that comes when its node has handed the run back and claimed it again."""
+    job, node = await stored_job(store), await stored_node(store)
+    earlier = await running_run(store, job, node)
+    other = await running_run(store, job, node)
+    await changed_run(store, earlier, state=RunState.QUEUED, node=None, epoch=None, started_at=None)
+    await clock.advance(0.000001)
+    [run] = await claimed(store, node)
+    assert (run.id, run.epoch) == (earlier.id, earlier.epoch)
+    done = await cycled(store, ends=[make_end(earlier), make_end(other)])
+    assert done.ended == {other.id}
+    assert await the_run(store, run.id) == run
+    assert await end_by_cycle(store, run)
+
+
+async def test_an_end_that_names_no_claim_ends_whichever_it_is(store: Store) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    one, other = await running(store, job, node, 2)
+    done = await cycled(store, ends=[make_end(one, started_at=None), make_end(other)])
+    assert done.ended == {one.id, other.id}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.000001, 0.123457, 0.999999, 86_400 * 365 * 200])
+async def test_an_end_knows_its_claim_to_the_microsecond(
+    store: Store, clock: VirtualClock, seconds: float
+) -> None:
+    job = await stored_job(store)
+    await clock.advance(seconds)
+    node = await stored_node(store)
+    run = (await running(store, job, node))[0]
+    assert run.started_at is not None
+    for step in (-1, 1):
+        beside = run.started_at + timedelta(microseconds=step)
+        assert not await end_by_cycle(store, run, started_at=beside)
+    assert await end_by_cycle(store, run, ended_at=run.started_at)
+
+
 async def test_a_run_ends_once(store: Store) -> None:
     job, node = await stored_job(store), await stored_node(store)
     run = await running_run(store, job, node)

@@ -56,6 +56,7 @@ class World:
 class WishedEnd:
     run_id: int
     node: str
+    started_at: datetime | None
     state: RunState
     result: int
     at: datetime
@@ -155,20 +156,23 @@ class Story:
     async def _wish(self) -> Wish:
         rng, known = self._rng, await self._known()
         chosen = [rng.choice(known) for _ in range(rng.randrange(5))] if known else []
+        earlier = self._clock.now() - timedelta(microseconds=1)
+        claims = {run.id: rng.choice([run.started_at] * 5 + [None, earlier]) for run in chosen}
         return Wish(
-            ends=[self._wished_end(run) for run in chosen],
+            ends=[self._wished_end(run, claims[run.id]) for run in chosen],
             starts=[self._wished_start() for _ in range(rng.randrange(4))],
             born=rng.randrange(3),
             node=rng.choice([None, *NODES]),
             claim=rng.randrange(5),
         )
 
-    def _wished_end(self, run: Run) -> WishedEnd:
+    def _wished_end(self, run: Run, started_at: datetime | None) -> WishedEnd:
         rng = self._rng
         states = [RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.STOPPED]
         return WishedEnd(
             run_id=run.id,
             node=run.node if run.node and rng.random() < 0.8 else rng.choice(NODES),
+            started_at=started_at,
             state=rng.choice(states),
             result=rng.randrange(1000),
             at=self._clock.now() - timedelta(microseconds=rng.randrange(3)),
@@ -285,6 +289,7 @@ def as_ends(world: World, wish: Wish) -> list[RunEnd]:
         RunEnd(
             run_id=end.run_id,
             epoch=world.nodes[end.node].epoch,
+            started_at=end.started_at,
             state=end.state,
             result=end.result,
             ended_at=end.at,
@@ -350,7 +355,7 @@ async def end_by_verbs(world: World, tx: Transaction, wish: Wish) -> list[Run]:
     first: dict[int, RunEnd] = {}
     for end in as_ends(world, wish):
         run = runs[end.run_id]
-        is_its = run.state is RunState.RUNNING and run.epoch == end.epoch
+        is_its = run.state is RunState.RUNNING and run.is_of_claim(end.epoch, end.started_at)
         if is_its and run.trigger_id not in sequenced:
             first.setdefault(end.run_id, end)
     ended = await tx.end_runs([*first.values()])

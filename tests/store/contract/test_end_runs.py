@@ -104,6 +104,27 @@ async def test_an_end_under_another_epoch_changes_nothing(store: Store) -> None:
     assert await the_run(store, run.id) == run
 
 
+async def test_an_end_of_an_earlier_claim_by_the_same_node_ends_nothing(
+    store: Store, clock: VirtualClock
+) -> None:
+    """The node handed the run back, claimed it again, and only then comes what it told before."""
+    job, node = await stored_job(store), await stored_node(store)
+    earlier = await running_run(store, job, node)
+    await changed_run(store, earlier, state=RunState.QUEUED, node=None, epoch=None, started_at=None)
+    await clock.advance(0.000001)
+    [run] = await claimed_runs(store, node)
+    assert (run.id, run.epoch) == (earlier.id, earlier.epoch)
+    assert await end(store, make_end(earlier)) == []
+    assert await the_run(store, run.id) == run
+    assert (await ended_run(store, run)).started_at == after(0.000001)
+
+
+async def test_an_end_that_names_no_claim_ends_whichever_it_is(store: Store) -> None:
+    job, node = await stored_job(store), await stored_node(store)
+    run = await running_run(store, job, node)
+    assert len(await end(store, make_end(run, started_at=None))) == 1
+
+
 async def test_a_queued_run_is_ended_by_nobody_only(store: Store) -> None:
     job, node = await stored_job(store), await stored_node(store)
     run = await stored_run(store, job)
