@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Migration", "load", "migrations", "names"]
+__all__ = ["Migration", "foreign_names", "load", "load_foreign", "migrations", "names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,27 @@ def load(name: str) -> str:
     return files(__name__).joinpath("queries", f"{name}.sql").read_text("utf-8")
 
 
+@cache
+def load_foreign(name: str) -> str:
+    """The text of `foreign/<name>.sql`, for an application's database: its tables are in a schema
+    that is called `application` in it."""
+    return files(__name__).joinpath("foreign", f"{name}.sql").read_text("utf-8")
+
+
 def names() -> list[str]:
     """Names of all statements, ascending."""
+    return _names_in("queries")
+
+
+def foreign_names() -> list[str]:
+    """Names of all statements for an application's database, ascending."""
+    return _names_in("foreign")
+
+
+def _names_in(folder: str) -> list[str]:
     return sorted(
         file.name.removesuffix(".sql")
-        for file in files(__name__).joinpath("queries").iterdir()
+        for file in files(__name__).joinpath(folder).iterdir()
         if file.name.endswith(".sql")
     )
 

@@ -34,7 +34,9 @@ begin
     for emptied in
         select tablename from pg_tables
         where schemaname = 'callboard'
-            and tablename not in ('schema_migration', 'stream_head', 'scheduler_shard')
+            and tablename not in (
+                'schema_migration', 'stream_head', 'scheduler_shard', 'batch_origin'
+            )
     loop
         execute format('delete from callboard.%I', emptied);
     end loop;

@@ -102,6 +102,46 @@ FILL = """
         case when n % 50 > 0 then now() - n * interval '1 second' end
     from generate_series(1, 50000) as n;
 
+    insert into callboard.batch_instance (
+        group_name, job, key, parameters, state, live_run_id, last_run_id, created_at, ended_at
+    )
+    select 'g' || n % 50, 'job' || n % 500, 'key' || n, '{}',
+        case when n % 50 = 0 then 'live' when n % 10 = 0 then 'failed' else 'succeeded' end,
+        case when n % 50 = 0 then n end, n, now(),
+        case when n % 50 > 0 then now() - (50001 - n) * interval '1 second' end
+    from generate_series(1, 50000) as n;
+
+    update callboard.batch_instance
+    set pruned_at = now()
+    where state = 'succeeded' and id % 100 > 1;
+
+    insert into callboard.batch_run (
+        run_id, instance_id, arguments, reference_names, context, exit_code, definition
+    )
+    select n, n, '{}', '{}', '{}', 'COMPLETED', '{}'
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.batch_step (
+        instance_id, run_id, first_id, name, visit, state, exit_code, reads, writes, filters,
+        commits, rollbacks, read_skips, process_skips, write_skips, retries, context, started_at,
+        ended_at
+    )
+    select n / 2 + 1, n / 2 + 1, n, 'step' || n, 1,
+        case when n % 50 = 0 then 'running' else 'succeeded' end, 'COMPLETED', 0, 0, 0,
+        0, 0, 0, 0, 0, 0, '{}', now(),
+        case when n % 50 > 0 then now() end
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.batch_move (instance_id, node, visit, run_id, code, target, at)
+    select n / 2 + 1, 'step' || n, 1, n, 'COMPLETED', '{}', now()
+    from generate_series(1, 50000) as n;
+
+    insert into callboard.batch_skip (
+        step_id, run_id, phase, item_hash, item, error_type, error_message, at
+    )
+    select n, n / 2 + 1, 'read', '', '', '', '', now()
+    from generate_series(1, 50000) as n;
+
     insert into callboard.webhook_delivery (
         webhook_id, event, subject, payload, state, attempts, due_at, created_at, ended_at
     )
@@ -186,6 +226,8 @@ INDEX = re.compile(r"\b\w+_(?:idx|pkey|key)\b")
 ON_CONFLICT = {
     "append_events",
     "insert_backfill",
+    "insert_batch_instance",
+    "put_batch_moves",
     "insert_backfilled_slots",
     "insert_calendar",
     "insert_idempotency",
@@ -239,8 +281,12 @@ SMALL = {"node_pkey", "live_run_begun_idx", "live_run_lane_idx", "live_run_limit
 
 READ = (
     "count_triggers",
+    "find_chunk",
     "get_",
+    "insert_batch_skips",
     "list_backfills",
+    "list_batch_",
+    "list_skips_",
     "list_calendars",
     "list_jobs",
     "list_nodes",

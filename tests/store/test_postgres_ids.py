@@ -68,3 +68,8 @@ def test_nothing_is_fetched_ahead_where_nothing_was_taken_lately(ids: RunIds, wa
     assert ids.blocks_ahead() == 1
     watch.now += FRESH_S + 0.1
     assert ids.blocks_ahead() == 0
+
+
+def test_nothing_is_fetched_ahead_before_the_first_run(ids: RunIds) -> None:
+    """So the first run of a new database is run 1, whenever it is started."""
+    assert ids.blocks_ahead() == 0

@@ -11,7 +11,7 @@ import pytest
 
 import callboard.store
 from callboard.store.rows import RUN_COLUMNS
-from callboard_sql import load, names
+from callboard_sql import foreign_names, load, load_foreign, names
 from support.postgres_store import connected, opened
 
 RETURNING_RUNS = {
@@ -99,6 +99,39 @@ async def test_every_header_says_what_the_server_says(postgres_dsn: str) -> None
     assert problems == []
 
 
+SCRIPT = "make_checkpoint_tables"
+
+
+async def test_every_header_of_an_applications_database_says_what_the_server_says(
+    postgres_dsn: str,
+) -> None:
+    async with connected(postgres_dsn) as connection:
+        await connection.execute("create schema application")
+        await connection.execute(load_foreign(SCRIPT))
+        await connection.execute(load_foreign(SCRIPT))  # nothing, the second time
+        for name in foreign_names():
+            if name == SCRIPT:
+                continue
+            header = read_header(load_foreign(name))
+            statement = await connection.prepare(load_foreign(name))
+            assert header.name == name
+            assert header.takes == tuple(map(_type_name, statement.get_parameters()))
+            assert header.returns == tuple(
+                (each.name, _type_name(each.type)) for each in statement.get_attributes()
+            )
+
+
+@pytest.mark.parametrize("name", foreign_names())
+def test_a_statement_for_an_applications_database_names_no_other_schema(name: str) -> None:
+    text = load_foreign(name)
+    code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    assert "callboard." not in code
+    plain = re.sub(r"application\.callboard_\w+", "", code)
+    assert "callboard_" not in plain, "a table without its schema"
+    assert "\t" not in text
+    assert text.endswith(";\n")
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_statement_names_itself_its_purpose_and_what_it_relies_on(name: str) -> None:
     header = read_header(load(name))
@@ -147,8 +180,9 @@ def test_only_the_listed_statements_return_runs() -> None:
 def test_every_statement_is_used_and_every_used_one_exists() -> None:
     sources = Path(callboard.store.__path__[0]).glob("*.py")
     written = set(re.findall(r'"([a-z]+_[a-z_]+)"', "\n".join(map(Path.read_text, sources))))
-    used = {word for word in written if word in names() or _looks_like_a_statement(word)}
-    assert used == set(names())
+    known = {*names(), *foreign_names()}
+    used = {word for word in written if word in known or _looks_like_a_statement(word)}
+    assert used == known
 
 
 def _looks_like_a_statement(word: str) -> bool:

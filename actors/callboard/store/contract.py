@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_step import SkippedItem, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
@@ -37,7 +39,9 @@ from callboard.domain.webhook import Webhook
 from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch, EventRecord
 from callboard.store.contract_backfills import BackfillVerbs
+from callboard.store.contract_batch import BatchVerbs
 from callboard.store.contract_bookmarks import BookmarkVerbs
+from callboard.store.contract_chunks import ChunkLine
 from callboard.store.contract_definitions import DefinitionVerbs
 from callboard.store.contract_followers import FollowerVerbs
 from callboard.store.contract_nodes import NodeVerbs
@@ -76,6 +80,7 @@ class Transaction(
     FollowerVerbs,
     WorkflowVerbs,
     BookmarkVerbs,
+    BatchVerbs,
     Protocol,
 ):
     """Verbs that take effect together when the `async with` block ends without an exception.
@@ -232,6 +237,40 @@ class Store(Protocol):
     async def list_workflows(self, filter: WorkflowFilter) -> list[Workflow]: ...
     async def get_workflow_run(self, run_id: int) -> WorkflowRun | None: ...
     async def list_workflow_runs(self, filter: WorkflowRunFilter) -> list[WorkflowRun]: ...
+
+    async def get_instance(self, instance_id: int) -> BatchInstance | None: ...
+
+    async def list_instances(
+        self, group: str, job: str, limit: int, before_id: int | None = None
+    ) -> list[BatchInstance]:
+        """One page of the job's, newest first."""
+        ...
+
+    async def get_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
+        """Those that exist, by run id."""
+        ...
+
+    async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
+        """All that the instance has done, of one moment."""
+        ...
+
+    async def get_step(self, step_id: int) -> StepExecution | None: ...
+
+    async def list_skipped_items(
+        self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
+    ) -> list[SkippedItem]:
+        """Of the step, or of all steps of the run, in the order in which they were stored; the
+        first `after` of them are left out."""
+        ...
+
+    async def batch_origin(self) -> str:
+        """What no other board's database has: whose checkpoints are whose, where several boards
+        keep theirs in one application's database."""
+        ...
+
+    def chunk_line(self) -> ChunkLine:
+        """A new line; closing it is its owner's business, and the store stays open longer."""
+        ...
 
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         """How many runs of the queue wait and run, whether it was ever created or not."""

@@ -26,6 +26,10 @@ class NodeVerbs(Protocol):
         """Whether the lease of a node runs."""
         ...
 
+    async def has_lease(self, epoch: int) -> bool:
+        """Whether the lease of the node of this epoch runs."""
+        ...
+
     async def renew_node(
         self, epoch: int, lease: timedelta, vitals: JsonObject | None = None
     ) -> Renewal | None:

@@ -21,7 +21,9 @@ import asyncpg
 
 from callboard.clock import Clock
 from callboard.errors import StoreUnavailable, invalid
+from callboard.store.chunk_pool import ChunkPool, HostChunkPool
 from callboard.store.contract import Store
+from callboard.store.foreign_chunks import ForeignChunkLine
 from callboard.store.memory import MemoryStore
 from callboard.store.pool import OwnPool
 from callboard.store.postgres import DEADLINE_S, PostgresStore
@@ -56,6 +58,33 @@ def open_store(
     return PostgresStore(
         pool=chosen, clock=clock, deadline_s=deadline_s, migrate_on_open=migrate_on_open
     )
+
+
+def open_foreign_line(
+    database: str | asyncpg.Pool[Any],
+    *,
+    origin: str,
+    clock: Clock,
+    schema: str = "public",
+    deadline_s: float = DEADLINE_S,
+) -> ForeignChunkLine:
+    """The line to an application's own database, where chunks commit with their checkpoints.
+
+    Args:
+        database: the DSN of a PostgreSQL server, or a pool of the application's, which stays its.
+        origin: of the board, `Store.batch_origin`.
+        schema: where its tables are, and are made where they are missing.
+    Raises:
+        InvalidInput: on `database`, `pool` or `schema`.
+    """
+    if not isinstance(database, str):
+        chunks: ChunkPool = HostChunkPool(database, kept=0, deadline_s=deadline_s)
+    elif database.startswith(("postgresql://", "postgres://")):
+        chunks = _server_pool(database, deadline_s).chunk_pool()
+    else:
+        fix = "write postgresql://user@host/database, or give an asyncpg pool"
+        raise invalid("database", "is not the address of a PostgreSQL server", fix)
+    return ForeignChunkLine(chunks, origin=origin, schema=schema, clock=clock)
 
 
 def _own_pool(dsn: str, deadline_s: float) -> OwnPool | None:

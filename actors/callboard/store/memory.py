@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ from itertools import islice, takewhile
 
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_step import SkippedItem, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery, DeliveryState
@@ -25,7 +28,7 @@ from callboard.domain.trigger import Trigger, TriggerState
 from callboard.domain.webhook import Webhook
 from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch
-from callboard.store import memory_conditions, memory_workflows
+from callboard.store import memory_batch, memory_conditions, memory_workflows
 from callboard.store.contract import (
     BackfillFilter,
     CalendarFilter,
@@ -48,6 +51,7 @@ from callboard.store.contract import (
 )
 from callboard.store.cycle import Cycle, Cycled
 from callboard.store.memory_bookmarks import find_bookmark
+from callboard.store.memory_chunks import MemoryChunkLine
 from callboard.store.memory_claim import next_opening
 from callboard.store.memory_cycle import run_cycle
 from callboard.store.memory_events import as_batch
@@ -70,6 +74,7 @@ class MemoryStore:
         self._journal = Journal()
         self._tables = Tables(self._journal)
         self._writing = asyncio.Lock()
+        self._origin = uuid.uuid4().hex
 
     async def open(self) -> None:
         """Nothing: it is open."""
@@ -224,6 +229,40 @@ class MemoryStore:
     async def list_workflow_runs(self, filter: WorkflowRunFilter) -> list[WorkflowRun]:
         with self._journal.hidden():
             return memory_workflows.list_workflow_runs(self._tables, filter)
+
+    async def get_instance(self, instance_id: int) -> BatchInstance | None:
+        with self._journal.hidden():
+            return self._tables.batch.instances.rows.get(instance_id)
+
+    async def list_instances(
+        self, group: str, job: str, limit: int, before_id: int | None = None
+    ) -> list[BatchInstance]:
+        with self._journal.hidden():
+            return memory_batch.list_instances(self._tables, group, job, limit, before_id)
+
+    async def get_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
+        with self._journal.hidden():
+            return memory_batch.find_batch_runs(self._tables, run_ids)
+
+    async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
+        with self._journal.hidden():
+            return memory_batch.batch_history(self._tables, instance_id)
+
+    async def get_step(self, step_id: int) -> StepExecution | None:
+        with self._journal.hidden():
+            return self._tables.batch.steps.rows.get(step_id)
+
+    async def list_skipped_items(
+        self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
+    ) -> list[SkippedItem]:
+        with self._journal.hidden():
+            return memory_batch.list_skipped_items(self._tables, run_id, step_id, limit, after)
+
+    async def batch_origin(self) -> str:
+        return self._origin
+
+    def chunk_line(self) -> MemoryChunkLine:
+        return MemoryChunkLine(self._tables, self._journal, self._writing, self._clock)
 
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         with self._journal.hidden():

@@ -9,6 +9,7 @@ from itertools import chain, islice, takewhile
 from typing import Any, TypeVar
 
 from callboard.store.contract import Cutoffs
+from callboard.store.memory_batch import closed_before
 from callboard.store.memory_journal import Table
 from callboard.store.memory_tables import Tables
 from callboard.store.memory_workflows import ended_before
@@ -37,6 +38,7 @@ def prune(tables: Tables, cutoffs: Cutoffs) -> dict[str, int]:
         "workflow_runs": _remove(
             tables.workflow_runs, ended_before(tables, cutoffs.ended_runs, cutoffs.limit)
         ),
+        **_prune_batch(tables, cutoffs.ended_runs, cutoffs.limit),
         "idempotency": _remove(
             tables.idempotency, _keys_before(tables, cutoffs.idempotency, cutoffs.limit)
         ),
@@ -85,6 +87,20 @@ def _prune_backfills(tables: Tables, cutoff: datetime | None, limit: int) -> dic
     removed = _remove(tables.backfilled_slots, list(islice(keys, limit)))
     bare = [each for each in ids if not tables.backfilled_slots.keys_of(each)]
     return {"backfilled_slots": removed, "backfills": _remove(tables.backfills, bare)}
+
+
+def _prune_batch(tables: Tables, cutoff: datetime | None, limit: int) -> dict[str, int]:
+    """Of closed instances: what hangs on others first; the instances stay."""
+    batch, closed = tables.batch, closed_before(tables, cutoff)
+    steps = [step.id for each in closed for step in batch.steps.of_instance(each)]
+    skips = [number for step_id in steps for number in batch.skips.numbers_of(step_id)]
+    removed = _remove(batch.skips, skips[:limit])
+    plain = [step_id for step_id in steps if not batch.skips.numbers_of(step_id)]
+    gone = _remove(batch.steps, plain[:limit])
+    bare = [each for each in closed if not batch.steps.of_instance(each)][:limit]
+    moves = sum(len(batch.moves.rows.get(each, ())) for each in bare)
+    _remove(batch.moves, bare)
+    return {"batch_skips": removed, "batch_steps": gone, "batch_moves": moves}
 
 
 def _deliveries_before(tables: Tables, cutoff: datetime | None, limit: int) -> list[int]:

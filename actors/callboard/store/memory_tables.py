@@ -25,6 +25,7 @@ from callboard.domain.workflow import Workflow
 from callboard.store.contract import IdempotencyRecord, LogChunk, LogLine, Node
 from callboard.store.known_calendars import with_calendars
 from callboard.store.memory_backfills import BackfilledSlotTable, BackfillTable
+from callboard.store.memory_batch_tables import BatchTables
 from callboard.store.memory_events import EventTable
 from callboard.store.memory_journal import Journal, Table
 from callboard.store.memory_runs import RunTable
@@ -380,6 +381,7 @@ class Tables:
         self.webhooks = NamedTable[Webhook](journal)
         self.workflows = NamedTable[Workflow](journal)
         self.workflow_runs = WorkflowRunTable(journal)
+        self.batch = BatchTables(journal)
         self.deliveries = Table[int, Delivery](journal)
         self.failing_jobs = Table[int, FailingJob](journal)
         self.deadline_checks = Table[tuple[int, str], datetime](journal)

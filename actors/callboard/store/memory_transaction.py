@@ -40,6 +40,7 @@ from callboard.store.contract import (
     TriggerFilter,
     WaitingKey,
 )
+from callboard.store.memory_batch import MemoryBatch
 from callboard.store.memory_bookmarks import MemoryBookmarks
 from callboard.store.memory_copy import with_end
 from callboard.store.memory_firings import firings_of, stalled_triggers
@@ -52,7 +53,7 @@ from callboard.store.memory_workflows import MemoryWorkflows
 MOST_TRIGGER_NAMES = 10
 
 
-class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
+class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows, MemoryBatch):
     """The verbs of `contract.Transaction` on the tables of one store."""
 
     def __init__(self, tables: Tables, now: datetime) -> None:
@@ -424,6 +425,9 @@ class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows):
 
     async def has_live_node(self) -> bool:
         return any(map(self._is_live, self._tables.nodes.rows.values()))
+
+    async def has_lease(self, epoch: int) -> bool:
+        return self._live_node(epoch) is not None
 
     async def renew_node(
         self, epoch: int, lease: timedelta, vitals: JsonObject | None = None

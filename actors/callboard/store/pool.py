@@ -10,13 +10,14 @@ A host's pool is only borrowed from: never closed, and no setting of its session
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
 import asyncpg
 
 from callboard.errors import StoreUnavailable, invalid
+from callboard.store.chunk_pool import IDLE_S, ChunkPool, HostChunkPool, OwnChunkPool
 from callboard.store.lease_connection import Connect, address_connect, pool_connect
 from callboard.store.statements import DRIVER_ERRORS, Connection, translated
 
@@ -90,18 +91,28 @@ class Pool(Protocol):
         """How a thread of its own gets a connection; None: only this loop has any."""
         ...
 
+    def chunk_pool(self) -> ChunkPool:
+        """Connections for the chunks of batch jobs; closed by whoever asked for them."""
+        ...
+
 
 class OwnPool:
     """Connections of our own."""
 
     def __init__(
-        self, address: Address, *, deadline_s: float, statement_cache_size: int | None = None
+        self,
+        address: Address,
+        *,
+        deadline_s: float,
+        statement_cache_size: int | None = None,
+        chunk_idle_s: float = IDLE_S,
     ) -> None:
         """With a `statement_cache_size` of 0 nothing is expected of the session: neither prepared
         statements nor settings survive a pooler that gives each transaction another one."""
         self._address = address
         self._deadline_s = deadline_s
         self._cache_size = statement_cache_size
+        self._chunk_idle_s = chunk_idle_s
         self._writer: asyncpg.Pool[Any] | None = None
         self._readers: asyncpg.Pool[Any] | None = None
 
@@ -126,7 +137,7 @@ class OwnPool:
 
     async def _new_pool(self, size: int, settings: dict[str, str]) -> asyncpg.Pool[Any]:
         async def connect(*_: object, **options: Any) -> asyncpg.Connection[Any]:
-            return await self._connect(settings, **options)
+            return await self._connect({**self._session_settings(), **settings}, **options)
 
         return await asyncpg.create_pool(
             min_size=0,
@@ -136,11 +147,13 @@ class OwnPool:
             reset=_leave_as_it_is,
         )
 
-    async def _connect(self, settings: dict[str, str], **options: Any) -> asyncpg.Connection[Any]:
+    async def _connect(
+        self, settings: Mapping[str, str], **options: Any
+    ) -> asyncpg.Connection[Any]:
         if self._cache_size is not None:
             options["statement_cache_size"] = self._cache_size
         if not self._is_pooled:
-            options["server_settings"] = {**self._session_settings(), **settings}
+            options["server_settings"] = dict(settings)
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
             await self._address.dsn(),
             timeout=self._deadline_s,
@@ -179,7 +192,7 @@ class OwnPool:
     @asynccontextmanager
     async def listener(self) -> AsyncIterator[Connection]:
         try:
-            connection = await self._connect({})
+            connection = await self._connect(self._session_settings())
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         try:
@@ -189,6 +202,14 @@ class OwnPool:
 
     def lease_connect(self) -> Connect | None:
         return address_connect(self._address, self._cache_size)
+
+    def chunk_pool(self) -> OwnChunkPool:
+        return OwnChunkPool(
+            self._connect,
+            deadline_s=self._deadline_s,
+            idle_s=self._chunk_idle_s,
+            has_settings=self.has_settings,
+        )
 
 
 class HostPool:
@@ -223,6 +244,9 @@ class HostPool:
 
     def lease_connect(self) -> Connect | None:
         return pool_connect(self._pool)
+
+    def chunk_pool(self) -> HostChunkPool:
+        return HostChunkPool(self._pool, kept=LEAST_HOST_CONNECTIONS, deadline_s=self._deadline_s)
 
 
 def _bounded_begin(deadline_s: float) -> str:

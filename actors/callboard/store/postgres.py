@@ -12,6 +12,8 @@ import asyncpg
 
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_step import SkippedItem, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
@@ -27,6 +29,7 @@ from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventBatch
 from callboard.store import (
     postgres_backfills,
+    postgres_batch,
     postgres_bookmarks,
     postgres_calendars,
     postgres_callers,
@@ -39,6 +42,7 @@ from callboard.store import (
     postgres_prune,
     postgres_queues,
     postgres_runs,
+    postgres_steps,
     postgres_triggers,
     postgres_webhooks,
     postgres_workflows,
@@ -68,6 +72,7 @@ from callboard.store.cycle import Cycle, Cycled
 from callboard.store.listen import listen
 from callboard.store.migrate import migrate, verify
 from callboard.store.pool import HostPool, Pool
+from callboard.store.postgres_chunks import PostgresChunkLine
 from callboard.store.postgres_cycle import Cycles
 from callboard.store.postgres_ids import RunIds
 from callboard.store.postgres_lease import PostgresLeaseLine
@@ -76,6 +81,8 @@ from callboard.store.statements import Connection, Statements
 
 DEADLINE_S: Final = 10.0
 """Seconds that one statement, or one wait for a connection, may take."""
+
+ONE_MOMENT: Final = "begin isolation level repeatable read, read only"
 
 
 class PostgresStore:
@@ -264,6 +271,38 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_workflows.list_workflow_runs(sql, filter)
 
+    async def get_instance(self, instance_id: int) -> BatchInstance | None:
+        async with self._reading() as sql:
+            return (await postgres_batch.find_instances(sql, [instance_id])).get(instance_id)
+
+    async def list_instances(
+        self, group: str, job: str, limit: int, before_id: int | None = None
+    ) -> list[BatchInstance]:
+        async with self._reading() as sql:
+            return await postgres_batch.list_instances(sql, group, job, limit, before_id)
+
+    async def get_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
+        async with self._reading() as sql:
+            return await postgres_batch.find_batch_runs(sql, run_ids)
+
+    async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
+        async with self._reading() as sql, sql.transaction(ONE_MOMENT):
+            return await postgres_batch.history(sql, instance_id)
+
+    async def get_step(self, step_id: int) -> StepExecution | None:
+        async with self._reading() as sql:
+            return await postgres_steps.get_step(sql, step_id)
+
+    async def list_skipped_items(
+        self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
+    ) -> list[SkippedItem]:
+        async with self._reading() as sql:
+            return await postgres_steps.list_skipped_items(sql, run_id, step_id, limit, after)
+
+    async def batch_origin(self) -> str:
+        async with self._reading() as sql:
+            return await postgres_batch.origin(sql)
+
     async def count_queue(self, group: str, name: str) -> QueueCounts:
         async with self._reading() as sql:
             return await postgres_queues.count_queue(sql, group, name)
@@ -371,6 +410,9 @@ class PostgresStore:
         if connect is None or self._clock.database_now() is not None:
             return None
         return PostgresLeaseLine(connect)
+
+    def chunk_line(self) -> PostgresChunkLine:
+        return PostgresChunkLine(self._pool.chunk_pool(), self._clock)
 
     async def list_nodes(self) -> list[Node]:
         async with self._reading() as sql:

@@ -26,7 +26,7 @@ class RunIds:
         """With the instant at which each was taken in. Ascending: an answer with an older block may
         come behind one with a newer."""
         self._usual = 1
-        self._last_taken_at = monotonic()
+        self._last_taken_at: float | None = None
 
     def add(self, first_ids: Iterable[int]) -> None:
         """Take in the blocks that begin with these ids."""
@@ -44,9 +44,10 @@ class RunIds:
     def blocks_ahead(self) -> int:
         """How many more blocks the next commit will want, if it is like the last one.
 
-        None when that was long ago: nobody may want them.
+        None when that was long ago, or never: nobody may want them.
         """
-        if self._monotonic() - self._last_taken_at > FRESH_S:
+        last = self._last_taken_at
+        if last is None or self._monotonic() - last > FRESH_S:
             return 0
         return self.blocks_for(self._usual)
 

@@ -36,6 +36,11 @@ async def has_live_node(sql: Statements, now: datetime | None) -> bool:
     return lives
 
 
+async def has_lease(sql: Statements, epoch: int, now: datetime | None) -> bool:
+    has_one: bool = await sql.value("has_lease", epoch, now)
+    return has_one
+
+
 async def renew_node(
     sql: Statements,
     epoch: int,

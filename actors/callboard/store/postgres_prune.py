@@ -25,6 +25,10 @@ async def prune(sql: Statements, cutoffs: Cutoffs) -> dict[str, int]:
         "events": await _prune_events(sql, cutoffs),
         "deliveries": await _prune(sql, "prune_deliveries", cutoffs.ended_runs, limit),
         "workflow_runs": await _prune(sql, "prune_workflow_runs", cutoffs.ended_runs, limit),
+        # What hangs on others first; an instance is looked at until it has nothing any more.
+        "batch_skips": await _prune(sql, "prune_batch_skips", cutoffs.ended_runs, limit),
+        "batch_steps": await _prune(sql, "prune_batch_steps", cutoffs.ended_runs, limit),
+        "batch_moves": await _prune(sql, "prune_batch_moves", cutoffs.ended_runs, limit),
         "idempotency": await _prune(sql, "prune_idempotency", cutoffs.idempotency, limit),
     }
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
+from callboard.domain.batch_instance import BatchInstance, BatchRun
+from callboard.domain.batch_step import Move, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.condition_cycle import ConditionLink
@@ -30,6 +32,7 @@ from callboard.domain.workflow import Workflow, WorkflowRun
 from callboard.events import EventRecord
 from callboard.store import (
     postgres_backfills,
+    postgres_batch,
     postgres_bookmarks,
     postgres_calendars,
     postgres_callers,
@@ -44,6 +47,7 @@ from callboard.store import (
     postgres_rates,
     postgres_runs,
     postgres_shards,
+    postgres_steps,
     postgres_triggers,
     postgres_webhooks,
     postgres_workflows,
@@ -232,6 +236,71 @@ class PostgresTransaction:
     async def update_workflow_runs(self, runs: Sequence[WorkflowRun]) -> None:
         for run in runs:
             await postgres_workflows.update_workflow_run(self._sql, run)
+
+    # batch
+    async def insert_instance(self, instance: BatchInstance) -> tuple[BatchInstance, bool]:
+        return await postgres_batch.insert_instance(self._sql, instance, self._given_now)
+
+    async def find_instances(self, ids: Sequence[int]) -> dict[int, BatchInstance]:
+        return await postgres_batch.find_instances(self._sql, ids)
+
+    async def lock_instances(self, ids: Sequence[int]) -> dict[int, BatchInstance]:
+        return await postgres_batch.lock_instances(self._sql, ids)
+
+    async def last_instance(self, group: str, job: str) -> BatchInstance | None:
+        found = await postgres_batch.list_instances(self._sql, group, job, 1, None)
+        return found[0] if found else None
+
+    async def update_instances(self, instances: Sequence[BatchInstance]) -> None:
+        await postgres_batch.update_instances(self._sql, instances)
+
+    async def delete_instance(self, instance_id: int) -> bool:
+        return await postgres_batch.delete_instance(self._sql, instance_id)
+
+    async def insert_batch_run(self, run: BatchRun) -> None:
+        await postgres_batch.insert_batch_run(self._sql, run)
+
+    async def batch_runs_of_instance(self, instance_id: int) -> list[BatchRun]:
+        return await postgres_batch.batch_runs_of_instance(self._sql, instance_id)
+
+    async def find_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
+        return await postgres_batch.find_batch_runs(self._sql, run_ids)
+
+    async def update_batch_runs(self, runs: Sequence[BatchRun]) -> None:
+        await postgres_batch.update_batch_runs(self._sql, runs)
+
+    async def insert_step(self, step: StepExecution) -> StepExecution:
+        return await postgres_steps.insert_step(self._sql, step, self._given_now)
+
+    async def steps_of_instance(self, instance_id: int) -> list[StepExecution]:
+        return await postgres_steps.steps_of_instance(self._sql, instance_id)
+
+    async def steps_named(self, instance_id: int, name: str) -> list[StepExecution]:
+        return await postgres_steps.steps_named(self._sql, instance_id, name)
+
+    async def has_lease(self, epoch: int) -> bool:
+        return await postgres_nodes.has_lease(self._sql, epoch, self._given_now)
+
+    async def lock_running_steps(self, instance_ids: Sequence[int]) -> list[StepExecution]:
+        return await postgres_steps.lock_running_steps(self._sql, instance_ids)
+
+    async def committing_instances(self, instance_ids: Sequence[int]) -> set[int]:
+        return await postgres_steps.committing_instances(self._sql, instance_ids)
+
+    async def lock_step(self, step_id: int) -> StepExecution | None:
+        return await postgres_steps.lock_step(self._sql, step_id)
+
+    async def update_steps(self, steps: Sequence[StepExecution]) -> None:
+        await postgres_steps.update_steps(self._sql, steps)
+
+    async def rename_steps(self, instance_id: int, names: JsonObject) -> None:
+        await postgres_steps.rename_steps(self._sql, instance_id, names, self._given_now)
+
+    async def put_moves(self, instance_id: int, moves: Sequence[Move]) -> None:
+        await postgres_steps.put_moves(self._sql, instance_id, moves, self._given_now)
+
+    async def moves_of_instance(self, instance_id: int) -> list[Move]:
+        return await postgres_steps.moves_of_instance(self._sql, instance_id)
 
     async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
         return await postgres_queues.count_waiting(self._sql, keys)

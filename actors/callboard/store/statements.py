@@ -90,6 +90,7 @@ _ERRORS: Final[tuple[tuple[tuple[type[BaseException], ...], type[StoreError]], .
 
 _ADVICE: Final[Mapping[str, str]] = {
     "08P01": "is this a PostgreSQL server, without a pooler in statement mode before it?",
+    "25P03": "a transaction stood still for too long: slow work belongs outside of it",
     "25006": "this server only reads (a standby?): name the primary in the DSN",
     "28000": "check the user in the DSN, and the server's pg_hba.conf",
     "28P01": "check the password in the DSN",
@@ -97,7 +98,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "42501": "grant it: the user has to own the schema callboard, or be allowed to create it",
     "53100": "make room on the server's disk; work goes on by itself then",
     "53200": "the server is out of memory; work goes on by itself when it has some again",
-    "53300": "raise max_connections, or close other clients: a node takes up to eight",
+    "53300": "raise max_connections, or close other clients: a node takes up to eight, "
+    "and more for the steps of batch jobs that it executes",
     "57P03": "work goes on by itself when it is up",
 }
 """What to do about an SQLSTATE."""
@@ -156,16 +158,22 @@ def in_turns(items: Iterable[T], key: Callable[[T], int]) -> Iterator[list[T]]:
 class Statements:
     """The statements of `callboard_sql`, on one connection."""
 
-    __slots__ = ("_connection", "_deadline_s")
+    __slots__ = ("_connection", "_deadline_s", "_load")
 
-    def __init__(self, connection: Connection, deadline_s: float) -> None:
+    def __init__(
+        self, connection: Connection, deadline_s: float, load: Callable[[str], str] = load
+    ) -> None:
+        """Args:
+        load: a statement's text by its name.
+        """
         self._connection = connection
         self._deadline_s = deadline_s
+        self._load = load
 
     async def rows(self, name: str, *values: object) -> list[Row]:
         """All rows that the statement `name` returns."""
         try:
-            return await self._connection.fetch(load(name), *values, timeout=self._deadline_s)
+            return await self._connection.fetch(self._load(name), *values, timeout=self._deadline_s)
         except DRIVER_ERRORS as error:
             raise self._given_up(error) from error
 

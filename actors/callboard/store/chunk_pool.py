@@ -1,0 +1,256 @@
+"""Where chunks get their connections, and the steps' code those for its reads.
+
+Not from the pools of the store: a step's statements may take long, and must not keep a claim or a
+lease waiting. A session of ours has no statement_timeout for that reason, but an
+idle_in_transaction_session_timeout: a chunk whose process froze gives up its locks after a while,
+so that whoever takes the run over is not kept waiting for ever. Our own statements on it are
+bounded by the client.
+
+A session is not reset from one chunk to the next, which would be a round trip: what a step sets for
+its session stays for the chunks of the run after it. `set local` is for the transaction. It is
+reset before another run gets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Protocol, TypeAlias
+
+import asyncpg
+
+from callboard.errors import StoreUnavailable, invalid
+from callboard.store.statements import DRIVER_ERRORS, Connection, translated
+
+CHUNKS: Final = 16
+"""Chunks of a node that commit at once; others wait."""
+READINGS: Final = 64
+"""Connections of a node for steps' own reads, which may be kept for as long as a step takes."""
+UNUSED_S: Final = 60.0
+"""After which a connection is closed."""
+IDLE_S: Final = 60.0
+"""For which the code of a step may leave a chunk's transaction without a statement."""
+CLEAN: Final = (
+    "select pg_advisory_unlock_all(); close all; unlisten *; "
+    "set session authorization default; reset all; discard temp"
+)
+"""What `discard all` does, but for prepared statements, which the driver counts on."""
+MOST_KNOWN: Final = 1_000
+"""Sessions of which is known who had them last; one that is not known is made clean."""
+
+Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, asyncpg.Connection[Any]]]"
+
+
+class ChunkPool(Protocol):
+    """What a chunk line asks of either kind."""
+
+    @property
+    def deadline_s(self) -> float:
+        """For each statement of ours."""
+        ...
+
+    @property
+    def settings(self) -> str | None:
+        """The statement that settles a transaction's settings; None: the sessions have them."""
+        ...
+
+    async def take(self, run_id: int) -> Connection:
+        """A connection for a chunk of that run, to be given back; waits while all are in use."""
+        ...
+
+    async def give_back(self, connection: Connection) -> None:
+        """Whatever became of it."""
+        ...
+
+    def reading(self, run_id: int) -> AbstractAsyncContextManager[Connection]: ...
+    async def close(self) -> None: ...
+
+
+SETTINGS: Final = {
+    "application_name": "callboard",
+    # The fence counts on a statement seeing what was committed before it began.
+    "default_transaction_isolation": "read committed",
+}
+"""Of sessions of our own. A reader's cursor may wait for as long as its items take."""
+
+
+def _idle_setting(idle_s: float) -> tuple[str, str]:
+    return "idle_in_transaction_session_timeout", str(round(idle_s * 1000))
+
+
+class OwnChunkPool:
+    """Connections of our own, made when they are needed, closed when they are not."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        deadline_s: float,
+        idle_s: float = IDLE_S,
+        has_settings: bool = True,
+    ) -> None:
+        """Args:
+        connect: as asyncpg.connect, to the database, with settings for the session.
+        has_settings: whether the session keeps them: a pooler may give each transaction another.
+        """
+        self._connect = connect
+        self._deadline_s = deadline_s
+        self._idle = _idle_setting(idle_s)
+        self._settings = None if has_settings else "set local {} = {}".format(*self._idle)
+        self._chunks: asyncpg.Pool[Any] | None = None
+        self._readings: asyncpg.Pool[Any] | None = None
+        self._last_runs: dict[int, int] = {}
+        """Which run a session was taken for last, by the process of its server."""
+        self._is_closed = False
+
+    @property
+    def deadline_s(self) -> float:
+        return self._deadline_s
+
+    @property
+    def settings(self) -> str | None:
+        return self._settings
+
+    async def take(self, run_id: int) -> Connection:
+        self._check_open()
+        if self._chunks is None:
+            made = await self._made(CHUNKS, {**SETTINGS, self._idle[0]: self._idle[1]})
+            self._chunks = self._chunks or made
+        return await self._clean(self._chunks, run_id)
+
+    async def give_back(self, connection: Connection) -> None:
+        assert self._chunks is not None, "nothing was taken"
+        await _given_back(self._chunks, connection, self._deadline_s)
+
+    @asynccontextmanager
+    async def reading(self, run_id: int) -> AsyncIterator[Connection]:
+        self._check_open()
+        if self._readings is None:
+            made = await self._made(READINGS, SETTINGS)
+            self._readings = self._readings or made
+        pool = self._readings
+        connection = await self._clean(pool, run_id)
+        try:
+            yield connection
+        finally:
+            await _given_back(pool, connection, self._deadline_s)
+
+    async def _clean(self, pool: asyncpg.Pool[Any], run_id: int) -> Connection:
+        """A connection on which no other run has left anything."""
+        connection = await _taken(pool)
+        process = connection.get_server_pid()
+        if self._last_runs.get(process) != run_id:
+            try:
+                await connection.execute(CLEAN, timeout=self._deadline_s)
+            except DRIVER_ERRORS as error:
+                connection.terminate()
+                await _given_back(pool, connection, self._deadline_s)
+                raise translated(error) from error
+            if len(self._last_runs) > MOST_KNOWN:
+                self._last_runs.clear()
+            self._last_runs[process] = run_id
+        return connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the chunk line is closed")
+
+    async def _made(self, size: int, settings: Mapping[str, str]) -> asyncpg.Pool[Any]:
+        async def connect(*_: object, **options: Any) -> asyncpg.Connection[Any]:
+            return await self._connect(settings, **options)
+
+        return await asyncpg.create_pool(
+            min_size=0,
+            max_size=size,
+            max_inactive_connection_lifetime=UNUSED_S,
+            connect=connect,
+            reset=_leave_as_it_is,
+        )
+
+    async def close(self) -> None:
+        self._is_closed = True
+        for pool in (self._chunks, self._readings):
+            if pool is not None:
+                await _close(pool, self._deadline_s)
+
+
+class HostChunkPool:
+    """Connections borrowed from a host's pool, as many as it can spare."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[Any], *, kept: int, deadline_s: float, idle_s: float = IDLE_S
+    ) -> None:
+        """Args:
+        kept: so many connections of the pool are left to others.
+        """
+        spare = pool.get_max_size() - kept
+        if spare < 2:
+            reason = f"has a max_size of {kept + spare}, and batch jobs need two beside {kept}"
+            raise invalid("pool", reason, f"make it at least {kept + 2}")
+        self._pool = pool
+        self._deadline_s = deadline_s
+        self._settings = "set local {} = {}".format(*_idle_setting(idle_s))
+        self._chunks = asyncio.Semaphore(spare // 2)
+        self._readings = asyncio.Semaphore(spare - spare // 2)
+
+    @property
+    def deadline_s(self) -> float:
+        return self._deadline_s
+
+    @property
+    def settings(self) -> str:
+        return self._settings
+
+    async def take(self, run_id: int) -> Connection:
+        """As ChunkPool.take; the host's pool resets its connections itself."""
+        await self._chunks.acquire()
+        try:
+            return await _taken(self._pool)
+        except BaseException:
+            self._chunks.release()
+            raise
+
+    async def give_back(self, connection: Connection) -> None:
+        try:
+            await _given_back(self._pool, connection, self._deadline_s)
+        finally:
+            self._chunks.release()
+
+    @asynccontextmanager
+    async def reading(self, run_id: int) -> AsyncIterator[Connection]:
+        async with self._readings:
+            connection = await _taken(self._pool)
+            try:
+                yield connection
+            finally:
+                await _given_back(self._pool, connection, self._deadline_s)
+
+    async def close(self) -> None:
+        """Nothing: whoever made the pool closes it."""
+
+
+async def _taken(pool: asyncpg.Pool[Any]) -> Connection:
+    """A connection of the pool; to connect has a deadline of its own."""
+    try:
+        return await pool.acquire()
+    except DRIVER_ERRORS as error:
+        raise translated(error) from error
+
+
+async def _given_back(pool: asyncpg.Pool[Any], connection: Any, deadline_s: float) -> None:
+    try:
+        await pool.release(connection, timeout=deadline_s)
+    except DRIVER_ERRORS:
+        pass  # the pool has dropped it
+
+
+async def _close(pool: asyncpg.Pool[Any], deadline_s: float) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), deadline_s)
+    except DRIVER_ERRORS:
+        pool.terminate()
+
+
+async def _leave_as_it_is(connection: object) -> None:
+    """See above."""

@@ -1,0 +1,263 @@
+"""Chunks in PostgreSQL: the step's own statements, its checkpoint and counters in one transaction.
+
+BEGIN, what the step's code does, one statement of ours, COMMIT: as many round trips as a loop
+written by hand has. The statement finds the step's row only while the execution runs, and the run
+only while it is held under the same epoch; it locks the row until the commit. So whoever takes a
+run over, and locks its steps first, waits for a chunk that is about to commit, and reads the
+checkpoint behind it; a chunk that comes later finds nothing, and is rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Protocol
+
+from asyncpg import exceptions as pg
+from asyncpg.transaction import Transaction
+
+from callboard.clock import Clock
+from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, StepExecution
+from callboard.domain.states import RunState
+from callboard.errors import StoreError, StoreUnavailable, UsageError
+from callboard.store.chunk_pool import ChunkPool
+from callboard.store.contract_chunks import ChunkTransaction, StepNotHeld
+from callboard.store.postgres_json import to_json, to_json_or_none
+from callboard.store.rows_batch import checkpoint_from_row, counts_as_values
+from callboard.store.statements import DRIVER_ERRORS, Connection, Statements, translated
+
+
+class PostgresChunkLine:
+    """A `contract_chunks.ChunkLine` on the board's own database."""
+
+    def __init__(self, pool: ChunkPool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def open_step(
+        self, step: StepExecution, known: Mapping[int, StepCounts] | None = None
+    ) -> Checkpoint:
+        checkpoint = await self.find(step)
+        if checkpoint is None:
+            raise StepNotHeld(step.id)
+        return checkpoint
+
+    def begin(
+        self, step: StepExecution, *, epoch: int
+    ) -> AbstractAsyncContextManager[ChunkTransaction]:
+        return ChunkBlock(
+            self._pool,
+            step.run_id,
+            lambda connection: _BoardSave(self._statements(connection), step, epoch, self._clock),
+        )
+
+    async def find(self, step: StepExecution) -> Checkpoint | None:
+        async with chunk_connection(self._pool, step.run_id) as connection:
+            row = await self._statements(connection).row("find_chunk", step.id)
+            return None if row is None else checkpoint_from_row(row)
+
+    @asynccontextmanager
+    async def reading(self, run_id: int = 0) -> AsyncIterator[Any]:
+        async with self._pool.reading(run_id) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def _statements(self, connection: Connection) -> Statements:
+        return Statements(connection, self._pool.deadline_s)
+
+
+class Save(Protocol):
+    """What stores a checkpoint in an open transaction."""
+
+    async def __call__(
+        self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem]
+    ) -> RunState: ...
+
+
+class _BoardSave:
+    """In the step's own row."""
+
+    __slots__ = ("_clock", "_epoch", "_sql", "_step")
+
+    def __init__(self, sql: Statements, step: StepExecution, epoch: int, clock: Clock) -> None:
+        self._sql = sql
+        self._step = step
+        self._epoch = epoch
+        self._clock = clock
+
+    async def __call__(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem]) -> RunState:
+        step, now = self._step, self._clock.database_now()
+        state = await self._sql.value(
+            "save_chunk",
+            step.id,
+            self._epoch,
+            *counts_as_values(checkpoint.counts),
+            to_json_or_none(checkpoint.cursor),
+            to_json(checkpoint.context),
+            now,
+        )
+        if state is None:
+            raise StepNotHeld(step.id)
+        if skipped:
+            values = (step.id, step.run_id, *skipped_as_arrays(skipped), now)
+            await self._sql.rows("insert_batch_skips", *values)
+        return RunState(state)
+
+
+class PostgresChunk:
+    """A `contract_chunks.ChunkTransaction`, whichever database it is in."""
+
+    __slots__ = ("_connection", "_save")
+
+    def __init__(self, connection: Connection, save: Save) -> None:
+        self._connection = connection
+        self._save = save
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
+
+    async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
+        if _has_left_its_transaction(self._connection):
+            raise UsageError(
+                "the chunk's transaction was ended by a statement of the step: "
+                "leave commit and rollback to the chunk"
+            )
+        try:
+            return await self._save(checkpoint, skipped)
+        except StoreError as error:
+            if isinstance(error.__cause__, pg.InFailedSQLTransactionError):
+                raise UsageError(
+                    "nothing of the chunk was stored: one of its statements failed, and its error "
+                    "was passed over; put such a statement into a transaction of its own within "
+                    "the chunk (a savepoint)"
+                ) from error
+            raise
+
+
+def _has_left_its_transaction(connection: Connection) -> bool:
+    try:
+        return not connection.is_closed() and not connection.is_in_transaction()
+    except pg.InterfaceError:
+        return False  # it broke, which is told by what is done on it next
+
+
+class ChunkBlock:
+    """The context manager of one chunk: a transaction of asyncpg's, so that those of the step's
+    code nest in it.
+
+    Raises StoreUnavailable where it cannot be begun, and where nobody knows whether it was
+    committed; what the database says against the commit, and what the block raises, as it is.
+    """
+
+    __slots__ = ("_connection", "_pool", "_run_id", "_save", "_transaction")
+
+    def __init__(self, pool: ChunkPool, run_id: int, save: Callable[[Connection], Save]) -> None:
+        self._pool = pool
+        self._run_id = run_id
+        self._save = save
+
+    async def __aenter__(self) -> ChunkTransaction:
+        connection = await self._pool.take(self._run_id)
+        try:
+            self._transaction = await _started(connection, self._pool)
+        except BaseException:
+            await self._pool.give_back(connection)
+            raise
+        self._connection = connection
+        return PostgresChunk(connection, self._save(connection))
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        end = _commit if error is None else _roll_back
+        try:
+            await end(self._connection, self._transaction, self._pool.deadline_s)
+        finally:
+            await self._pool.give_back(self._connection)
+
+
+@asynccontextmanager
+async def chunk_connection(pool: ChunkPool, run_id: int) -> AsyncIterator[Connection]:
+    """A connection without a transaction."""
+    connection = await pool.take(run_id)
+    try:
+        yield connection
+    finally:
+        await pool.give_back(connection)
+
+
+async def _started(connection: Connection, pool: ChunkPool) -> Transaction:
+    try:
+        async with asyncio.timeout(pool.deadline_s):
+            if pool.settings is None:
+                transaction = connection.transaction()
+                await transaction.start()
+            else:
+                transaction = connection.transaction(isolation="read_committed")
+                await transaction.start()
+                await connection.execute(pool.settings)
+    except DRIVER_ERRORS as error:
+        drop(connection)
+        raise translated(error) from error
+    except BaseException:
+        drop(connection)
+        raise
+    return transaction
+
+
+async def _commit(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            await transaction.commit()
+    except DRIVER_ERRORS as error:
+        ours = translated(error)
+        if isinstance(error, pg.PostgresError) and not isinstance(error, _LOST):
+            raise  # a constraint that was put off, say: it is the step's, and rolled back
+        drop(connection)
+        if isinstance(ours, StoreUnavailable):
+            raise ours from error
+        raise StoreUnavailable(f"whether the chunk was committed is not known: {ours}") from error
+    except BaseException:
+        drop(connection)
+        raise
+
+
+_LOST: Final = (
+    pg.PostgresConnectionError,
+    pg.OperatorInterventionError,
+    pg.PostgresSystemError,
+    pg.IdleInTransactionSessionTimeoutError,
+)
+"""Answers to a COMMIT that say nothing of what the step did; it may even have taken place."""
+
+
+async def _roll_back(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            await transaction.rollback()
+    except DRIVER_ERRORS:
+        drop(connection)
+    except BaseException:
+        drop(connection)
+        raise
+
+
+def drop(connection: Connection) -> None:
+    """Nobody knows what the server still does on it."""
+    try:
+        connection.terminate()
+    except (pg.InterfaceError, AttributeError):
+        pass  # it broke before, and its pool has it no more
+
+
+def skipped_as_arrays(skipped: Sequence[SkippedItem]) -> tuple[list[str], ...]:
+    """Columns of the items, in the order in which the statements take them."""
+    return (
+        [item.phase for item in skipped],
+        [item.item_hash for item in skipped],
+        [item.item for item in skipped],
+        [item.error_type for item in skipped],
+        [item.error_message for item in skipped],
+    )
