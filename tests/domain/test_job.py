@@ -8,7 +8,7 @@ import pytest
 
 from callboard.domain.bookmark_rule import BookmarkRule
 from callboard.domain.job import Job, OnFull, RetryPolicy
-from callboard.errors import InvalidInput, NotSupportedYet
+from callboard.errors import InvalidInput
 
 
 def problems_of(**fields: Any) -> dict[str, str]:
@@ -73,9 +73,8 @@ def test_all_wrong_fields_are_named_at_once():
     }
 
 
-def test_a_kind_of_a_later_release_is_not_supported_yet():
-    with pytest.raises(NotSupportedYet, match="batch"):
-        Job(name="j", kind="batch", spec={})
+def test_the_spec_of_a_batch_job_is_looked_at_like_any_other():
+    assert set(problems_of(kind="batch", spec={"steps": 1})) == {"spec.handler", "spec.steps"}
 
 
 def test_json_that_is_nested_too_deeply_is_refused():

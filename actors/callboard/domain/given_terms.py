@@ -27,6 +27,8 @@ class GivenTerms:
     annotations: JsonObject = field(default_factory=dict)
     workflow_run_id: int | None = None
     """The workflow run that it is a part of."""
+    instance_id: int | None = None
+    """The batch instance that it is a run of."""
 
     def __post_init__(self) -> None:
         if problems := tuple(self._problems()):

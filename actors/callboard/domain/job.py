@@ -200,6 +200,7 @@ class Job:
             or self.queue_timeout_s is not None
             or self.chain_timeout_s is not None
             or self.bookmark is not None
+            or self.kind == "batch"
         )
 
     def _problems(self) -> Iterator[FieldProblem]:

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Final
 
 from callboard.domain.json import JsonObject
+from callboard.domain.spec_batch import batch_problems
 from callboard.domain.spec_command import command_problems
 from callboard.domain.spec_http import http_problems
 from callboard.domain.spec_python import python_problems
 from callboard.domain.spec_script import script_problems
-from callboard.errors import FieldProblem, NotSupportedYet
+from callboard.errors import FieldProblem
 
 PROBLEMS: Final[Mapping[str, Callable[[JsonObject], Iterator[FieldProblem]]]] = MappingProxyType(
     {
@@ -20,11 +21,11 @@ PROBLEMS: Final[Mapping[str, Callable[[JsonObject], Iterator[FieldProblem]]]] = 
         "command": command_problems,
         "http": http_problems,
         "script": script_problems,
+        "batch": batch_problems,
     }
 )
 KINDS: Final = tuple(PROBLEMS)
 """Those that every board knows; plug-ins bring more."""
-LATER_KINDS: Final = ("batch",)
 _KIND: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
@@ -38,12 +39,7 @@ def spec_problems(kind: str, spec: JsonObject) -> Iterator[FieldProblem]:
 
     The spec of a kind that is not in KINDS is looked at by the plug-in that executes it, when the
     job is defined.
-
-    Raises:
-        NotSupportedYet: the kind is documented but comes with a later release.
     """
-    if kind in LATER_KINDS:
-        raise NotSupportedYet("kind", f"the kind {kind!r}")
     if not is_kind(kind):
         yield FieldProblem("kind", f"{kind!r} is not a kind of job", f"use {' or '.join(KINDS)}")
     elif not isinstance(spec, Mapping):

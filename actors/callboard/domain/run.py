@@ -188,6 +188,16 @@ class Run:
     def has_ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a run of a batch job."""
+        return self.terms is not None and self.terms.is_batch
+
+    @property
+    def instance_id(self) -> int | None:
+        """The batch instance that it is a run of; None: none, or it has not got one yet."""
+        return None if self.terms is None else self.terms.instance_id or None
+
     def is_of_claim(self, epoch: int | None, started_at: datetime | None) -> bool:
         """Whether it is still in the hands of the claim of this epoch and instant; None: of
         whichever instant."""

@@ -40,6 +40,9 @@ class RunTerms:
     """Seconds that an attempt may take; None: the job's."""
     workflow_run_id: int | None = None
     """The workflow run that it is a part of."""
+    instance_id: int | None = None
+    """The batch instance that it is a run of; 0: it gets one when it begins; None: it is no run of
+    a batch job."""
     bookmark: bool = False
     """Whether its success moves the job's bookmark."""
     annotations: JsonObject = field(default_factory=dict)
@@ -48,7 +51,12 @@ class RunTerms:
     @property
     def is_followed(self) -> bool:
         """Whether more has to be done in the transaction that ends it."""
-        return self.bookmark or self.workflow_run_id is not None
+        return self.bookmark or self.workflow_run_id is not None or self.instance_id is not None
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a run of a batch job."""
+        return self.instance_id is not None
 
 
 _USUAL: Final = RunTerms()
@@ -83,6 +91,7 @@ def terms_of(
         chain_timeout_s=job.chain_timeout_s,
         timeout_s=beside.timeout_s,
         workflow_run_id=beside.workflow_run_id,
+        instance_id=(beside.instance_id or 0) if job.kind == "batch" else None,
         bookmark=job.bookmark is not None and job.bookmark.is_met(arguments),
         annotations=beside.annotations,
     )
@@ -112,6 +121,7 @@ def terms_to_json(terms: RunTerms | None) -> dict[str, Any] | None:
         "chain_timeout_s": terms.chain_timeout_s,
         "timeout_s": terms.timeout_s,
         "workflow_run_id": terms.workflow_run_id,
+        "instance_id": terms.instance_id,
         "bookmark": terms.bookmark or None,
         "annotations": terms.annotations or None,
     }
@@ -130,6 +140,7 @@ def terms_from_json(stored: Mapping[str, Any]) -> RunTerms:
         chain_timeout_s=stored.get("chain_timeout_s"),
         timeout_s=stored.get("timeout_s"),
         workflow_run_id=stored.get("workflow_run_id"),
+        instance_id=stored.get("instance_id"),
         bookmark=stored.get("bookmark", False),
         annotations=stored.get("annotations", {}),
     )

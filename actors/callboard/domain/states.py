@@ -6,7 +6,7 @@
     queued -> stopped | timed_out | failed
     running | stopping -> lost -> queued | failed | stopped | parked
     queued | running -> parked -> queued | stopped
-    failed | stopped -> abandoned
+    failed | timed_out | stopped -> abandoned
 
 A run that was asked to stop may still end in any way: its own end wins over the wish. One that
 waits times out when its queue timeout, or that of its chain, is over. One that a trigger started
@@ -96,7 +96,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.PARKED: MappingProxyType({_E.REQUEUE: _S.QUEUED, _E.STOP: _S.STOPPED}),
         _S.SUCCEEDED: MappingProxyType({}),
         _S.FAILED: MappingProxyType({_E.ABANDON: _S.ABANDONED}),
-        _S.TIMED_OUT: MappingProxyType({}),
+        _S.TIMED_OUT: MappingProxyType({_E.ABANDON: _S.ABANDONED}),
         _S.STOPPED: MappingProxyType({_E.ABANDON: _S.ABANDONED}),
         _S.ABANDONED: MappingProxyType({}),
     }
