@@ -8,15 +8,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from random import Random, SystemRandom  # noqa: TID251 - the one place that makes a generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import pykka
 
 from callboard.adopter import Adopter
 from callboard.backfiller import Backfiller
+from callboard.batch.database import Databases
+from callboard.batch.job import BatchJob
+from callboard.batch.runner import BatchRunner, Workshop
+from callboard.batch_journal import BatchJournal
 from callboard.clock import Clock, SystemClock, next_turn
 from callboard.commands import StartRuns
 from callboard.config import BoardConfig
@@ -46,6 +51,7 @@ from callboard.job_store import JobStore
 from callboard.leader import Leader
 from callboard.notifier import Notifier
 from callboard.operations import Operations
+from callboard.operations.asking import ANSWER_S
 from callboard.operations.turnstile import Turnstile
 from callboard.postman import Postman
 from callboard.pruner import Pruner
@@ -61,11 +67,12 @@ from callboard.runners.running import RunningHandlers
 from callboard.runners.secrets import SecretProvider, Secrets
 from callboard.runners.standard import standard_runners
 from callboard.runners.vitals import NodeVitals
-from callboard.runtime import RestartPolicy, ask, stop
+from callboard.runtime import AskTimeout, Command, HandlerCancelled, RestartPolicy, ask, stop
 from callboard.scheduler import Scheduler
 from callboard.standing import Standing
 from callboard.store.contract import Store
-from callboard.store.dsn import open_store
+from callboard.store.contract_chunks import ChunkLine
+from callboard.store.dsn import open_foreign_line, open_store
 from callboard.stream import Stream
 from callboard.supervisor import Close, Factory, GetChildren, Supervisor
 from callboard.timekeeper import Timekeeper
@@ -75,6 +82,10 @@ from callboard.transactional import started_on
 if TYPE_CHECKING:
     import asyncpg
 
+R = TypeVar("R")
+
+UNANSWERED: Final = (pykka.ActorDeadError, AskTimeout, HandlerCancelled)
+"""What may have been done by the job store all the same."""
 READY_S: Final = 60.0
 READY_POLL_S: Final = 0.02
 RUNS_PER_TURN: Final = 1000
@@ -110,6 +121,7 @@ class Callboard(Operations):
         environ: Mapping[str, str] | None = None,
         secrets: Mapping[str, SecretProvider] | None = None,
         runners: Sequence[object] = (),
+        databases: Mapping[str, Any] | None = None,
     ) -> None:
         """Args:
         dsn: `postgresql://...`, `embedded:PATH` or `memory:`; not used with `pool` or `store`.
@@ -119,6 +131,8 @@ class Callboard(Operations):
         secrets: where the values of references come from, by the name of the provider.
         runners: of further kinds of jobs, beside those of installed packages; see
             `runners.plugins`.
+        databases: of applications, DSNs or asyncpg pools by name, which batch jobs write to
+            besides the board's own; pools stay the host's.
         """
         self.clock = clock or SystemClock()
         self.config = config or BoardConfig()
@@ -139,6 +153,11 @@ class Callboard(Operations):
         self._running = RunningHandlers()
         self._turnstile = Turnstile(self.config.calls_limit)
         self._offered = tuple(runners)
+        self._databases = Databases(
+            own=lambda: self._store.chunk_line(),
+            others=databases or {},
+            open_line=self._open_foreign_line,
+        )
         self._secrets = Secrets(secrets, clock=self.clock)
         self._plugins: Plugins | None = None
         self._failure: CallboardError | None = None
@@ -203,6 +222,7 @@ class Callboard(Operations):
         if self._plugins is not None:
             self._plugins.end()
             self._plugins = None
+        await self._databases.close()
         self._actors = {}
         self._standing = Standing()
 
@@ -257,12 +277,16 @@ class Callboard(Operations):
 
     # embedding
 
-    async def define(self, handler: Callable[..., Any] | str, **fields: Any) -> Job:
-        """Store a function, or one named `module:function`, as a job; again changes nothing.
+    async def define(self, handler: Callable[..., Any] | BatchJob | str, **fields: Any) -> Job:
+        """Store a function, one named `module:function`, or a batch job; again changes nothing.
 
         Fields are those of `callboard.job`, `name` and `disabled` included, and win over what the
         function's decorator says.
         """
+        if isinstance(handler, BatchJob):
+            made = handler.to_job(fields)
+            self.handlers.put(handler.reference, handler)
+            return (await self.replace_job(made))[0]
         if isinstance(handler, str):
             definition = Definition(name=handler.rpartition(":")[2], fields={})
             reference = handler
@@ -276,7 +300,7 @@ class Callboard(Operations):
         self,
         name: str,
         schedule: Schedule,
-        job: str | Callable[..., Any] | Sequence[Action],
+        job: str | Callable[..., Any] | BatchJob | Sequence[Action],
         arguments: JsonObject | None = None,
         *,
         group: str = DEFAULT_GROUP,
@@ -288,7 +312,7 @@ class Callboard(Operations):
             schedule: `cron("0 2 * * *", zone="Europe/Prague")`, `every(minutes=5)`, `at(instant)`.
             job: a job's name, a function that was defined, or several actions.
         """
-        if isinstance(job, str) or callable(job):
+        if isinstance(job, str | BatchJob) or callable(job):
             job = [Action(job=_job_name(job), arguments=arguments or {})]
         trigger = Trigger(name=name, group=group, schedule=schedule, actions=tuple(job), **fields)
         stored, _ = await self.replace_trigger(trigger)
@@ -296,7 +320,7 @@ class Callboard(Operations):
 
     async def start(
         self,
-        job: str | Callable[..., Any],
+        job: str | Callable[..., Any] | BatchJob,
         arguments: JsonObject | None = None,
         *,
         group: str = DEFAULT_GROUP,
@@ -502,7 +526,7 @@ class Callboard(Operations):
     def _make_executor(self, supervisor: Supervisor) -> Executor:
         return Executor(
             job_store=supervisor.child("job_store"),
-            make_runners=self._make_runners,
+            make_runners=partial(self._make_runners, supervisor.child("job_store")),
             config=self.config,
             node=self._registered,
             rng=self._rng,
@@ -541,7 +565,7 @@ class Callboard(Operations):
             job_store=supervisor.child("job_store"), poll_s=self.config.poll_s, clock=self.clock
         )
 
-    def _make_runners(self) -> Runners:
+    def _make_runners(self, job_store: pykka.ActorRef[Any]) -> Runners:
         runners = standard_runners(
             self.handlers,
             capacity=self.config.capacity,
@@ -550,10 +574,34 @@ class Callboard(Operations):
             hold=getattr(self.clock, "hold", nullcontext),
             egress=Egress.of(self.config.egress_allow),
         )
+        runners.add(BatchRunner(self._workshop(job_store)))
         for runner in self._plugins.runners if self._plugins is not None else ():
             runners.add(runner)
         return runners
 
+    def _workshop(self, job_store: pykka.ActorRef[Any]) -> Workshop:
+        async def tell(command: Command[R]) -> R:
+            try:
+                return await ask(job_store, command, timeout=ANSWER_S)
+            except UNANSWERED as error:
+                raise StoreUnavailable(f"the job store did not answer: {error}") from error
 
-def _job_name(job: str | Callable[..., Any]) -> str:
+        return Workshop(
+            registry=self.handlers,
+            journal=BatchJournal(tell, self.clock),
+            databases=self._databases,
+            clock=self.clock,
+            rng=self._rng,
+            capacity=self.config.capacity,
+            hold=getattr(self.clock, "hold", nullcontext),
+        )
+
+    async def _open_foreign_line(self, database: Any) -> ChunkLine:
+        origin = await self._store.batch_origin()
+        return open_foreign_line(database, origin=origin, clock=self.clock)
+
+
+def _job_name(job: str | Callable[..., Any] | BatchJob) -> str:
+    if isinstance(job, BatchJob):
+        return job.name
     return job if isinstance(job, str) else definition_of(job).name

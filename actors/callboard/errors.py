@@ -127,11 +127,13 @@ class AlreadyExists(RefusedError):
 class Conflict(RefusedError):
     """The state of the thing does not allow the request.
 
-    `code` is a stable snake_case word for programs, the message is for people.
+    `code` is a stable snake_case word for programs, the message is for people; `facts` are plain
+    values for programs, the ids of what stands in the way among them.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, **facts: object) -> None:
         self.code = code
+        self.facts = facts
         super().__init__(message)
 
 

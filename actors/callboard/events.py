@@ -9,7 +9,8 @@
 | run.lost | its node's lease ended under it | run |
 | run.parked | it waits for an operator | run |
 | run.ended | it ended; `state` says how | run |
-| run.abandoned | an operator gave up a failed or stopped run | run |
+| run.abandoned | an operator gave up a run that did not succeed | run |
+| step.started, step.ended | of a batch run, or a partition of one | step: id, run_id, name, state |
 | trigger.changed | created, edited, or now in another `state` | trigger |
 | trigger.deleted | gone | trigger |
 | job.changed, job.deleted | likewise | job |
@@ -37,6 +38,7 @@ from typing import Any, Final, TypeAlias
 
 from callboard.domain.amend import amended
 from callboard.domain.backfill import Backfill
+from callboard.domain.batch_step import COUNTS, StepExecution
 from callboard.domain.claimed import ClaimedRun
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.node import Node
@@ -95,8 +97,9 @@ class Event:
     subject: JsonObject = field(default_factory=dict)
     """trigger.*, job.*, calendar.*, queue.*, webhook.*, workflow.*: group, name, state, version;
     backfill.*: the same with id and counters, the name being its trigger's; workflow_run.*: group,
-    name (the workflow's), id and state; deadline.*: its trigger's group and name, and what was
-    late; clock.*: node, source, by_s."""
+    name (the workflow's), id and state; step.*: group, name (the job's), id, run_id, instance_id,
+    step, visit, manager_id, state, exit_code and counts; deadline.*: its trigger's group and name,
+    and what was late; clock.*: node, source, by_s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +312,24 @@ def progress_record(run: Run) -> EventRecord:
 def subject_record(type: str, group: str, name: str, **facts: Any) -> EventRecord:
     """The record of what happened to something that has a group and a name, and is no run."""
     return EventRecord(type=type, patch={"group": group, "name": name, **facts})
+
+
+def step_record(type: str, group: str, job: str, step: StepExecution) -> EventRecord:
+    """The record of a step of a batch run; its name is its job's."""
+    return subject_record(
+        type,
+        group,
+        job,
+        id=step.id,
+        run_id=step.run_id,
+        instance_id=step.instance_id,
+        step=step.name,
+        visit=step.visit,
+        manager_id=step.manager_id,
+        state=step.state.value,
+        exit_code=step.exit_code,
+        counts={each.name: getattr(step.counts, each.name) for each in COUNTS},
+    )
 
 
 def backfill_record(backfill: Backfill) -> EventRecord:

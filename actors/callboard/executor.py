@@ -288,7 +288,7 @@ class Executor(AsyncioActor):
             return
         attempt = self._held.get(run.id)
         if attempt is not None:
-            grace_s = 30.0 if run.stop_grace_s is None else run.stop_grace_s
+            grace_s = float("inf") if run.stop_grace_s is None else run.stop_grace_s
             attempt.request_stop(run.stop_mode or StopMode.COOPERATIVE, grace_s)
         elif waiting := self._ready.remove(run.id):
             self._reports.ended.append(waiting_end(waiting.run))
@@ -530,6 +530,7 @@ class Executor(AsyncioActor):
 
     async def _on_drain(self, message: Drain) -> None:
         self._is_draining = True
+        self._runners.drain()
         self._idle.clear()
         if self._ready.clear():
             self._is_unsure = True

@@ -56,6 +56,16 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
         limit=ask.limit,
         newest_first=ask.newest_first,
     ),
+    c.GetInstance: lambda store, ask: store.get_instance(ask.instance_id),
+    c.ListInstances: lambda store, ask: store.list_instances(
+        ask.group, ask.job, ask.limit, ask.before_id
+    ),
+    c.GetBatchRuns: lambda store, ask: store.get_batch_runs(ask.run_ids),
+    c.GetBatchHistory: lambda store, ask: store.get_batch_history(ask.instance_id),
+    c.GetStep: lambda store, ask: store.get_step(ask.step_id),
+    c.ListSkippedItems: lambda store, ask: store.list_skipped_items(
+        run_id=ask.run_id, step_id=ask.step_id, limit=ask.limit, after=ask.after
+    ),
     c.GetBackfill: lambda store, ask: store.get_backfill(ask.backfill_id),
     c.ListBackfills: lambda store, ask: store.list_backfills(ask.filter),
     c.OpenBackfills: lambda store, ask: store.open_backfills(),

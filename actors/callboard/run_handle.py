@@ -76,6 +76,8 @@ class RunHandle:
         """What it said last: `{"done", "total", "note", "at"}`; None: nothing."""
         return (await self._board.get_run(self.id)).progress
 
-    async def stop(self, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0) -> Run:
+    async def stop(
+        self, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float | None = None
+    ) -> Run:
         """Stop it; see Operations.stop_run."""
         return await self._board.stop_run(self.id, mode=mode, grace_s=grace_s)

@@ -33,7 +33,13 @@ from callboard.events import Committed, Event, EventBatch, Hinted, run_as_of
 from callboard.recent_events import RecentEvents
 from callboard.runtime import AsyncioActor, Command, ask
 from callboard.store.contract import Snapshot
-from callboard.subscription import EventFilter, EventsGone, SubscriberTooSlow, Subscription
+from callboard.subscription import (
+    STEP,
+    EventFilter,
+    EventsGone,
+    SubscriberTooSlow,
+    Subscription,
+)
 
 REPLAY_BATCHES: Final = 100
 """Commits of history read in one step of catching up."""
@@ -231,8 +237,8 @@ class Stream(AsyncioActor):
 
     def _deliver(self, event: Event) -> None:
         listeners = tuple(self._live)
-        if event.run is not None and event.run.id in self._live_by_run:
-            listeners += tuple(self._live_by_run[event.run.id])
+        if self._live_by_run and (run_id := _run_of(event)) in self._live_by_run:
+            listeners += tuple(self._live_by_run[run_id])
         for subscription in listeners:
             if subscription.room:
                 subscription.offer(event)
@@ -242,6 +248,14 @@ class Stream(AsyncioActor):
 
     async def _pause(self) -> None:
         await self.clock.sleep_until(self.clock.monotonic() + RETRY_S)
+
+
+def _run_of(event: Event) -> int:
+    """The run that it is about, or whose step; 0: no single one."""
+    if event.run is not None:
+        return event.run.id
+    run_id = event.subject.get("run_id") if event.type.startswith(STEP) else None
+    return run_id if isinstance(run_id, int) else 0
 
 
 def _events_of(batches: Sequence[EventBatch], runs: dict[int, Run]) -> list[Event]:

@@ -7,14 +7,18 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from callboard.clock import Clock
+from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 from callboard.errors import CallboardError, Conflict
 from callboard.events import Event
 from callboard.store.contract import Snapshot
+
+STEP: Final = "step."
+"""How types of events begin that are about a step of a batch run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class EventFilter:
             return self == EventFilter() if event.run is None else self.accepts_run(event.run)
         if event.type.startswith("clock."):
             return self == EventFilter()
+        if event.type.startswith(STEP):
+            return self._accepts_step(event.subject)
         thing = event.subject
         wanted = self.job if event.type.startswith("job.") else self.trigger
         return (
@@ -39,6 +45,16 @@ class EventFilter:
             and not self.states
             and self.group in (None, thing.get("group"))
             and (wanted == thing.get("name") or (self.job is None and self.trigger is None))
+        )
+
+    def _accepts_step(self, step: JsonObject) -> bool:
+        """Of a batch run; its subject has the job's name, and nobody knows the trigger."""
+        return (
+            self.group in (None, step.get("group"))
+            and self.job in (None, step.get("name"))
+            and self.run_id in (None, step.get("run_id"))
+            and self.trigger is None
+            and not self.states
         )
 
     def accepts_run(self, run: Run) -> bool:

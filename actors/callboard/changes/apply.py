@@ -9,6 +9,11 @@ from callboard import commands as c
 from callboard.changes import (
     adoptions,
     backfills,
+    batch_begin,
+    batch_ends,
+    batch_recover,
+    batch_restarts,
+    batch_steps,
     bookmarks,
     bulk_runs,
     calendars,
@@ -24,8 +29,8 @@ from callboard.changes import (
     queues,
     requests,
     requeue,
+    retry_runs,
     run_starts,
-    runs,
     sequence,
     shards,
     slots,
@@ -73,9 +78,19 @@ CHANGE: Final[Mapping[type, Callable[[Work, Any], Awaitable[object]]]] = {
     c.ParkRun: ends.park_run,
     c.HandBack: ends.hand_back,
     c.StopRun: ends.stop_run,
-    c.RetryRun: runs.retry_run,
+    c.RetryRun: retry_runs.retry_run,
     c.RetryRuns: bulk_runs.retry_runs,
     c.AbandonRun: ends.abandon_run,
+    c.StartNextInstance: batch_restarts.start_next_instance,
+    c.RestartRun: batch_restarts.restart_run,
+    c.RecoverRun: batch_recover.recover_run,
+    c.DeleteInstance: batch_recover.delete_instance,
+    c.BeginBatchRun: batch_begin.begin_batch_run,
+    c.BeginStep: batch_steps.begin_step,
+    c.KeepPlan: batch_steps.keep_plan,
+    c.KeepExpected: batch_steps.keep_expected,
+    c.EndStep: batch_steps.end_step,
+    c.RecordMoves: batch_steps.record_moves,
     c.AdoptStarts: adoptions.adopt_starts,
     c.CreateWebhook: webhooks.create_webhook,
     c.ReplaceWebhook: webhooks.replace_webhook,
@@ -128,13 +143,29 @@ CREATIONS: Final = (c.CreateTrigger, c.CreateTriggers)
 SHARDS: Final = frozenset({c.ShareShards, c.EndFiring})
 """Shards are locked before everything else, and slots are stored under those locks."""
 
-FIRST: Final = frozenset({c.StopRun, c.ParkRun})
+BATCH: Final = frozenset(
+    {c.BeginBatchRun, c.BeginStep, c.KeepPlan, c.KeepExpected, c.EndStep, c.RecordMoves}
+)
+FIRST: Final = frozenset({c.StopRun, c.ParkRun, c.AbandonRun, c.RecoverRun, *BATCH})
 """They lock runs, as ends do, and runs are locked before triggers."""
 
 WORKFLOW_RUNS: Final = frozenset(
     {c.StartWorkflow, c.StopWorkflowRun, c.ResumeWorkflowRun, c.SetWorkflowProperties}
 )
 """Rows of workflow runs are locked behind those of jobs, triggers and workflows."""
+
+SINGLES: Final = (
+    c.StopRun
+    | c.ParkRun
+    | c.SnoozeRun
+    | c.AbandonRun
+    | c.RecoverRun
+    | c.BeginBatchRun
+    | c.BeginStep
+    | c.EndStep
+    | c.RecordMoves
+)
+"""They want one live run each."""
 
 LAST: Final = frozenset({c.ClaimRuns, c.HandBack})
 """Claims take what starts and slots have just made. A hand-back takes its turn among them: it may
@@ -171,15 +202,17 @@ async def apply_all(work: Work, changes: Sequence[c.Change]) -> list[object]:
     await _follow_up(work)
     await _apply_each(work, changes, late, answers)
     await _follow_up(work)
+    await batch_ends.release_instances(work)
     await _settle_bookmarks(work, changes, answers)
     return [_decided(work, answers[index]) for index in range(len(changes))]
 
 
 async def _follow_up(work: Work) -> None:
     """What follows from ends, and what has waited for room: a run that finds none ends, too."""
-    while work.freed or work.followed or work.seeking or work.suspended:
+    while work.freed or work.followed or work.batch_runs or work.seeking or work.suspended:
         await sequence.follow_up(work)
         await workflow_advance.follow(work)
+        await batch_ends.settle_instances(work)
         if not work.freed:
             await run_starts.settle_room(work)
 
@@ -212,8 +245,7 @@ async def _lock_ahead(work: Work, changes: Sequence[c.Change]) -> None:
         if isinstance(change, c.EndRuns)
         for each in change.ended
     ]
-    singles = c.StopRun | c.ParkRun | c.SnoozeRun
-    single = [change.run_id for change in changes if isinstance(change, singles)]
+    single = [change.run_id for change in changes if isinstance(change, SINGLES)]
     live = await workflow_runs.runs_to_stop(
         work, [change for change in changes if isinstance(change, c.StopWorkflowRun)]
     )

@@ -55,7 +55,6 @@ FIRST_LOOK: Final = 16
 """Slots looked at beyond those that there is room for; four times as many each time they were
 passed over."""
 RUNS_PER_STEP: Final = 1000
-STOP_GRACE_S: Final = 30.0
 
 Jobs = Mapping[tuple[str, str], Job]
 
@@ -119,7 +118,7 @@ async def _stop_live_runs(work: Work, backfill: Backfill) -> None:
     for states in chains.values():
         for run_id, state in states.items():
             if state in LIVE and state is not RunState.STOPPING:
-                stop = StopRun(run_id=run_id, mode=StopMode.COOPERATIVE, grace_s=STOP_GRACE_S)
+                stop = StopRun(run_id=run_id, mode=StopMode.COOPERATIVE)
                 with suppress(RefusedError):  # it has just ended by itself
                     await stop_run(work, stop)
 

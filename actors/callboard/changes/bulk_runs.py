@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callboard.changes.runs import check_retry, retry_locked
+from callboard.changes.retry_runs import check_retry, retry_locked
 from callboard.changes.work import Work
 from callboard.commands import RetryRuns
 from callboard.domain.run import Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from callboard.changes.batch_recover import abandon_batch_run
 from callboard.changes.completed import as_completed, end_completed
 from callboard.changes.requeue import queued_again, unheld
 from callboard.changes.retries import allowed_retries
@@ -12,6 +13,7 @@ from callboard.changes.runs import NextAttempt, create_attempts
 from callboard.changes.stops import request_stops, stop_unheld
 from callboard.changes.work import Work
 from callboard.commands import AbandonRun, EndedRun, EndRuns, HandBack, ParkRun, RescueRuns, StopRun
+from callboard.domain.batch_refusal import stop_refusal
 from callboard.domain.job import Job, OnCrash
 from callboard.domain.node import Node
 from callboard.domain.recovery import recovers_at
@@ -54,6 +56,8 @@ async def _append_logs(work: Work, ended: Sequence[EndedRun]) -> None:
 
 async def stop_run(work: Work, command: StopRun) -> Run:
     run = await _locked(work, command.run_id)
+    if run.is_batch and (refusal := stop_refusal(run)):
+        raise refusal
     if run.state not in ON_NODE:
         advance(run.state, RunEvent.STOP)
         (stopped,) = await stop_unheld(work, [run], None)
@@ -94,6 +98,8 @@ async def hand_back(work: Work, command: HandBack) -> int:
 
 async def abandon_run(work: Work, command: AbandonRun) -> Run:
     run = await _locked(work, command.run_id)
+    if run.is_batch:
+        return await abandon_batch_run(work, command, run)
     abandoned = replace(run, state=advance(run.state, RunEvent.ABANDON))
     await _write(work, [abandoned])
     return abandoned
@@ -101,12 +107,21 @@ async def abandon_run(work: Work, command: AbandonRun) -> Run:
 
 async def rescue_runs(work: Work, command: RescueRuns) -> int:
     expired = await work.tx.expire_nodes(but=command.own_epoch)
-    runs = await work.tx.lock_runs_of_lost_nodes(command.limit, but=command.own_epoch)
+    lost = await work.tx.lock_runs_of_lost_nodes(command.limit, but=command.own_epoch)
+    runs = await _without_committing(work, lost)
     if incomplete := await end_completed(work, runs):
         await _decide_lost(work, incomplete, {node.epoch: node for node in expired}, command)
     if expired:
         await work.tx.delete_expired_nodes()
     return len(runs)
+
+
+async def _without_committing(work: Work, runs: Sequence[Run]) -> list[Run]:
+    """But for those a chunk of which is about to commit: a node that froze there would keep all
+    the others waiting. They are found again by the next look."""
+    ids = sorted({run.instance_id for run in runs if run.instance_id is not None})
+    busy = await work.tx.committing_instances(ids) if ids else set()
+    return [run for run in runs if run.instance_id not in busy]
 
 
 async def _decide_lost(

@@ -30,6 +30,7 @@ async def allowed_retries(
         for one in every
         if _is_beyond_chain(one, work.now)
     }
+    refused |= await _not_restartable(work, every)
     asking = {
         one.end.run_id: one
         for one in every
@@ -44,6 +45,18 @@ async def allowed_retries(
 
 def _may_be_refused(one: EndedRun) -> bool:
     return one.retry_after_s is not None and (one.budget is not None or one.run.terms is not None)
+
+
+async def _not_restartable(work: Work, every: Sequence[EndedRun]) -> dict[int, str]:
+    """Runs of batch jobs that are not restartable: the next attempt would be a restart."""
+    batch = [one.run for one in every if one.retry_after_s is not None and one.run.is_batch]
+    jobs = await work.tx.lock_jobs(sorted({(run.group, run.job) for run in batch})) if batch else {}
+    return {
+        run.id: "the job is not restartable"
+        for run in batch
+        if (job := jobs.get((run.group, run.job))) is not None
+        and job.spec.get("restartable") is False
+    }
 
 
 def _is_beyond_chain(one: EndedRun, now: datetime) -> bool:

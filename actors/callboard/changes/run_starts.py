@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from callboard.changes.batch_starts import Reservations, reserve_instances
 from callboard.changes.continued import (
     continued,
     live_previous,
@@ -53,8 +54,11 @@ async def start_all(
     may_be_full = any(job.max_concurrent_runs is not None for job in jobs.values())
     answers: list[tuple[Run, ...] | Refusal | SuspendedStart | range] = []
     shared: list[tuple[NewRun, Job]] = []
-    for command in commands:
-        refusal = refusal_of(command.runs, jobs, work.checks, previous)
+    refusals = [refusal_of(each.runs, jobs, work.checks, previous) for each in commands]
+    right = {place: commands[place] for place, no in enumerate(refusals) if no is None}
+    instances = await reserve_instances(work, right, jobs)
+    for place, command in enumerate(commands):
+        refusal = refusals[place]
         if refusal is not None:
             answers.append(refusal)
             continue
@@ -65,15 +69,17 @@ async def start_all(
         if may_be_full and any(
             is_refused_whole(new, jobs[new.group, new.job]) for new in command.runs
         ):
-            answers.append(await _suspended(work, command, jobs))
+            answers.append(await _suspended(work, command, jobs, instances, place))
         elif command.idempotency_key is not None:
             # Rare and needs a row of its own: not worth a place in the shared insert.
-            answers.append(await _start_once(work, command, jobs, room))
-        elif (refusal := await room.take(work, command.runs, jobs)) is not None:
+            answers.append(await _start_once(work, command, jobs, room, instances, place))
+        elif refusal := await _refusal(work, command, jobs, room, instances, place):
             answers.append(refusal)
         else:
+            command = instances.take(work, place, command)
             answers.append(range(len(shared), len(shared) + len(command.runs)))
             shared += [(new, jobs[new.group, new.job]) for new in command.runs]
+    await instances.drop_rest(work)
     runs = await create_runs(work, shared)
     return [
         tuple(runs[each.start : each.stop]) if isinstance(each, range) else each for each in answers
@@ -113,16 +119,35 @@ def _without_job(runs: Sequence[NewRun], jobs: Jobs) -> InvalidInput | None:
     return InvalidInput(*problems) if problems else None
 
 
+async def _refusal(
+    work: Work,
+    command: StartRuns,
+    jobs: Jobs,
+    room: KeyRoom,
+    instances: Reservations,
+    place: int,
+) -> Refusal | None:
+    """Why there is no room for its runs; when there is, they take it."""
+    no_instance = instances.refusal(place, command)
+    return no_instance or await room.take(work, command.runs, jobs)
+
+
 async def _start_once(
-    work: Work, command: StartRuns, jobs: Jobs, room: KeyRoom
+    work: Work,
+    command: StartRuns,
+    jobs: Jobs,
+    room: KeyRoom,
+    instances: Reservations,
+    place: int,
 ) -> tuple[Run, ...] | Refusal:
     known, is_first = await _record(work, command)
     if known.run_ids:
         return await _runs_of(work, known)
-    if refusal := await room.take(work, command.runs, jobs):
+    if refusal := await _refusal(work, command, jobs, room, instances, place):
         if is_first:
             await work.tx.delete_idempotency(known.key)
         return refusal
+    command = instances.take(work, place, command)
     created = await create_runs(work, [(new, jobs[new.group, new.job]) for new in command.runs])
     await work.tx.update_idempotency(replace(known, run_ids=tuple(run.id for run in created)))
     return tuple(created)
@@ -142,13 +167,18 @@ async def _runs_of(work: Work, known: IdempotencyRecord) -> tuple[Run, ...]:
 
 
 async def _suspended(
-    work: Work, command: StartRuns, jobs: Jobs
-) -> tuple[Run, ...] | SuspendedStart:
+    work: Work, command: StartRuns, jobs: Jobs, instances: Reservations, place: int
+) -> tuple[Run, ...] | Refusal | SuspendedStart:
     known, is_first = None, False
     if command.idempotency_key is not None:
         known, is_first = await _record(work, command)
         if known.run_ids:
             return await _runs_of(work, known)
+    if refusal := instances.refusal(place, command):
+        if known is not None and is_first:
+            await work.tx.delete_idempotency(known.key)
+        return refusal
+    command = instances.take(work, place, command)
     start = SuspendedStart(runs=command.runs, jobs=jobs, record=known, is_first=is_first)
     work.suspended.append(start)
     return start

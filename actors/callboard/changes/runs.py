@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from callboard.changes.job_room import check_room, is_refusable, seek_room
-from callboard.changes.overlap import Gate, open_gate
+from callboard.changes.batch_starts import run_ids_for
+from callboard.changes.job_room import is_refusable, seek_room
 from callboard.changes.work import Work
-from callboard.commands import RetryRun
 from callboard.domain.amend import amended
 from callboard.domain.given_terms import GivenTerms
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.run import HELD, NewRun, Run, make_run
 from callboard.domain.run_terms import RunTerms, renewed_terms, terms_of, waiting_terms
-from callboard.domain.states import UNSUCCESSFUL, RunEvent, RunState, advance
-from callboard.errors import Conflict, NotFound
+from callboard.domain.states import RunState
+from callboard.errors import Conflict
 
 
 async def create_runs(
@@ -29,7 +28,7 @@ async def create_runs(
     """
     if not wanted:
         return []
-    ids = await work.tx.allocate_run_ids(len(wanted))
+    ids = await run_ids_for(work, wanted)
     runs = [_queued(work, new, job, id) for (new, job), id in zip(wanted, ids, strict=True)]
     stored = await work.tx.insert_runs(runs)
     work.runs_changed([run for run in runs if run.id in stored])
@@ -197,69 +196,3 @@ async def create_attempts(work: Work, wanted: Sequence[NextAttempt]) -> list[Run
     created = [run for run in runs if run.id in stored]
     work.runs_changed(created)
     return created
-
-
-async def retry_run(work: Work, command: RetryRun) -> Run:
-    run = (await work.tx.lock_runs([command.run_id])).get(command.run_id)
-    if run is None:
-        raise NotFound("run", command.run_id)
-    return await retry_locked(work, run)
-
-
-async def check_retry(work: Work, run: Run) -> Job | None:
-    """Its job; None for a parked run, which can be queued again without it.
-
-    Raises Conflict for a run that is neither parked nor such that its job can try it again.
-    """
-    if run.state is RunState.PARKED:
-        return None
-    if run.state not in UNSUCCESSFUL:
-        raise Conflict("not_retryable", f"run {run.id} is {run.state}; only an ended, failed one")
-    job = (await work.tx.lock_jobs([(run.group, run.job)])).get((run.group, run.job))
-    if job is None or job.id != run.job_id:
-        raise Conflict("job_gone", f"the job {run.job!r} of run {run.id} was deleted")
-    if job.disabled:
-        raise Conflict("job_disabled", f"job {run.job!r} is disabled")
-    return job
-
-
-async def retry_locked(work: Work, run: Run) -> Run:
-    """As RetryRun, of a run that is locked."""
-    job = await check_retry(work, run)
-    if job is None:
-        return await _release(work, run)
-    gate = await _gate_of(work, run)
-    again = NextAttempt(run=run, is_held=gate.holds(run), is_restart=True)
-    if not again.is_held:
-        await check_room(work, job)
-    created = await create_attempts(work, [again])
-    if not created:
-        raise Conflict(
-            "unique_key_busy", f"a live run has the key {run.unique_key!r} of run {run.id}"
-        )
-    await gate.stop_old()
-    return created[0]
-
-
-async def _release(work: Work, run: Run) -> Run:
-    state = advance(run.state, RunEvent.REQUEUE)
-    gate = await _gate_of(work, run)
-    due_at = HELD if gate.holds(run) else work.now
-    terms = renewed_terms(run.terms, work.now, due_at)
-    queued = replace(
-        run, state=state, crashes=0, error=None, progress=None, due_at=due_at, terms=terms
-    )
-    await work.tx.update_runs([queued])
-    work.run_changed(queued)
-    await gate.stop_old()
-    return queued
-
-
-async def _gate_of(work: Work, run: Run) -> Gate:
-    """The gate of the run's trigger, which is locked, if there still is one."""
-    if run.trigger is None:
-        return await open_gate(work, [])
-    await work.tx.lock_old_runs([(run.group, run.trigger)])
-    trigger = await work.tx.lock_trigger(run.group, run.trigger)
-    is_its_own = trigger is not None and trigger.id == run.trigger_id
-    return await open_gate(work, [trigger] if trigger is not None and is_its_own else [])

@@ -12,7 +12,8 @@ from callboard.domain.states import ON_NODE, RunEvent, RunState, advance
 from callboard.store.contract import RunEnd
 
 STOP_GRACE_S: Final = 30.0
-"""Of a run that is stopped without anybody saying how long it may take."""
+"""Of a run that is stopped without anybody saying how long it may take. A batch run takes as long
+as its chunk does."""
 
 
 async def stop_unheld(
@@ -36,9 +37,13 @@ async def stop_unheld(
 
 
 async def request_stops(
-    work: Work, runs: Sequence[Run], mode: StopMode, grace_s: float
+    work: Work, runs: Sequence[Run], mode: StopMode, grace_s: float | None = None
 ) -> list[Run]:
-    """Ask the nodes that hold these locked runs to stop them; a second request may be harder."""
+    """Ask the nodes that hold these locked runs to stop them; a second request may be harder.
+
+    Args:
+        grace_s: None: STOP_GRACE_S, and none of a batch run.
+    """
     stopping = [
         replace(
             run,
@@ -46,7 +51,7 @@ async def request_stops(
             if run.state is RunState.RUNNING
             else run.state,
             stop_mode=mode,
-            stop_grace_s=grace_s,
+            stop_grace_s=_grace_of(run) if grace_s is None else grace_s,
         )
         for run in runs
     ]
@@ -62,7 +67,11 @@ async def make_way(work: Work, runs: Sequence[Run], mode: StopMode) -> None:
         work, waiting, "a later firing of its trigger takes its place", type="Overlap"
     )
     asked = [run for run in runs if run.state in ON_NODE and not _is_asked(run, mode)]
-    await request_stops(work, asked, mode, STOP_GRACE_S)
+    await request_stops(work, asked, mode)
+
+
+def _grace_of(run: Run) -> float | None:
+    return None if run.is_batch else STOP_GRACE_S
 
 
 def _is_asked(run: Run, mode: StopMode) -> bool:

@@ -9,13 +9,15 @@ from datetime import datetime
 
 from callboard.changes.suspended_start import SuspendedStart
 from callboard.domain.backfill import Backfill
+from callboard.domain.batch_instance import BatchInstance, BatchRun
+from callboard.domain.batch_step import StepExecution, StepState
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.parameters import ArgumentChecks
 from callboard.domain.queue import Queue
 from callboard.domain.run import Run
-from callboard.domain.states import RunState
+from callboard.domain.states import ON_NODE, RunState
 from callboard.domain.trigger import Trigger
 from callboard.domain.webhook import Webhook
 from callboard.domain.workflow import Workflow, WorkflowRun
@@ -24,6 +26,7 @@ from callboard.events import (
     backfill_record,
     progress_record,
     run_record,
+    step_record,
     subject_record,
 )
 from callboard.store.contract import Transaction
@@ -57,6 +60,12 @@ class Work:
     """Triggers of which a run ended, was parked, or was not started at all: when, by id."""
     freed_by_runs: set[int] = field(default_factory=set)
     """Those of which a run ended or was parked."""
+    batch_runs: list[Run] = field(default_factory=list)
+    """Runs of batch instances that were created, have ended or have left the hands of a node, and
+    that the instances do not know of yet; in that order."""
+    drafts: dict[int, BatchRun] = field(default_factory=dict)
+    """By instance, what the run begins with that is about to be created for it. Its id is 0 where
+    it is not known yet."""
     bookmarked: list[Run] = field(default_factory=list)
     """Ended runs of which the bookmarks of their jobs keep count."""
     followed: list[Run] = field(default_factory=list)
@@ -98,6 +107,8 @@ class Work:
                 self.followed.append(run)
             if run.terms.bookmark and run.has_ended:
                 self.bookmarked.append(run)
+            if run.terms.instance_id and run.state not in ON_NODE:
+                self.batch_runs.append(run)
         if run.trigger_id is not None and (run.has_ended or run.state is RunState.PARKED):
             self.freed_by_runs.add(run.trigger_id)
             self.trigger_freed(run.trigger_id, run.ended_at or self.now)
@@ -110,6 +121,12 @@ class Work:
         for run in runs:
             self.records.append(progress_record(run))
             self.runs.append(run)
+
+    def step_changed(self, instance: BatchInstance, step: StepExecution) -> None:
+        """It began, or has ended."""
+        type = "step.started" if step.state is StepState.RUNNING else "step.ended"
+        self.records.append(step_record(type, instance.group, instance.job, step))
+        self.runs.append(None)
 
     def trigger_changed(self, trigger: Trigger) -> None:
         self.triggers.append(trigger)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from callboard.changes.run_starts import settle_room
-from callboard.changes.stops import STOP_GRACE_S, request_stops, stop_unheld
+from callboard.changes.stops import request_stops, stop_unheld
 from callboard.changes.work import Work
 from callboard.changes.workflow_advance import follow
 from callboard.changes.workflow_begin import (
@@ -142,7 +142,7 @@ async def stop_workflow_run(work: Work, command: StopWorkflowRun) -> WorkflowRun
     waiting = [each for each in live if each.state not in ON_NODE]
     await stop_unheld(work, waiting, "its workflow run was stopped")
     running = [each for each in live if each.state is RunState.RUNNING]
-    await request_stops(work, running, StopMode.COOPERATIVE, STOP_GRACE_S)
+    await request_stops(work, running, StopMode.COOPERATIVE)
     await follow(work)
     return (await work.tx.find_workflow_runs([run.id]))[run.id]
 

@@ -14,6 +14,24 @@ from callboard.commands.backfills import (
     PauseBackfill,
     ResumeBackfill,
 )
+from callboard.commands.batch import (
+    BeginBatchRun,
+    BeginStep,
+    DeleteInstance,
+    EndStep,
+    GetBatchHistory,
+    GetBatchRuns,
+    GetInstance,
+    GetStep,
+    KeepExpected,
+    KeepPlan,
+    ListInstances,
+    ListSkippedItems,
+    RecordMoves,
+    RecoverRun,
+    RestartRun,
+    StartNextInstance,
+)
 from callboard.commands.bookmarks import (
     GetBookmark,
     ResetBookmark,
@@ -171,7 +189,9 @@ __all__ = [
     "AdoptStarts",
     "AdvanceBackfill",
     "AppendLog",
+    "BeginBatchRun",
     "BeginRequest",
+    "BeginStep",
     "BulkStep",
     "CancelBackfill",
     "Change",
@@ -190,6 +210,7 @@ __all__ = [
     "CreateWorkflow",
     "DeactivateTrigger",
     "DeleteCalendar",
+    "DeleteInstance",
     "DeleteJob",
     "DeleteQueue",
     "DeleteTrigger",
@@ -199,6 +220,7 @@ __all__ = [
     "DueTriggers",
     "EndFiring",
     "EndRuns",
+    "EndStep",
     "EndedRun",
     "EvaluateConditions",
     "Evaluated",
@@ -207,26 +229,34 @@ __all__ = [
     "FireSlots",
     "FireTrigger",
     "GetBackfill",
+    "GetBatchHistory",
+    "GetBatchRuns",
     "GetBookmark",
     "GetCalendar",
+    "GetInstance",
     "GetJob",
     "GetJobsById",
     "GetQueue",
     "GetRun",
     "GetRuns",
+    "GetStep",
     "GetTrigger",
     "GetWebhook",
     "GetWorkflow",
     "GetWorkflowRun",
     "HandBack",
     "HasStartRequests",
+    "KeepExpected",
+    "KeepPlan",
     "ListBackfills",
     "ListCalendars",
     "ListDeliveries",
+    "ListInstances",
     "ListJobs",
     "ListNodes",
     "ListQueues",
     "ListRuns",
+    "ListSkippedItems",
     "ListTriggers",
     "ListWatchedSlots",
     "ListWebhooks",
@@ -257,6 +287,8 @@ __all__ = [
     "ReadLedger",
     "ReadLog",
     "RecordClockJump",
+    "RecordMoves",
+    "RecoverRun",
     "Redeliver",
     "RegisterNode",
     "ReleaseHeld",
@@ -270,6 +302,7 @@ __all__ = [
     "ReportProgress",
     "RescueRuns",
     "ResetBookmark",
+    "RestartRun",
     "ResumeBackfill",
     "ResumeQueue",
     "ResumeTrigger",
@@ -283,6 +316,7 @@ __all__ = [
     "Share",
     "ShareShards",
     "SnoozeRun",
+    "StartNextInstance",
     "StartRuns",
     "StartWorkflow",
     "StopRun",
@@ -339,6 +373,16 @@ Change: TypeAlias = (
     | RetryRun
     | RetryRuns
     | AbandonRun
+    | StartNextInstance
+    | RestartRun
+    | RecoverRun
+    | DeleteInstance
+    | BeginBatchRun
+    | BeginStep
+    | KeepExpected
+    | KeepPlan
+    | EndStep
+    | RecordMoves
     | AppendLog
     | ReportProgress
     | AdoptStarts
@@ -406,6 +450,12 @@ Read: TypeAlias = (
     | NextDueAt
     | NextOverdue
     | ReadLedger
+    | GetInstance
+    | ListInstances
+    | GetBatchRuns
+    | GetBatchHistory
+    | GetStep
+    | ListSkippedItems
     | GetBackfill
     | ListBackfills
     | OpenBackfills

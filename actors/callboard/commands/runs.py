@@ -19,9 +19,10 @@ class StartRuns(Command[tuple[Run, ...]]):
     """Create runs, all or none, in the given order.
 
     A run whose unique_key a live run of the job has is answered with that run. The same
-    `idempotency_key` again answers the runs of the first time. Refused: InvalidInput for a job
-    that does not exist, or a previous run that is not one of the job, Conflict job_disabled,
-    job_full or run_live.
+    `idempotency_key` again answers the runs of the first time. Those of batch jobs make an instance
+    each. Refused: InvalidInput for a job that does not exist, arguments that do not fit, or a
+    previous run that is not one of the job, Conflict job_disabled, job_full, run_live or
+    instance_already_exists.
     """
 
     runs: tuple[NewRun, ...]
@@ -120,12 +121,14 @@ class HandBack(Command[int]):
 class StopRun(Command[Run]):
     """Stop a queued run now, or ask the node that holds it to.
 
-    Refused: NotFound, IllegalTransition when it has ended.
+    Refused: NotFound, IllegalTransition when it has ended; of a batch run Conflict run_not_running.
     """
 
     run_id: int
     mode: StopMode
-    grace_s: float
+    grace_s: float | None = None
+    """Seconds until it is killed; None: the usual ones, and of a batch run, which stops at the end
+    of its chunk, as many as that takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,8 @@ class RetryRun(Command[Run]):
     """A new attempt after a run that ended without success, or a parked run queued again.
 
     A run of a trigger obeys the trigger's overlap policy, unless its firing is still live.
-    Refused: NotFound, Conflict not_retryable, job_gone, job_disabled, overlap or job_full.
+    Refused: NotFound, Conflict not_retryable, job_gone, job_disabled, overlap or job_full. Of a
+    batch run it is RestartRun, unless it is parked.
     """
 
     run_id: int
@@ -154,7 +158,12 @@ class RetryRuns(Command[tuple[int, ...]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbandonRun(Command[Run]):
-    """Give up a failed or stopped run. Refused: NotFound, IllegalTransition."""
+    """Give up a failed, timed out or stopped run. Refused: NotFound, IllegalTransition.
+
+    Of a batch run it closes the instance: no run of it can follow. One that was asked to stop may
+    be given up, too: whoever holds it can write nothing more. An abandoned one is answered as it
+    is. Refused: Conflict run_already_running, instance_already_complete, run_state_unknown.
+    """
 
     run_id: int
 

@@ -2,12 +2,12 @@
 
 from callboard.commands import Resumed
 from callboard.operations.backfills import BackfillOperations
+from callboard.operations.batch import BatchOperations
 from callboard.operations.bookmarks import BookmarkOperations
 from callboard.operations.bulk_runs import BulkRunOperations, BulkRuns
 from callboard.operations.calendars import CalendarOperations
 from callboard.operations.log_tail import LogTail
 from callboard.operations.queues import QueueOperations
-from callboard.operations.runs import RunOperations
 from callboard.operations.triggers import BulkChange, TriggerOperations
 from callboard.operations.upkeep import UpkeepOperations
 from callboard.operations.webhooks import WebhookOperations
@@ -22,7 +22,7 @@ class Operations(
     CalendarOperations,
     QueueOperations,
     BackfillOperations,
-    RunOperations,
+    BatchOperations,
     BulkRunOperations,
     WebhookOperations,
     WorkflowOperations,

@@ -29,7 +29,7 @@ class RunOperations(StreamOperations):
         A unique_key that a live run of the job has is answered with that run; an idempotency_key
         that was used before with the runs of then. One with a previous_run_id is the next attempt
         after that ended run. Raises InvalidInput at runs[i].job, arguments or previous_run_id,
-        Conflict job_disabled, job_full or run_live.
+        Conflict job_disabled, job_full, run_live or, of a batch job, instance_already_exists.
         """
         command = c.StartRuns(runs=tuple(runs), idempotency_key=idempotency_key)
         return list(await self._ask(command, weight=len(command.runs)))
@@ -51,11 +51,15 @@ class RunOperations(StreamOperations):
         return await self._ask(c.ListRuns(filter=filter))
 
     async def stop_run(
-        self, run_id: int, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float = 30.0
+        self, run_id: int, *, mode: StopMode = StopMode.COOPERATIVE, grace_s: float | None = None
     ) -> Run:
         """A queued run is stopped, a running one is asked to (state stopping).
 
-        Raises NotFound; Conflict illegal_transition when it has ended.
+        Raises NotFound; Conflict illegal_transition when it has ended, of a batch run
+        run_not_running.
+
+        Args:
+            grace_s: until it is killed; None: 30 seconds, and of a batch run never.
         """
         return await self._ask(c.StopRun(run_id=run_id, mode=mode, grace_s=grace_s))
 
@@ -64,7 +68,10 @@ class RunOperations(StreamOperations):
         return await self._ask(c.RetryRun(run_id=run_id))
 
     async def abandon_run(self, run_id: int) -> Run:
-        """Give up a failed or stopped run for good. Raises NotFound, Conflict."""
+        """Give up a failed, timed out or stopped run for good. Raises NotFound, Conflict.
+
+        Of a batch run it closes the instance, see `operator.abandon`.
+        """
         return await self._ask(c.AbandonRun(run_id=run_id))
 
     async def wait_run(self, run_id: int, *, timeout_s: float | None = None) -> Run:

@@ -1,0 +1,168 @@
+"""BatchJournal: what a node stores of its batch runs, by commands to the job store."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol, TypeVar
+
+from callboard import commands as c
+from callboard.clock import Clock
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, InstanceState
+from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
+from callboard.domain.json import JsonObject
+from callboard.domain.run import NewRun, Run, StopMode
+from callboard.domain.states import RunState
+from callboard.errors import Conflict, InvalidInput, NotFound
+from callboard.runtime import Command
+
+R = TypeVar("R")
+
+FIRST_LOOK_S: Final = 0.05
+LOOK_S: Final = 1.0
+"""Between two looks at a child at the most; each wait is twice as long as the one before."""
+
+
+class Ask(Protocol):
+    """Gives a command to the job store."""
+
+    async def __call__(self, command: Command[R], /) -> R: ...
+
+
+class BatchJournal:
+    """Implements `batch.journal.Journal`."""
+
+    def __init__(self, ask: Ask, clock: Clock) -> None:
+        self._ask = ask
+        self._clock = clock
+
+    async def begin_run(self, run: Run, definition: JsonObject) -> BatchHistory:
+        """As in Journal."""
+        command = c.BeginBatchRun(run_id=run.id, epoch=_epoch(run), definition=definition)
+        return await self._ask(command)
+
+    async def begin_step(
+        self,
+        run: Run,
+        name: str,
+        visit: int,
+        *,
+        start_limit: int | None = None,
+        manager_id: int | None = None,
+        is_again: bool = False,
+    ) -> StepExecution:
+        """As in Journal."""
+        command = c.BeginStep(
+            run_id=run.id,
+            epoch=_epoch(run),
+            name=name,
+            visit=visit,
+            start_limit=start_limit,
+            manager_id=manager_id,
+            is_again=is_again,
+        )
+        return await self._ask(command)
+
+    async def keep_plan(self, step: StepExecution, plan: tuple[JsonObject, ...]) -> None:
+        """As in Journal."""
+        await self._ask(c.KeepPlan(step_id=step.id, plan=plan))
+
+    async def keep_expected(self, step: StepExecution, expected: int) -> None:
+        """As in Journal."""
+        await self._ask(c.KeepExpected(step_id=step.id, expected=expected))
+
+    async def end_step(
+        self,
+        run: Run,
+        step: StepExecution,
+        state: StepState,
+        exit_code: str,
+        *,
+        exit_message: str | None = None,
+        context: JsonObject,
+        counts: StepCounts,
+        job_context: JsonObject,
+        moves: tuple[Move, ...] = (),
+    ) -> None:
+        """As in Journal."""
+        command = c.EndStep(
+            run_id=run.id,
+            epoch=_epoch(run),
+            step_id=step.id,
+            state=state,
+            exit_code=exit_code,
+            exit_message=exit_message,
+            context=context,
+            counts=counts,
+            job_context=job_context,
+            moves=moves,
+        )
+        await self._ask(command)
+
+    async def record_moves(self, run: Run, moves: tuple[Move, ...]) -> None:
+        """As in Journal."""
+        await self._ask(c.RecordMoves(run_id=run.id, epoch=_epoch(run), moves=moves))
+
+    async def start_child(
+        self, run: Run, step: StepExecution, job: str, arguments: JsonObject
+    ) -> int:
+        """As in Journal."""
+        new = NewRun(job=job, group=run.group, arguments=arguments)
+        key = f"child {step.instance_id} {step.visit} {step.name}"
+        try:
+            (first,) = await self._ask(c.StartRuns(runs=(new,), idempotency_key=key))
+        except InvalidInput as error:
+            raise error.within("runs[0]") from None
+        return await self._goes_on(first.id)
+
+    async def wait_child(self, run_id: int) -> Run:
+        """As in Journal."""
+        wait_s = FIRST_LOOK_S
+        while True:
+            run = await self._ask(c.GetRun(run_id=run_id))
+            if run is None:
+                raise NotFound("run", run_id)
+            if run.has_ended or run.state is RunState.PARKED:
+                return run
+            await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+            wait_s = min(2 * wait_s, LOOK_S)
+
+    async def stop_child(self, run_id: int) -> None:
+        """As in Journal."""
+        try:
+            await self._ask(c.StopRun(run_id=run_id, mode=StopMode.COOPERATIVE))
+        except Conflict as refusal:
+            if refusal.code not in ("run_not_running", "illegal_transition"):
+                raise
+
+    async def _goes_on(self, first_id: int) -> int:
+        """The run of the child's instance that is live, or has succeeded; a new one when the last
+        one has failed or was stopped."""
+        instance = await self._instance_of(first_id)
+        if instance is None:
+            return first_id
+        if instance.live_run_id is not None:
+            return instance.live_run_id
+        if instance.state not in (InstanceState.FAILED, InstanceState.STOPPED):
+            return instance.last_run_id
+        try:
+            return (await self._ask(c.RestartRun(run_id=instance.last_run_id))).id
+        except Conflict as refusal:
+            return _started_meanwhile(refusal)
+
+    async def _instance_of(self, run_id: int) -> BatchInstance | None:
+        """None: the run has none yet, or none any more."""
+        batch = (await self._ask(c.GetBatchRuns(run_ids=(run_id,)))).get(run_id)
+        if batch is None:
+            return None
+        return await self._ask(c.GetInstance(instance_id=batch.instance_id))
+
+
+def _started_meanwhile(refusal: Conflict) -> int:
+    """The run that somebody else has just restarted the child by."""
+    run_id: Any = refusal.facts.get("run_id")
+    if refusal.code != "run_already_running" or not isinstance(run_id, int):
+        raise refusal
+    return run_id
+
+
+def _epoch(run: Run) -> int:
+    return -1 if run.epoch is None else run.epoch

@@ -1,0 +1,131 @@
+"""Whether a run of an instance can follow, and what it begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from callboard.changes.batch_begin import read_history
+from callboard.changes.batch_ends import settle_instances
+from callboard.changes.work import Work
+from callboard.domain.amend import amended
+from callboard.domain.batch_definition import definition_of_spec
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_mapping import mapping_problems
+from callboard.domain.batch_refusal import (
+    definition_refusal,
+    job_not_batch,
+    restart_refusal,
+    running_of,
+)
+from callboard.domain.batch_step import EXECUTING
+from callboard.domain.job import Job
+from callboard.domain.json import JsonObject
+from callboard.domain.run import Run
+from callboard.errors import Conflict, InvalidInput, NotFound
+
+NO_NAMES: Final[JsonObject] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A restart that nothing stands in the way of, until the commit."""
+
+    job: Job
+    instance: BatchInstance
+    of: BatchRun
+    """The run that is restarted: the new one has its parameters."""
+    last: BatchRun
+    """The last run of the instance: the new one goes on with its context."""
+    definition: JsonObject
+    """Steps and flow as the job has them now."""
+    names: JsonObject = field(default_factory=dict)
+
+
+async def check_restart(work: Work, run: Run, names: JsonObject = NO_NAMES) -> Restart:
+    """The restart of a run of an instance; nothing is written.
+
+    Raises:
+        NotFound: the job, the instance.
+        InvalidInput: of a name at `steps.name`.
+        Conflict: as of RestartRun.
+    """
+    await settle_instances(work)
+    job = await _job_of(work, run)
+    instance_id = run.instance_id or 0
+    instance = (await work.tx.lock_instances([instance_id])).get(instance_id)
+    if instance is None:
+        raise NotFound("instance", instance_id)
+    history = await read_history(work, instance)
+    live = await _live_run(work, instance)
+    refusal = restart_refusal(
+        instance,
+        live,
+        is_restartable=job.spec.get("restartable") is not False,
+        running=running_of(history.steps),
+    )
+    if refusal is not None:
+        raise refusal
+    if job.disabled:
+        raise Conflict("job_disabled", f"job {job.name!r} is disabled")
+    return _restart(run, job, history, names)
+
+
+async def prepared(work: Work, run: Run, restart: Restart) -> Run:
+    """The run that the next attempt is made of; what that begins with is noted, nothing written."""
+    work.drafts[restart.instance.id] = BatchRun(
+        run_id=0,
+        instance_id=restart.instance.id,
+        arguments=restart.of.arguments,
+        references=restart.of.references,
+        context=restart.last.context,
+        exit_code=EXECUTING,
+        definition=restart.definition,
+        mapped=restart.names or None,
+    )
+    last = (await work.tx.read_runs([restart.last.run_id])).get(restart.last.run_id)
+    attempt = run.attempt if last is None else max(run.attempt, last.attempt)
+    return amended(run, job_id=restart.job.id, attempt=attempt, arguments=restart.of.arguments)
+
+
+async def rename_steps(work: Work, restart: Restart) -> None:
+    """Let the history have the names that it was mapped to, once the new run is there."""
+    if restart.names:
+        await work.tx.rename_steps(restart.instance.id, restart.names)
+
+
+async def _job_of(work: Work, run: Run) -> Job:
+    """By name: one that was deleted and made anew goes on with the instances of the old one."""
+    name = (run.group, run.job)
+    job = (await work.tx.lock_jobs([name])).get(name)
+    if job is None:
+        raise NotFound("job", run.job)
+    if job.kind != "batch":
+        raise job_not_batch(job.name)
+    return job
+
+
+async def _live_run(work: Work, instance: BatchInstance) -> Run | None:
+    if instance.live_run_id is None:
+        return None
+    return (await work.tx.read_runs([instance.live_run_id])).get(instance.live_run_id)
+
+
+def _restart(run: Run, job: Job, history: BatchHistory, names: JsonObject) -> Restart:
+    runs = {batch.run_id: batch for batch in history.runs}
+    last = runs[history.instance.last_run_id]
+    before, now = last.definition, definition_of_spec(job.spec)
+    if names and (problems := tuple(mapping_problems(names, history, before, now))):
+        raise InvalidInput(*problems)
+    refusal = definition_refusal(history, before, now, names)
+    if refusal is not None:
+        raise refusal
+    return Restart(
+        job=job,
+        instance=history.instance,
+        of=runs[run.id],
+        last=last,
+        definition=now,
+        names=dict(names),
+    )
