@@ -199,6 +199,25 @@ def test_a_builtin_without_signature_is_called_as_asked() -> None:
     assert bound(dict, a=1) == {"a": 1}
 
 
+def test_what_is_no_function_is_put_and_found_by_its_name() -> None:
+    registry = HandlerRegistry()
+    thing = object()
+    registry.put("shop:thing", thing)
+    registry.put("shop:thing", thing)
+    assert registry.thing("shop:thing") is registry.find("shop:thing") is thing
+    with pytest.raises(AlreadyExists):
+        registry.put("shop:thing", object())
+
+
+def test_what_is_no_function_is_imported_within_the_same_bounds() -> None:
+    registry = HandlerRegistry(modules=("string",))
+    assert registry.thing("string:digits") is None
+    assert registry.find("string:digits") == registry.thing("string:digits") == "0123456789"
+    for name in ("json:dumps", "string:nothing", "no reference"):
+        with pytest.raises(UnknownHandler):
+            registry.find(name)
+
+
 def test_outside_of_a_run_there_is_no_current_run() -> None:
     with pytest.raises(NoRun):
         current_run()

@@ -112,7 +112,7 @@ async def test_a_kind_that_nobody_executes_is_refused_with_those_that_are_known(
             with pytest.raises(InvalidInput) as caught:
                 await change(job("ssh"))
             assert "'ssh' is a kind that no runner here executes" in str(caught.value)
-            assert "python, command, http, script, echo" in str(caught.value)
+            assert "python, command, http, script, batch, echo" in str(caught.value)
 
 
 @pytest.mark.parametrize(

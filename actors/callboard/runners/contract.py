@@ -96,6 +96,15 @@ class StartingRunner(_AnyRunner, Protocol):
         ...
 
 
+@runtime_checkable
+class DrainingRunner(Protocol):
+    """A runner whose work can be put down at its next boundary, and taken up elsewhere."""
+
+    def drain(self) -> None:
+        """The board closes: put runs back as soon as that costs nothing."""
+        ...
+
+
 AnyRunner: TypeAlias = Runner | StartingRunner
 Start: TypeAlias = "Callable[[Attempt], None]"
 
@@ -132,6 +141,12 @@ class Runners:
     def stuck(self) -> int:
         """Over all kinds; so many places of the node's capacity are not free."""
         return sum(runner.stuck for runner in self._by_kind.values())
+
+    def drain(self) -> None:
+        """The board closes, and waits a while for what runs."""
+        for runner in self._by_kind.values():
+            if isinstance(runner, DrainingRunner):
+                runner.drain()
 
     def close(self) -> None:
         for runner in self._by_kind.values():

@@ -50,7 +50,8 @@ class RunControl:
         self._kill_at = float("inf")
 
     def request_stop(self, mode: StopMode, grace_s: float) -> None:
-        """Ask the run to end, and kill it `grace_s` seconds later; mode kill does not ask.
+        """Ask the run to end, and kill it `grace_s` seconds later (infinite: never); mode kill
+        does not ask.
 
         A further request may shorten the grace, never lengthen it.
         """

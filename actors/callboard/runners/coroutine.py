@@ -74,7 +74,7 @@ def run_on_stack(frame: FrameType | None) -> RunContext | None:
     name the handler that blocks the loop.
     """
     while frame is not None:
-        if frame.f_code is _call_in_run.__code__:
+        if frame.f_code.co_name == _call_in_run.__name__:  # a batch run's has that name, too
             context = frame.f_locals.get("context")
             return context if isinstance(context, RunContext) else None
         frame = frame.f_back

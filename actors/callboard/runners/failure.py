@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from callboard.runners.text import cut_end, cut_middle, to_storable
 
 MAX_MESSAGE_BYTES: Final = 4_096
 MAX_TRACEBACK_BYTES: Final = 65_536
-_OURS: Final = str(Path(__file__).parent)
+_OURS: Final = tuple(
+    str(Path(__file__).parents[1] / part) + os.sep for part in ("runners", "batch")
+)
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent)
 
 
@@ -21,7 +24,7 @@ def to_run_error(error: BaseException, *, exit_code: int | None = None) -> RunEr
     """Qualified class name, message, and the traceback from the handler's first frame on."""
     return RunError(
         type=qualified_name(type(error)),
-        message=cut_end(to_storable(_message_of(error)), MAX_MESSAGE_BYTES),
+        message=cut_end(to_storable(message_of(error)), MAX_MESSAGE_BYTES),
         traceback=_traceback_of(error),
         exit_code=exit_code,
     )
@@ -33,7 +36,8 @@ def qualified_name(kind: type) -> str:
     return to_storable(name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}")
 
 
-def _message_of(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """What the error says; its `__str__` may be the user's code, and raise."""
     try:
         return str(error)
     except Exception as second:  # noqa: BLE001 - __str__ is the user's code

@@ -39,6 +39,7 @@ class HandlerRegistry:
         self._modules = modules
         self._registered: dict[str, Handler] = {}
         self._imported: dict[str, Handler] = {}
+        self._things: dict[str, object] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +58,25 @@ class HandlerRegistry:
             raise AlreadyExists("handler", name)
         if known is None:
             self._registered[name] = Handler(name, function)
+
+    def put(self, name: str, thing: object) -> None:
+        """Register what is no function: a batch job. Raises AlreadyExists, as `register`."""
+        if self._things.setdefault(name, thing) is not thing:
+            raise AlreadyExists("handler", name)
+
+    def thing(self, name: str) -> object | None:
+        """What was put or found before; imports nothing."""
+        return self._things.get(name)
+
+    def find(self, name: str) -> object:
+        """What was put there, or stands in that module; imports it if need be.
+
+        Raises:
+            UnknownHandler: with the reason.
+        """
+        if name not in self._things:
+            self._things[name] = self._found(name)
+        return self._things[name]
 
     def job(self, *, name: str | None = None) -> Callable[[F], F]:
         """A decorator that registers a function, as `module:function` when no name is given."""
@@ -83,6 +103,12 @@ class HandlerRegistry:
         return handler
 
     def _import(self, name: str) -> Callable[..., Any]:
+        found = self._found(name)
+        if not callable(found):
+            raise UnknownHandler(name, f"it is a {type(found).__name__}, not a function")
+        return found
+
+    def _found(self, name: str) -> object:
         match = _REFERENCE.fullmatch(name)
         if match is None:
             reason = "it is not registered, and not of the form module:function"
@@ -94,8 +120,6 @@ class HandlerRegistry:
         found: object = _import_module(name, module)
         for step in path.split("."):
             found = _attribute(name, found, step)
-        if not callable(found):
-            raise UnknownHandler(name, f"it is a {type(found).__name__}, not a function")
         return found
 
     def _may_import(self, module: str) -> bool:

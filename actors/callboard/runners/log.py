@@ -106,9 +106,18 @@ class RunLog:
                     fields = None
             self._emit_if_home()
 
-    def report(self, done: float, total: float | None = None, note: str | None = None) -> None:
+    def report(
+        self,
+        done: float,
+        total: float | None = None,
+        note: str | None = None,
+        *,
+        more: JsonObject | None = None,
+    ) -> None:
         """Say how far the run is: the last that was said counts.
 
+        Args:
+            more: what its runner knows besides, plain JSON of bounded size.
         Raises:
             InvalidInput: see `progress.checked`.
         """
@@ -117,7 +126,8 @@ class RunLog:
             note = self.mask.cut_text(note)
         with self._lock:
             if self.is_open:
-                self._progress = progress_value(done, total, note, self._clock.now())
+                at = self._clock.now()
+                self._progress = {**progress_value(done, total, note, at), **(more or {})}
 
     @property
     def has_progress(self) -> bool:

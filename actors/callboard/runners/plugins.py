@@ -27,7 +27,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Protocol, cast
 
 from callboard.domain.job import Job
-from callboard.domain.job_spec import KINDS, LATER_KINDS, is_kind
+from callboard.domain.job_spec import KINDS, is_kind
 from callboard.domain.json import JsonObject
 from callboard.domain.parameters import argument_problems, schema_problems
 from callboard.domain.run import Run
@@ -184,7 +184,7 @@ def _runner(offered: object) -> PluginRunner:
 def _check_kind(kind: object) -> None:
     if not isinstance(kind, str) or not is_kind(kind):
         raise ValueError(f"{kind!r} is not the name of a kind: a-z, 0-9, _ and -, a letter first")
-    if kind in KINDS or kind in LATER_KINDS:
+    if kind in KINDS:
         raise ValueError(f"the kind {kind!r} is Callboard's own")
 
 

@@ -40,7 +40,14 @@ class RemoteLog(RunLog):
         given = None if fields is None else plain(fields)
         self._send(Recorded(level=level, text=to_storable(kept), fields=given))
 
-    def report(self, done: float, total: float | None = None, note: str | None = None) -> None:
+    def report(
+        self,
+        done: float,
+        total: float | None = None,
+        note: str | None = None,
+        *,
+        more: JsonObject | None = None,
+    ) -> None:
         done, total, note = checked(done, total, note)
         if self.is_open:
             self._send(Told(done=done, total=total, note=note))

@@ -1,0 +1,110 @@
+"""Session: what all steps of one run on this node share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random  # noqa: TID251 - the type only; the board brings the generator
+from typing import Any
+
+from callboard.batch.journal import Journal
+from callboard.batch.mirror import Mirror
+from callboard.batch.outages import Patience
+from callboard.batch.state import State
+from callboard.clock import Clock
+from callboard.domain.batch_instance import BatchHistory
+from callboard.domain.batch_step import StepCounts, StepExecution
+from callboard.domain.json import JsonObject
+from callboard.domain.run import Run
+from callboard.runners.context import StopFlag
+from callboard.runners.log import RunLog
+from callboard.store.contract_chunks import ChunkLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    run: Run
+    epoch: int
+    instance_id: int
+    arguments: JsonObject
+    """Its parameters, canonical, with the values of secrets."""
+    params: Any
+    """The same as an object of the job's class; as they are when it has none."""
+    journal: Journal
+    line: ChunkLine
+    """Where chunks commit."""
+    mirror: ChunkLine | None
+    """The board's own, when that is another one."""
+    patience: Patience
+    history: BatchHistory
+    """What the instance had done when the run began here."""
+    stop: StopFlag
+    """Set on the loop's thread."""
+    leaving: StopFlag = field(default_factory=StopFlag)
+    """Set when the board closes: the run goes on elsewhere, from its next boundary on."""
+    job_state: State
+    """The job's context as the steps that have ended left it."""
+    output: RunLog
+    log: logging.Logger
+    clock: Clock
+    rng: Random
+    in_thread: Callable[..., Awaitable[Any]]
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.stop.is_set()
+
+    def known_counts(self, name: str) -> dict[int, StepCounts]:
+        """What the board knows that earlier executions of a step have counted; nothing, where they
+        were counted by the board itself."""
+        if self.mirror is None:
+            return {}
+        return {step.id: step.counts for step in self.history.steps if step.name == name}
+
+    def mirror_of(self, step: StepExecution) -> Mirror | None:
+        """What keeps the board's record of the step, where its chunks commit elsewhere."""
+        return None if self.mirror is None else Mirror(self.mirror, step, epoch=self.epoch)
+
+
+class JobContext:
+    """What deciders and the hooks around a whole job are given."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.job_state = session.job_state
+        """The job's context. What a hook changes is stored with the next step's end."""
+        self.exit_code: str | None = None
+        """The run's, when it is about to end."""
+        self.error: BaseException | None = None
+        """What made it fail."""
+        self.last: StepExecution | None = None
+        """Of a decider: the step that ended last in this run; None: none has."""
+
+    @property
+    def run(self) -> Run:
+        return self._session.run
+
+    @property
+    def run_id(self) -> int:
+        return self._session.run.id
+
+    @property
+    def instance_id(self) -> int:
+        return self._session.instance_id
+
+    @property
+    def arguments(self) -> JsonObject:
+        return self._session.arguments
+
+    @property
+    def params(self) -> Any:
+        return self._session.params
+
+    @property
+    def log(self) -> logging.Logger:
+        return self._session.log
+
+    @property
+    def stopping(self) -> bool:
+        return self._session.is_stopping
