@@ -12,11 +12,12 @@ from callboard.clock import Clock, SystemClock
 from callboard.domain.names import DEFAULT_GROUP
 from callboard_service.body import read_body
 from callboard_service.call import Call, Route, Service
+from callboard_service.doors.batch.door import BatchDoor
 from callboard_service.doors.glue.door import PATHS as GLUE_PATHS
 from callboard_service.doors.glue.door import GlueDoor
 from callboard_service.idempotency import once
 from callboard_service.metrics import Metrics, probing_loop
-from callboard_service.middleware import make_finish, make_middleware
+from callboard_service.middleware import Answer, make_finish, make_middleware
 from callboard_service.query import query_of
 from callboard_service.routes import ROUTES
 from callboard_service.security import Guard
@@ -53,8 +54,12 @@ def build_app(
     handlers = {route.name: _handler(service, route) for route in ROUTES}
     opened = {handlers[route.name] for route in ROUTES if route.is_open}
     door = GlueDoor(service) if settings.glue else None
-    answers = {} if door is None else {door.handle: door.refuse}
-    around = make_middleware(guard, service.metrics, clock, opened | answers.keys(), answers)
+    answers: dict[_Plain, Answer] = {} if door is None else {door.handle: door.refuse}
+    opened |= answers.keys()
+    batch = BatchDoor(service) if settings.batch_door else None
+    if batch is not None:
+        answers |= dict.fromkeys(batch.handlers, batch.refuse)
+    around = make_middleware(guard, service.metrics, clock, opened, answers)
     app = web.Application(middlewares=[around])
     app[SERVICE] = service
     app.on_response_prepare.append(make_finish(guard))
@@ -65,6 +70,8 @@ def build_app(
     if door is not None:
         for path in GLUE_PATHS:
             app.router.add_post(path, door.handle)
+    if batch is not None:
+        batch.register(app)
     return app
 
 

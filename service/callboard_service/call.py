@@ -133,6 +133,8 @@ class Route(Generic[Q]):
     problems: tuple[str, ...] = ()
     """Codes that it may answer, besides those that every route may."""
     media: str = JSON_TYPE
+    also: tuple[str, ...] = ()
+    """Further media of its answer, for clients that name one in Accept; as text."""
     is_repeatable: bool = False
     """For a POST: whether its handler gives what a key has started, however often it is called."""
     is_open: bool = False

@@ -168,7 +168,10 @@ def _answers(route: Route[Any], schema_of: dict[str, Any]) -> Iterator[tuple[str
     for status, kind in route.answers.items():
         answer: dict[str, Any] = {"description": http.HTTPStatus(status).phrase}
         if kind is not None:
-            answer["content"] = {route.media: {"schema": schema_of[_key(kind)]}}
+            answer["content"] = {
+                route.media: {"schema": schema_of[_key(kind)]},
+                **{media: {"schema": {"type": "string"}} for media in route.also},
+            }
         yield str(status), answer
 
 

@@ -141,6 +141,8 @@ def _endpoint(route: Route[Any]) -> str:
         f"{status} {type_name(kind) if kind is not None else 'without a body'}"
         for status, kind in route.answers.items()
     )
+    if route.also:
+        answers += f", or {' or '.join(route.also)} where Accept begins with it"
     codes = ", ".join(
         f'<a href="#problem-{code}">{code}</a>'
         for code in codes_of(route)

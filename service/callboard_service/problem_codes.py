@@ -259,6 +259,73 @@ _ALL: Final = (
     ),
     _code(
         409,
+        "instance_already_exists",
+        "There is such an instance",
+        "A run of the batch job was started with these identifying parameters before; "
+        "`instance_id`, `last_run_id` and `state` say which and what became of it.",
+        "Restart its last run if it failed or was stopped; otherwise start with others.",
+    ),
+    _code(
+        409,
+        "run_already_running",
+        "A run of the instance has not ended",
+        "An instance has one live run at a time, and a live run cannot be abandoned; `run_id` "
+        "names it.",
+        "Wait for it, or stop it.",
+    ),
+    _code(
+        409,
+        "instance_already_complete",
+        "The instance is closed",
+        "A run of it has succeeded, or it was abandoned: nothing of it runs again.",
+        "Start the job with other identifying parameters.",
+    ),
+    _code(
+        409,
+        "job_not_restartable",
+        "The job does not restart",
+        "It is defined as `restartable: false`.",
+        "Start the job with other identifying parameters.",
+    ),
+    _code(
+        409,
+        "run_state_unknown",
+        "Nobody knows yet how the run ended",
+        "A run of the instance is parked, or its node was lost with it.",
+        "Retry, stop or recover that run; then restart.",
+    ),
+    _code(
+        409,
+        "run_not_running",
+        "The run has ended",
+        "Only a run that has not ended can be stopped; `state` says how this one did.",
+        "Nothing is left to stop.",
+    ),
+    _code(
+        409,
+        "definition_changed",
+        "The job's steps have changed",
+        "Steps that have begun are gone, have other names, or another order; `differences` lists "
+        "them.",
+        'Say what became of them: restart with {"steps": {"old": "new", "dropped": null}}; or '
+        "run the code of then.",
+    ),
+    _code(
+        409,
+        "no_incrementer",
+        "The job has no next instance",
+        "No parameter of the job says how its next value is found.",
+        "Give a parameter a `next`, or start the job with parameters of your own.",
+    ),
+    _code(
+        409,
+        "not_batch",
+        "The job is no batch job",
+        "Only batch jobs have instances, steps and restarts.",
+        "A run of another kind is tried again by `/retry`.",
+    ),
+    _code(
+        409,
         "job_gone",
         "The run's job was deleted",
         "There is nothing to run again.",

@@ -117,8 +117,8 @@ def problem_response(
         "code": code,
         "detail": detail,
         "errors": [{"field": e.field, "reason": e.reason, "fix": e.fix} for e in errors],
-        **(facts or {}),
     }
+    document |= {name: each for name, each in (facts or {}).items() if name not in document}
     return web.Response(
         body=encode_json(document),
         status=document["status"],
@@ -172,7 +172,7 @@ def _conflict(error: Conflict) -> web.Response:
         return problem_response(
             error.code, str(error), facts={"oldest": getattr(error, "oldest", None)}
         )
-    return problem_response(error.code, str(error), status=409)
+    return problem_response(error.code, str(error), status=409, facts=error.facts)
 
 
 def _http(error: web.HTTPException) -> web.Response:

@@ -84,7 +84,12 @@ def board_of(settings: Settings) -> Callboard:
     secrets: dict[str, SecretProvider] = {"env": EnvSecrets(os.environ)}
     if settings.secrets_dir is not None:
         secrets["file"] = FileSecrets(settings.secrets_dir)
-    return Callboard(settings.dsn, config=settings.board_config(), secrets=secrets)
+    return Callboard(
+        settings.dsn,
+        config=settings.board_config(),
+        secrets=secrets,
+        databases=settings.dsn_of_database,
+    )
 
 
 def _import_handlers(settings: Settings) -> None:

@@ -24,6 +24,7 @@ GOOD_TOKEN: Final = 16
 """Characters below which a token is called short."""
 LOG_FORMATS: Final = ("auto", "json", "text")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+DATABASE_SCHEMES: Final = ("postgresql://", "postgres://")
 LOOPS: Final = ("auto", "asyncio", "uvloop")
 FOR_EVER: Final = "none"
 """How a limit is given that is not to be."""
@@ -56,6 +57,8 @@ class Settings:
     secrets_dir: str | None = None
     """Directory below which `{"$secret": "file:name"}` finds values; None: nowhere. Values of
     `env:NAME` are the variables CALLBOARD_SECRET_NAME."""
+    databases: tuple[str, ...] = ()
+    """NAME=DSN of the applications' databases that batch jobs write to."""
     egress_allow: tuple[str, ...] = ()
     """Where http jobs may connect to besides the public internet: networks, hosts, host:port."""
     capacity: int = 100
@@ -105,6 +108,8 @@ class Settings:
     loopback and without a token everybody may, unverified."""
     glue_account: str = "123456789012"
     """The AWS account that its ARNs name."""
+    batch_door: bool = True
+    """Whether the calls of Spring Batch's JobOperator are answered, at `/api/jobs` and so on."""
     log_format: str = "auto"
     """json, text, or auto: text on a terminal."""
     log_level: str = "info"
@@ -120,13 +125,18 @@ class Settings:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
         shown["token"] = self.token and "***"
         shown["dsn"] = self.shown_dsn
+        shown["databases"] = tuple(map(_masked, self.databases))
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
     def shown_dsn(self) -> str:
         """The DSN without its password."""
-        masked = re.sub(r"(?<=://)([^:/@?#]*):[^@/]*@", r"\1:***@", self.dsn)
-        return re.sub(r"(password=)[^&\s]*", r"\1***", masked, flags=re.IGNORECASE)
+        return _masked(self.dsn)
+
+    @property
+    def dsn_of_database(self) -> dict[str, str]:
+        """DSNs of the applications' databases by name."""
+        return {name: dsn for name, _, dsn in (each.partition("=") for each in self.databases)}
 
     @property
     def is_on_loopback(self) -> bool:
@@ -160,6 +170,7 @@ class Settings:
                 yield FieldProblem("allowed_hosts", f"{host!r} is not a host", "e.g. ops.example")
         if self.secrets_dir is not None and not Path(self.secrets_dir).is_dir():
             yield FieldProblem("secrets_dir", f"{self.secrets_dir!r} is not a directory")
+        yield from self._database_problems()
         yield from self._glue_problems()
         yield from self._number_problems()
         for name, allowed in (
@@ -198,6 +209,16 @@ class Settings:
             BoardConfig(**{name: getattr(self, name) for name in _OF_BOARD})
         except InvalidInput as error:
             yield from error.problems
+
+    def _database_problems(self) -> Iterator[FieldProblem]:
+        for each in self.databases:
+            name, _, dsn = each.partition("=")
+            if name_problem(name, "databases") or not dsn.startswith(DATABASE_SCHEMES):
+                fix = "e.g. shop=postgresql://host/shop"
+                yield FieldProblem("databases", f"{_masked(each)!r} is not NAME=DSN", fix)
+        names = [each.partition("=")[0] for each in self.databases]
+        if len(set(names)) < len(names):
+            yield FieldProblem("databases", "has a name twice", "give each one a name of its own")
 
     def _glue_problems(self) -> Iterator[FieldProblem]:
         path = self.glue_credentials
@@ -263,6 +284,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(bare).is_loopback
     except ValueError:
         return False
+
+
+def _masked(dsn: str) -> str:
+    """Without its password."""
+    masked = re.sub(r"(?<=://)([^:/@?#]*):[^@/]*@", r"\1:***@", dsn)
+    return re.sub(r"(password=)[^&\s]*", r"\1***", masked, flags=re.IGNORECASE)
+
+
+def _spaced(value: object) -> tuple[str, ...]:
+    """Words between which there is room: a DSN may have commas."""
+    texts = [value] if isinstance(value, str) else [str(each) for each in _many(value)]
+    return tuple(word for text in texts for word in text.split())
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -332,6 +365,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "executes": _switch,
         "notifies": _switch,
         "glue": _switch,
+        "batch_door": _switch,
         "lease_s": float,
         "firing_lease_s": float,
         "crash_budget": int,
@@ -345,6 +379,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "heartbeat_s": float,
         "send_timeout_s": float,
         "handlers": _words,
+        "databases": _spaced,
         "allowed_origins": _words,
         "allowed_hosts": _words,
         "egress_allow": _words,

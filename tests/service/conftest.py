@@ -14,6 +14,7 @@ from callboard import BoardConfig, Callboard, HandlerRegistry
 from callboard.clock import Clock
 from callboard_service.app import build_app
 from callboard_service.settings import Settings
+from support.batch_shop import Shop
 
 Client = TestClient[Any, Any]
 Serve = Callable[..., Awaitable[Client]]
@@ -97,3 +98,13 @@ async def jobs(client: Client) -> list[str]:
         async with client.post("/v1/jobs", json=body) as response:
             assert response.status == 201, await response.text()
     return names
+
+
+@pytest.fixture
+async def shop(board: Callboard) -> Shop:
+    """Batch jobs on the board; see there."""
+    found = Shop()
+    once = found.settle("once", restartable=False)
+    for job in (found.settle(), found.count(), found.plain(), once):
+        await board.define(job)
+    return found

@@ -130,6 +130,19 @@ RUNS: dict[str, Any] = {
     "runs": [{"job": "add", "arguments": {}, "due_at": "2100-01-01T00:00:00Z", "unique_key": "k"}]
 }
 STOP: dict[str, Any] = {"mode": "kill", "grace_s": 1}
+BATCH: dict[str, Any] = {
+    "name": "batch",
+    "kind": "batch",
+    "spec": {
+        "handler": "shop.jobs:settle",
+        "parameters": [
+            {"name": "n", "type": "integer", "next": {"add": 1}},
+            {"name": "note", "type": "string", "identifying": False, "required": False},
+        ],
+        "restartable": True,
+        "steps": [{"name": "load", "kind": "chunk", "size": 3}, {"name": "out", "kind": "tasklet"}],
+    },
+}
 
 
 def paths_in(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -216,6 +229,7 @@ def service() -> Iterator[Service]:
         assert running.send("PUT", "/v1/jobs/add", {**JOB, "name": "add"}) == 201
         assert running.send("PUT", "/v1/calendars/fixed", {**CALENDARS[1], "name": "fixed"}) == 201
         assert running.send("PUT", "/v1/triggers/lasting", LASTING) == 201
+        assert running.send("PUT", "/v1/jobs/batch", BATCH) == 201
         yield running
         runner.run(stack.aclose())
 
@@ -301,6 +315,33 @@ def test_any_start_and_stop_is_taken_or_refused(
     service.send("POST", "/v1/runs", body)
     service.send("POST", "/v1/jobs/add/runs", start)
     service.send("POST", "/v1/runs/1/stop", stop)
+
+
+@settings(BOUNDED, max_examples=30)
+@given(
+    start=mutations({"parameters": {"n": 1, "note": "x"}}) | documents,
+    following=mutations({"arguments": {"note": "x"}}),
+    restart=mutations({"steps": {"load": "out"}}) | documents,
+    recover=mutations({"reason": "x", "force": True}),
+)
+def test_any_call_of_a_batch_operator_is_taken_or_refused(
+    service: Service, start: Any, following: Any, restart: Any, recover: Any
+) -> None:
+    service.send("POST", "/v1/jobs/batch/runs", start)
+    service.send("POST", "/v1/jobs/batch/runs/next", following)
+    runs = service.ask("GET", "/v1/jobs/batch/runs?limit=1")[1]["items"]
+    for run in runs:
+        service.send("POST", f"/v1/runs/{run['id']}/recover", recover)
+        service.send("POST", f"/v1/runs/{run['id']}/stop", {})
+        service.send("POST", f"/v1/runs/{run['id']}/restart", restart)
+        for noun in ("summary", "parameters", "restart-plan", "picture"):
+            service.ask("GET", f"/v1/runs/{run['id']}/{noun}")
+
+
+@settings(BOUNDED, max_examples=40)
+@given(body=mutations(BATCH))
+def test_any_batch_job_is_taken_or_refused(service: Service, body: Any) -> None:
+    service.send("PUT", "/v1/jobs/other", body)
 
 
 @BOUNDED

@@ -117,10 +117,11 @@ async def test_refused_job_leaves_nothing(client: Client) -> None:
     assert (await call(client, "GET", "/v1/jobs"))["items"] == []
 
 
-async def test_kind_of_a_later_release_is_501(client: Client) -> None:
-    body = {"name": "later", "kind": "batch", "spec": {}}
-    problem = await refused(client, "POST", "/v1/jobs", "not_supported_yet", json=body)
-    assert problem["errors"][0]["field"] == "kind"
+async def test_wrong_fields_of_a_batch_job_are_named(client: Client) -> None:
+    body = {"name": "settle", "kind": "batch", "spec": {"steps": [{"name": "a:b", "kind": "x"}]}}
+    problem = await refused(client, "POST", "/v1/jobs", "invalid_input", json=body)
+    fields = {each["field"] for each in problem["errors"]}
+    assert fields == {"spec.handler", "spec.steps[0].name", "spec.steps[0].kind"}
 
 
 async def test_integral_float_is_an_integer(client: Client) -> None:

@@ -48,7 +48,8 @@ async def test_requests_refuse_unknown_fields_in_the_document_too(document: dict
     time = ("TriggerInput", "CalendarInput", "CalendarRuleDocument", "BackfillInput", "CancelInput")
     pauses = ("PauseInput", "ResumeInput", "GroupPauseInput", "BulkPauseInput", "BulkResumeInput")
     schedules = ("CronSchedule", "DelaySchedule", "CalendarIntervalSchedule", "FireInput")
-    for name in (*jobs, *time, *pauses, *schedules):
+    batch = ("NextInput", "RestartInput", "RecoverInput")
+    for name in (*jobs, *time, *pauses, *schedules, *batch):
         assert document["components"]["schemas"][name]["additionalProperties"] is False
 
 

@@ -58,6 +58,7 @@ async def test_started_run_has_every_field_of_the_resource(client: Client) -> No
         "chain_until": None,
         "timeout_s": None,
         "workflow_run_id": None,
+        "instance_id": None,
         "annotations": {},
         "state_word": "complete",
         "held": False,
@@ -320,4 +321,5 @@ async def test_progress_of_a_run_is_shown(client: Client, handlers: HandlerRegis
     run = await call(client, "POST", "/v1/jobs/work/runs?wait_s=10", 201)
     said = run["progress"]
     assert said.pop("at").endswith("Z")
-    assert said == {"done": 1, "total": 4, "note": "\x1b[31mrows"}
+    of_batch_runs = {"rate": None, "eta_s": None, "step": None}
+    assert said == {"done": 1, "total": 4, "note": "\x1b[31mrows", **of_batch_runs}

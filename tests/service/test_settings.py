@@ -32,6 +32,16 @@ def test_lists_are_words_by_comma_or_space() -> None:
     assert load_settings({}, {"handlers": ["a.b", "c"]}).handlers == ("a.b", "c")
 
 
+def test_databases_of_applications_have_names_and_hidden_passwords() -> None:
+    given = "shop=postgresql://me:pa$$@a,b/shop?x=1 crm=postgres://c/crm"
+    settings = load_settings({"CALLBOARD_DATABASES": given})
+    assert settings.dsn_of_database == {
+        "shop": "postgresql://me:pa$$@a,b/shop?x=1",
+        "crm": "postgres://c/crm",
+    }
+    assert "pa$$" not in repr(settings)
+
+
 def test_empty_variable_is_not_set() -> None:
     assert load_settings({"CALLBOARD_TOKEN": "", "CALLBOARD_PORT": ""}).token is None
 
@@ -58,7 +68,11 @@ def test_empty_variable_is_not_set() -> None:
         ("allowed_hosts", "https://x"),
         ("egress_allow", "http://x/"),
         ("secrets_dir", "/nowhere/at/all"),
+        ("databases", "shop"),
+        ("databases", "shop=mysql://host"),
+        ("databases", "a=postgresql://x a=postgresql://y"),
         ("glue", "perhaps"),
+        ("batch_door", "perhaps"),
         ("glue_credentials", "/nowhere/at/all"),
         ("glue_account", "12345678901"),
         ("glue_account", "1234567890123"),
@@ -140,6 +154,11 @@ def test_the_glue_door_is_told_whose_keys_it_takes(tmp_path: Path) -> None:
     assert (settings.glue, settings.glue_account) == (True, "000000000001")
     assert settings.glue_credentials == str(keys)
     assert load_settings({"CALLBOARD_GLUE": "no"}).glue is False
+
+
+def test_the_batch_door_can_be_closed() -> None:
+    assert load_settings({}).batch_door is True
+    assert load_settings({"CALLBOARD_BATCH_DOOR": "no"}).batch_door is False
 
 
 async def test_a_board_has_the_secrets_that_the_settings_name(

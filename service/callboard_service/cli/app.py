@@ -8,6 +8,7 @@ import typer
 
 from callboard_service.cli import (
     backfills,
+    batch,
     bulk_runs,
     calendars,
     import_crontab,
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
     app.add_typer(jobs.app, name="jobs", rich_help_panel=CLIENT)
     app.add_typer(triggers.app, name="triggers", rich_help_panel=CLIENT)
     app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
+    app.add_typer(batch.app, name="batch", rich_help_panel=CLIENT)
     app.add_typer(calendars.app, name="calendars", rich_help_panel=CLIENT)
     app.add_typer(webhooks.app, name="webhooks", rich_help_panel=CLIENT)
     app.add_typer(queues.app, name="queues", rich_help_panel=CLIENT)

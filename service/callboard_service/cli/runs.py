@@ -112,8 +112,14 @@ async def stop(
     run: RunId,
     kill: Annotated[bool, typer.Option("--kill", help="Do not ask it first.")] = False,
     grace_s: Annotated[
-        float, typer.Option("--grace-s", min=0, help="Seconds until one that was asked is killed.")
-    ] = 30,
+        float | None,
+        typer.Option(
+            "--grace-s",
+            min=0,
+            help="Seconds until one that was asked is killed.",
+            show_default="30; a batch run ends its chunk",
+        ),
+    ] = None,
 ) -> None:
     """Stop a run: it is asked to end, and killed when its grace is over."""
     from callboard_service.cli.client import path_of

@@ -15,6 +15,7 @@ STREAMS = "Streams"
 CLUSTER = "Cluster"
 HISTORY = "History"
 GLUE = "AWS Glue"
+SPRING = "Spring Batch"
 PROCESS = "Process"
 
 Dsn = Annotated[
@@ -114,6 +115,16 @@ def serve(
             help="Where secrets by the name file:NAME are; those of env:NAME are the variables "
             "CALLBOARD_SECRET_NAME.",
             show_default="nowhere",
+            rich_help_panel=PROCESS,
+        ),
+    ] = None,
+    databases: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CALLBOARD_DATABASES",
+            metavar="NAME=DSN",
+            help="An application's database that batch jobs write to; may come more than once.",
+            show_default="none",
             rich_help_panel=PROCESS,
         ),
     ] = None,
@@ -318,6 +329,15 @@ def serve(
             rich_help_panel=GLUE,
         ),
     ] = None,
+    batch_door: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_BATCH_DOOR",
+            help="Answer the calls of Spring Batch's JobOperator: true or false.",
+            show_default="true",
+            rich_help_panel=SPRING,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
@@ -362,6 +382,7 @@ def serve(
         "allowed_origins": allowed_origins or None,
         "allowed_hosts": allowed_hosts or None,
         "secrets_dir": secrets_dir,
+        "databases": databases or None,
         "egress_allow": egress_allow or None,
         "capacity": capacity,
         "drain_s": drain_s,
@@ -386,6 +407,7 @@ def serve(
         "glue": glue,
         "glue_credentials": glue_credentials,
         "glue_account": glue_account,
+        "batch_door": batch_door,
         "log_format": log_format,
         "log_level": log_level,
         "loop": loop,

@@ -243,6 +243,8 @@ def _details(noun: str, subject: Mapping[str, Any]) -> Iterator[str]:
         yield f"{whose}, by {subject['by_s']:+.3f} s"
         return
     yield str(subject.get("state") or "")
+    if noun == "step":
+        yield f"{subject['step']} of run {subject['run_id']}, {subject['counts']['writes']} written"
     if noun == "backfill":
         done = subject["fired"] + subject["skipped"]
         yield f"#{subject['id']}, {done} of {subject['slots_total']} slots"

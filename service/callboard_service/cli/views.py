@@ -211,6 +211,7 @@ def run_facts(run: Resource, *, utc: bool) -> Facts:
     yield "arguments", show_json(run["arguments"])
     yield "progress", progress_text(run["progress"])
     yield "result", result_text(run["result"])
+    yield "instance", run.get("instance_id")
     yield "node", run["node"]
     yield "unique key", run["unique_key"]
     yield "trace id", run["trace_id"]
@@ -278,7 +279,12 @@ def progress_text(progress: Resource | None) -> str:
     text = f"{done:,.12g}"
     if total:
         text = f"{100 * done / total:.0f} % ({text} of {total:,.12g})"
-    return f"{text}, {note}" if note else text
+    parts = [text, note or ""]
+    if (rate := progress.get("rate")) is not None:
+        parts.append(f"{rate:,.4g} a second")
+    if (eta_s := progress.get("eta_s")) is not None:
+        parts.append(f"{show_duration(eta_s)} left")
+    return ", ".join(filter(None, parts))
 
 
 def calendar_row(calendar: Resource, *, utc: bool) -> list[object]:

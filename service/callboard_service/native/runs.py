@@ -8,15 +8,14 @@ import msgspec
 from aiohttp import web
 
 from callboard.domain.names import DEFAULT_GROUP
-from callboard.domain.run import MAX_RUN_ID, Run
-from callboard.errors import CallboardError, InvalidInput, NotFound
+from callboard.domain.run import MAX_RUN_ID
+from callboard.errors import InvalidInput, NotFound
 from callboard.store.contract import RunFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import IntoGroup, KnownName, Waiting
+from callboard_service.native.one_run import done_answer, run_answer, waited
 from callboard_service.paging import Paged, by_id, page_of, place_of
-from callboard_service.preconditions import content_tag, is_unchanged
 from callboard_service.problems import bad_query
-from callboard_service.tasks import first_of
 from callboard_service.wire.runs import (
     NewRunsInput,
     RunResource,
@@ -29,7 +28,6 @@ from callboard_service.wire.runs import (
 )
 from callboard_service.wire.shapes import Instant, Page, instant
 from callboard_service.wire.state_words import StateWord, states_of
-from callboard_service.wire.text import encode_json
 
 
 class RunsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
@@ -70,12 +68,7 @@ async def start_run(call: Call[Waiting]) -> web.Response:
         if all(problem.field == "runs[0].job" for problem in error.problems):
             raise NotFound("job", job) from None
         raise error.within("runs[0]") from None
-    if call.query.wait_s:
-        try:
-            run = await _wait(call, run, call.query.wait_s)
-        except CallboardError:
-            pass  # it is started, and the client has to hear that
-    return _answer(call, run, status=201)
+    return await done_answer(call, run, call.query.wait_s, status=201)
 
 
 async def start_runs(call: Call[IntoGroup]) -> web.Response:
@@ -110,47 +103,24 @@ async def list_runs(call: Call[RunsQuery]) -> web.Response:
 async def get_run(call: Call[RunQuery]) -> web.Response:
     run = await call.board.get_run(call.run_id)
     if call.query.wait_s and not run.has_ended:
-        run = await _wait(call, run, call.query.wait_s)
-    return _answer(call, run)
+        run = await waited(call, run, call.query.wait_s)
+    return run_answer(call, run)
 
 
-async def stop_run(call: Call[OneRun]) -> web.Response:
+async def stop_run(call: Call[RunQuery]) -> web.Response:
     given = read_stop(call.body(optional=True))
     run = await call.board.stop_run(call.run_id, mode=given.mode, grace_s=given.grace_s)
-    return _answer(call, run)
+    return await done_answer(call, run, call.query.wait_s)
 
 
 async def retry_run(call: Call[OneRun]) -> web.Response:
     run = await call.board.retry_run(call.run_id)
     # A parked run is queued again and stays the same one.
-    return _answer(call, run, status=200 if run.id == call.run_id else 201)
+    return run_answer(call, run, status=200 if run.id == call.run_id else 201)
 
 
 async def abandon_run(call: Call[OneRun]) -> web.Response:
-    return _answer(call, await call.board.abandon_run(call.run_id))
-
-
-async def _wait(call: Call[Waiting] | Call[RunQuery], run: Run, wait_s: float) -> Run:
-    """The run when it has ended, time is over, or the service stops."""
-
-    async def until_closed() -> None:
-        await call.service.streams.closed()
-
-    ended = await first_of(call.board.wait_run(run.id, timeout_s=wait_s), until_closed())
-    return run if ended is None else ended
-
-
-def _answer(
-    call: Call[Waiting] | Call[RunQuery] | Call[OneRun], run: Run, *, status: int = 200
-) -> web.Response:
-    body = encode_json(run_resource(run))
-    headers = {"ETag": content_tag(body)}
-    if status == 201:
-        headers["Location"] = call.url("get_run", id=str(run.id))
-    elif call.request.method in ("GET", "HEAD") and is_unchanged(call.request, headers["ETag"]):
-        return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = "application/json"
-    return web.Response(body=body, status=status, headers=headers)
+    return run_answer(call, await call.board.abandon_run(call.run_id))
 
 
 _ONE: Final = "/v1/runs/{id}"
@@ -161,6 +131,10 @@ ROUTES: Final = (
         path="/v1/jobs/{name}/runs",
         name="start_run",
         summary="Start a run of a job",
+        about=(
+            "Of a batch job the arguments are its parameters, and the run begins a new instance.",
+            "It is refused where there is one with these identifying parameters.",
+        ),
         handle=start_run,
         is_repeatable=True,
         query=Waiting,
@@ -172,6 +146,8 @@ ROUTES: Final = (
             "job_disabled",
             "job_full",
             "run_live",
+            "instance_already_exists",
+            "run_already_running",
             "unique_key_busy",
             "too_many_queued",
             "invalid_input",
@@ -191,6 +167,8 @@ ROUTES: Final = (
             "job_disabled",
             "job_full",
             "run_live",
+            "instance_already_exists",
+            "run_already_running",
             "unique_key_busy",
             "too_many_queued",
             "invalid_input",
@@ -221,12 +199,13 @@ ROUTES: Final = (
         path=f"{_ONE}/stop",
         name="stop_run",
         summary="Stop a run",
+        about=("A batch run stops at the end of its chunk; a restart goes on behind that.",),
         handle=stop_run,
-        query=OneRun,
+        query=RunQuery,
         body=StopInput,
         body_optional=True,
         answers={200: RunResource},
-        problems=("not_found", "illegal_transition", "invalid_input"),
+        problems=("not_found", "illegal_transition", "run_not_running", "invalid_input"),
     ),
     Route(
         method="POST",
@@ -244,6 +223,11 @@ ROUTES: Final = (
             "job_full",
             "unique_key_busy",
             "overlap",
+            "run_already_running",
+            "instance_already_complete",
+            "job_not_restartable",
+            "run_state_unknown",
+            "definition_changed",
         ),
     ),
     Route(
@@ -254,6 +238,11 @@ ROUTES: Final = (
         handle=abandon_run,
         query=OneRun,
         answers={200: RunResource},
-        problems=("not_found", "illegal_transition"),
+        problems=(
+            "not_found",
+            "illegal_transition",
+            "run_already_running",
+            "instance_already_complete",
+        ),
     ),
 )

@@ -9,6 +9,12 @@ RUNS: Final = (
     "`run.abandoned`: a run came into another state; `run.progress`: it said how far it is. They "
     "carry `run`."
 )
+STEPS: Final = (
+    "`step.started`, `step.ended`: a step of a batch run, or a partition of it, began, or is over; "
+    "they carry `step` with `id`, `run_id`, `instance_id`, `group`, `name` (the job's), `step`, "
+    "`state`, `exit_code` and `counts`. Its chunks are told by `run.progress`, at most twice a "
+    "second, with `rate` and `eta_s`."
+)
 DEFINITIONS: Final = (
     "`job.changed`, `job.deleted`, `trigger.changed`, `trigger.deleted`, `calendar.changed`, "
     "`calendar.deleted`, `queue.changed`, `queue.deleted`: it was created, edited or deleted; "
@@ -35,5 +41,5 @@ WORKFLOWS: Final = (
     "`workflow_run.ended`: a run of a workflow began, or is over; they carry `workflow_run` with "
     "`id`, `group`, `name` (the workflow's) and `state`."
 )
-STREAM_ABOUT: Final = (RUNS, DEFINITIONS, BACKFILLS, WEBHOOKS, WORKFLOWS, CLOCKS)
+STREAM_ABOUT: Final = (RUNS, STEPS, DEFINITIONS, BACKFILLS, WEBHOOKS, WORKFLOWS, CLOCKS)
 """A statement on each kind of event; what is in backquotes is code."""

@@ -43,7 +43,8 @@ Spec: TypeAlias = Annotated[
             "path or URL; "
             "limits of their processes: `{cpu_s, memory_mb, open_files, processes, file_mb}`; "
             "http: `{method, url, headers, query, body | json, expect: {status, contains}, "
-            "timeout_s, follow_redirects, retry_on_status}`"
+            "timeout_s, follow_redirects, retry_on_status}`; "
+            "batch: `{handler, parameters, restartable, steps, flow}`, as the code of the job says"
         ),
         examples=[{"handler": "shop.jobs:load"}, {"argv": ["python", "-V"]}],
     ),

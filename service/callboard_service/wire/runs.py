@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -15,7 +15,7 @@ from callboard.domain.log import LogLine
 from callboard.domain.run import HELD, MAX_RUN_ID, NewRun, Run, StopMode
 from callboard.domain.run_terms import RunTerms
 from callboard.domain.states import RunState
-from callboard.errors import InvalidInput
+from callboard.errors import InvalidInput, invalid
 from callboard_service.wire.fields import Faults, read_value
 from callboard_service.wire.jobs import Annotations
 from callboard_service.wire.shapes import (
@@ -60,10 +60,17 @@ GivenOnFull: TypeAlias = Annotated[
 ]
 
 
+Parameters: TypeAlias = Annotated[
+    JsonMap,
+    msgspec.Meta(description="another word for arguments, which are a batch job's parameters"),
+]
+
+
 class StartInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How a job is to be run once."""
 
     arguments: JsonMap = {}
+    parameters: Parameters | None = None
     due_at: Instant | None = None
     unique_key: Annotated[
         str | None,
@@ -82,6 +89,7 @@ class NewRunInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     job: KnownName
     group: KnownName | None = None
     arguments: JsonMap = {}
+    parameters: Parameters | None = None
     due_at: Instant | None = None
     unique_key: str | None = None
     priority: Priority | None = None
@@ -102,11 +110,12 @@ class StopInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     mode: StopMode = StopMode.COOPERATIVE
     grace_s: Annotated[
-        float,
+        Annotated[float, msgspec.Meta(ge=0, le=LONGEST_GRACE_S)] | None,
         msgspec.Meta(
-            description="seconds until a stopping run is killed", ge=0, le=LONGEST_GRACE_S
+            description="seconds until a stopping run is killed; null: 30, and of a batch run as "
+            "long as its chunk takes"
         ),
-    ] = 30.0
+    ] = None
 
 
 class FireInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +134,13 @@ class TellInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=MOST_EVENTS)] = 1
 
 
+class _Parametrised(Protocol):
+    """A request whose arguments may come as parameters."""
+
+    arguments: JsonMap
+    parameters: JsonMap | None
+
+
 class RunErrorResource(msgspec.Struct, kw_only=True):
     """Why a run did not succeed, or waits for an operator."""
 
@@ -141,6 +157,15 @@ class ProgressResource(msgspec.Struct, kw_only=True):
     total: Annotated[int | float | None, msgspec.Meta(description="null: nobody knows")]
     note: Annotated[str | None, msgspec.Meta(description="what it is at")]
     at: Annotated[Moment, msgspec.Meta(description="when it said so")]
+    rate: Annotated[float | None, msgspec.Meta(description="of a batch run: items in a second")] = (
+        None
+    )
+    eta_s: Annotated[
+        float | None, msgspec.Meta(description="seconds until it is through, at that rate")
+    ] = None
+    step: Annotated[str | None, msgspec.Meta(description="of a batch run: the step it is at")] = (
+        None
+    )
 
 
 class RunResource(msgspec.Struct, kw_only=True):
@@ -190,6 +215,10 @@ class RunResource(msgspec.Struct, kw_only=True):
     workflow_run_id: Annotated[
         int | None, msgspec.Meta(description="the workflow run that it is a part of")
     ]
+    instance_id: Annotated[
+        int | None,
+        msgspec.Meta(description="the batch instance; null: no batch run, or it has not begun"),
+    ]
     annotations: JsonMap
     trace_id: str
     created_at: Moment
@@ -232,6 +261,19 @@ def read_start(raw: object, group: str, job: str) -> NewRun:
     return read_value(raw, StartInput, build, stand_in={})
 
 
+def given_arguments(given: _Parametrised) -> JsonMap:
+    """The arguments of a request that may call them parameters.
+
+    Raises:
+        InvalidInput: it has both.
+    """
+    if given.parameters is None:
+        return given.arguments
+    if given.arguments:
+        raise invalid("parameters", "is the same as arguments", "send one of the two")
+    return given.parameters
+
+
 def read_new_runs(raw: object, group: str) -> list[NewRun]:
     """The runs that a request wants, in its order.
 
@@ -263,9 +305,10 @@ def read_stop(raw: object) -> StopInput:
     """
 
     def build(given: StopInput) -> StopInput:
-        problems = seconds_problem(given.grace_s, "grace_s", zero=True, maximum=LONGEST_GRACE_S)
-        if found := tuple(problems):
-            raise InvalidInput(*found)
+        if given.grace_s is not None:
+            problems = seconds_problem(given.grace_s, "grace_s", zero=True, maximum=LONGEST_GRACE_S)
+            if found := tuple(problems):
+                raise InvalidInput(*found)
         return given
 
     return read_value(raw, StopInput, build, stand_in={})
@@ -291,7 +334,7 @@ def read_tell(raw: object) -> TellInput:
 
 def run_resource(run: Run) -> RunResource:
     """The wire form of a run."""
-    error, terms = run.error, run.terms or _USUAL_TERMS
+    terms = run.terms or _USUAL_TERMS
     return RunResource(
         id=run.id,
         job=run.job,
@@ -306,14 +349,7 @@ def run_resource(run: Run) -> RunResource:
         chain_id=run.chain_id,
         arguments=dict(run.arguments),
         result=run.result,
-        error=None
-        if error is None
-        else RunErrorResource(
-            type=error.type,
-            message=error.message,
-            traceback=error.traceback,
-            exit_code=error.exit_code,
-        ),
+        error=run_error_resource(run),
         progress=_progress_resource(run),
         node=run.node,
         unique_key=run.unique_key,
@@ -324,6 +360,8 @@ def run_resource(run: Run) -> RunResource:
         chain_until=terms.chain_until,
         timeout_s=terms.timeout_s,
         workflow_run_id=terms.workflow_run_id,
+        # 0: a batch run that has not got one yet.
+        instance_id=terms.instance_id or None,
         annotations=dict(terms.annotations),
         trace_id=run.trace_id,
         created_at=run.created_at,
@@ -332,6 +370,19 @@ def run_resource(run: Run) -> RunResource:
         held=run.is_held,
         started_at=run.started_at,
         ended_at=run.ended_at,
+    )
+
+
+def run_error_resource(run: Run) -> RunErrorResource | None:
+    """Why a run did not succeed, or waits for an operator."""
+    error = run.error
+    if error is None:
+        return None
+    return RunErrorResource(
+        type=error.type,
+        message=error.message,
+        traceback=error.traceback,
+        exit_code=error.exit_code,
     )
 
 
@@ -360,7 +411,7 @@ def _listed_run(given: NewRunInput, group: str) -> NewRun:
     return NewRun(
         job=given.job,
         group=group if given.group is None else given.group,
-        arguments=given.arguments,
+        arguments=given_arguments(given),
         due_at=instant(given.due_at, "due_at"),
         unique_key=given.unique_key,
         priority=given.priority,
@@ -394,7 +445,7 @@ def _new_run(
         lambda: NewRun(
             job=job,
             group=group,
-            arguments=given.arguments,
+            arguments=given_arguments(given),
             due_at=due_at,
             unique_key=given.unique_key,
             priority=given.priority,

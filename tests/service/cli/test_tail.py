@@ -209,3 +209,17 @@ def test_progress_is_a_line_of_its_own() -> None:
     assert out.getvalue() == (
         "00:00:00.000  progress        7  load  40 % (4 of 10), copy\\x1b[2J\n"
     )
+
+
+def test_a_step_of_a_batch_run_is_told_with_its_run_and_what_it_wrote() -> None:
+    out = io.StringIO()
+    step = {"name": "settle", "step": "load", "run_id": 7, "state": "stopped"}
+    with contextlib.redirect_stdout(out):
+        message = {
+            "type": "step.ended",
+            "at": "2026-01-01T00:00:00Z",
+            "step": {**step, "counts": {"writes": 6}},
+        }
+        print_message(Output(utc=True), message)
+    told = "00:00:00.000  step ended  settle  stopped  load of run 7, 6 written\n"
+    assert out.getvalue() == told

@@ -1,0 +1,82 @@
+"""Parameters of batch runs from the command line: `name=value`, JSON where that is JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+Given = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME=VALUE",
+        help="Parameters: JSON where it is some (3, true, null), else a text.",
+        show_default=False,
+    ),
+]
+
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option("--step", metavar="OLD=NEW", help="A step has another name now; repeatable."),
+]
+Dropped = Annotated[
+    list[str] | None,
+    typer.Option("--drop", metavar="STEP", help="A step is gone for good; repeatable."),
+]
+
+
+def parse_parameters(given: Sequence[str] | None) -> dict[str, Any]:
+    """The parameters by name.
+
+    Raises:
+        typer.BadParameter: no `=`, or a name twice.
+    """
+    found: dict[str, Any] = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+        if name in found:
+            raise typer.BadParameter(f"{name!r} comes twice")
+        found[name] = _value(value)
+    return found
+
+
+def quoting_fixes(given: Sequence[str] | None) -> dict[str, str]:
+    """What may be wrong with a parameter that was read as JSON, by its field."""
+    parts = [text.partition("=")[::2] for text in given or ()]
+    return {
+        f"arguments.{name}": f"as a text: {name}='\"{value}\"'"
+        for name, value in parts
+        if not isinstance(_value(value), str)
+    }
+
+
+def parse_mapping(renamed: Sequence[str] | None, dropped: Sequence[str] | None) -> dict[str, Any]:
+    """What became of steps: their names now by their names then, None for those that are gone.
+
+    Raises:
+        typer.BadParameter
+    """
+    found: dict[str, Any] = dict.fromkeys(dropped or ())
+    for text in renamed or ():
+        old, sign, new = text.partition("=")
+        if not sign or not old or not new:
+            raise typer.BadParameter(f"{text!r} is not OLD=NEW", param_hint="--step")
+        if old in found:
+            raise typer.BadParameter(f"{old!r} comes twice", param_hint="--step")
+        found[old] = new
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except ValueError:
+        return text
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
