@@ -67,6 +67,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--log", default="ERROR")
     parser.add_argument("--skew-s", type=float, default=0.0)
     parser.add_argument("--deaf", type=is_one, default=False)
+    parser.add_argument("--shop", help="DSN of an application's database of that name")
     parser.add_argument("--scheduling", type=Scheduling, default=argparse.SUPPRESS)
     for name, kind in (
         ("lease-s", float),
@@ -98,6 +99,7 @@ def make_board(options: argparse.Namespace) -> Callboard:
         store=cast(Store, DeafStore(store)) if options.deaf else store,
         clock=clock,
         config=BoardConfig(node_name=options.name, **fields),
+        databases={"shop": options.shop} if options.shop else None,
     )
 
 

@@ -155,9 +155,12 @@ def _future() -> asyncio.Future[Any]:
 class Company:
     """The nodes of one test, all on one database."""
 
-    def __init__(self, dsn: str, options: Mapping[str, float | str]) -> None:
+    def __init__(
+        self, dsn: str, options: Mapping[str, float | str], program: Path = PROGRAM
+    ) -> None:
         self._dsn = dsn
         self._options = options
+        self._program = program
         self.members: list[NodeProcess] = []
 
     async def engage(self, name: str, **options: float | str) -> NodeProcess:
@@ -168,7 +171,7 @@ class Company:
 
     async def spawn(self, name: str, **options: float | str) -> NodeProcess:
         """A new node, which may not be ready yet."""
-        words = [sys.executable, str(PROGRAM), "--dsn", self._dsn, "--name", name]
+        words = [sys.executable, str(self._program), "--dsn", self._dsn, "--name", name]
         for option, value in {**self._options, **options}.items():
             words += [f"--{option.replace('_', '-')}", str(value)]
         process = await asyncio.create_subprocess_exec(
@@ -180,9 +183,15 @@ class Company:
 
 
 @asynccontextmanager
-async def company(dsn: str, **options: float | str) -> AsyncIterator[Company]:
-    """A company whose members are gone when the block ends, however it ends."""
-    company = Company(dsn, {**QUICK, **options})
+async def company(
+    dsn: str, *, program: Path = PROGRAM, **options: float | str
+) -> AsyncIterator[Company]:
+    """A company whose members are gone when the block ends, however it ends.
+
+    Args:
+        program: what its members run; it takes what `node.py` takes.
+    """
+    company = Company(dsn, {**QUICK, **options}, program)
     try:
         yield company
     finally:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
+import asyncpg
 import pytest
+
+from callboard import Callboard
+from callboard.batch import BatchJob
+from support.postgres import database
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -68,7 +74,7 @@ def test_the_readme_has_its_snippets():
     assert len(SHELL) == 5
 
 
-@pytest.mark.parametrize("text", PYTHON, ids=["embedding", "testing"])
+@pytest.mark.parametrize("text", PYTHON, ids=["embedding", "batch"])
 def test_a_python_snippet_runs(text: str):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", text],
@@ -80,6 +86,38 @@ def test_a_python_snippet_runs(text: str):
     assert done.returncode == 0, done.stderr
     for promised in re.findall(r"# (\{.*\})$", text, re.MULTILINE):
         assert promised in done.stdout
+
+
+@pytest.fixture
+def settlement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchJob:
+    """The README's batch job, imported from a file of that name."""
+    (tmp_path / "settlement.py").write_text(PYTHON[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("settlement")
+    monkeypatch.delitem(sys.modules, "settlement")
+    found: BatchJob = module.settlement
+    return found
+
+
+async def test_the_batch_job_does_its_work(
+    settlement: BatchJob, postgres_servers: Mapping[str, str]
+):
+    async with database(postgres_servers[max(postgres_servers, key=int)]) as dsn:
+        shop = await asyncpg.connect(dsn)
+        await shop.execute(
+            "create table orders (id int8, day date, total int);"
+            "create table settled (id int8 primary key, total int);"
+            "insert into orders select n, '2026-01-05', n from generate_series(1, 2500) as n"
+        )
+        async with Callboard(dsn) as board:
+            await board.define(settlement)
+            run = await board.operator.start("settlement", {"day": "2026-01-05"})
+            run = await board.operator.wait(run.id, timeout_s=60)
+            assert run.state == "succeeded", run.error
+            (step,) = await board.operator.steps(run.id)
+            assert (step.counts.writes, step.counts.commits) == (2500, 3)
+        assert await shop.fetchval("select count(*) from settled") == 2500
+        await shop.close()
 
 
 def test_the_shell_snippets_run_one_after_the_other(url: str):

@@ -35,6 +35,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "tests/domain": "pure: nothing of it depends on the installation",
     "tests/actors": "likewise, on virtual time; the service's tests have real boards",
     "tests/runtime": "likewise",
+    "tests/doors/batch/test_fuzz.py": "long: the code is the same",
     "tests/doors/glue/test_aws_cli.py": "long: other tests come by boto3",
     "tests/doors/glue/test_chains.py": "on virtual time",
     "tests/doors/glue/test_differential.py": "compares two services: the code is the same",

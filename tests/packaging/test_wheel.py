@@ -77,7 +77,7 @@ def test_type_checkers_may_use_the_annotations(names: set[str], package: str) ->
 
 def test_the_sql_is_in_the_wheel(names: set[str]) -> None:
     sql = {name.split("/")[1] for name in names if name.endswith(".sql")}
-    assert sql == {"migrations", "queries", "schema.sql"}
+    assert sql == {"foreign", "migrations", "queries", "schema.sql"}
 
 
 def test_the_licence_is_in_the_wheel(built: Any, metadata: Message) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from callboard.errors import StoreUnavailable
 from callboard.store.contract import Store, Transaction
+from callboard.store.contract_chunks import ChunkLine
 from callboard.store.cycle import Cycle, Cycled
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
@@ -67,6 +68,10 @@ class FaultyStore:
 
     def lease_line(self) -> None:
         """None: leases are renewed over this line."""
+
+    def chunk_line(self) -> ChunkLine:
+        """The store's own: no batch job is simulated."""
+        return self._store.chunk_line()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
