@@ -63,6 +63,7 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.GetBatchRuns: lambda store, ask: store.get_batch_runs(ask.run_ids),
     c.GetBatchHistory: lambda store, ask: store.get_batch_history(ask.instance_id),
     c.GetStep: lambda store, ask: store.get_step(ask.step_id),
+    c.ListSteps: lambda store, ask: store.list_steps(ask.run_id, ask.limit, ask.after),
     c.ListSkippedItems: lambda store, ask: store.list_skipped_items(
         run_id=ask.run_id, step_id=ask.step_id, limit=ask.limit, after=ask.after
     ),

@@ -9,7 +9,8 @@ from typing import Any, Final
 from callboard_service.call import Route
 from callboard_service.openapi import codes_of
 from callboard_service.page_types import fields_table, marked, type_name, type_sections
-from callboard_service.problem_codes import PROBLEM_CODES, ProblemCode
+from callboard_service.problem_code import ProblemCode
+from callboard_service.problem_codes import PROBLEM_CODES
 from callboard_service.wire.fields import fields_of
 from callboard_service.wire.schedules import SCHEDULES
 from callboard_service.wire.triggers import TriggerInput

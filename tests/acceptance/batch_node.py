@@ -4,6 +4,7 @@ Points of the engine, by the step where there is one:
 
     run:begin       the run is claimed, and nothing of it is stored yet
     STEP:begin      the step before has ended, this one has not begun
+    STEP:started    the run of a job step is started, and the step has not kept its id
     STEP:save       the checkpoint of the held chunk is written, COMMIT is not sent
     STEP:copy       the chunk has committed in the application's database, and the board does not
                     know of it yet
@@ -55,6 +56,7 @@ def carry_on(attempt: Attempt) -> asyncio.Future[None]:
 
 def hold_journal() -> None:
     begin_run, begin_step = PatientJournal.begin_run, PatientJournal.begin_step
+    start_child = PatientJournal.start_child
 
     async def held_begin_run(self: PatientJournal, run: Run, definition: Any) -> Any:
         ARGUMENTS[run.id] = run.arguments
@@ -67,6 +69,14 @@ def hold_journal() -> None:
         await batch_work.hold(run.arguments, f"{name}:begin")
         return await begin_step(self, run, name, visit, **how)
 
+    async def held_start_child(
+        self: PatientJournal, run: Run, step: StepExecution, job: str, arguments: Any
+    ) -> int:
+        run_id = await start_child(self, run, step, job, arguments)
+        await batch_work.hold(run.arguments, f"{step.name}:started")
+        return run_id
+
+    setattr(PatientJournal, "start_child", held_start_child)  # noqa: B010
     setattr(PatientJournal, "begin_run", held_begin_run)  # noqa: B010
     setattr(PatientJournal, "begin_step", held_begin_step)  # noqa: B010
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from acceptance.batch_flow_work import FLOW_JOBS
 from acceptance.batch_work import JOBS, TABLES, BookParams, file_of
 from acceptance.boards import real_board
 from acceptance.nodes import Company, company, until
@@ -168,6 +169,6 @@ async def scene(server_dsn: str, snares: Path, **options: float | str) -> AsyncI
             ) as desk,
             company(board_dsn, program=PROGRAM, shop=shop_dsn, capacity=100, **options) as nodes,
         ):
-            for job in JOBS:
+            for job in (*JOBS, *FLOW_JOBS):
                 await desk.define(job)
             yield Scene(desk, nodes, snares, board_dsn, shop_dsn)

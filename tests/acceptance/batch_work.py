@@ -21,7 +21,6 @@ from callboard.batch import (
     JobContext,
     Listener,
     Params,
-    Partition,
     StepContext,
     StepTransaction,
     identifying,
@@ -34,7 +33,6 @@ HELD: Final = 5
 """The item of the second chunk, of four, at which runs are held."""
 COMMITS: Final = 4
 SUM: Final = sum(range(1, ITEMS + 1))
-PARTS: Final = ("east", "north", "south")
 LOOK_S: Final = 0.05
 # Without keys: an item that is stored twice must be seen, not refused.
 TABLES: Final = """
@@ -180,30 +178,6 @@ failed = ledger("failed", on_crash="fail")
 parked = ledger("parked", on_crash="park")
 elsewhere = ledger("elsewhere", database="shop")
 
-parted = BatchJob("parted", BookParams)
-
-
-def by_name(ctx: StepContext, grid: int) -> dict[str, dict[str, int]]:
-    return {name: {"first": ITEMS * place} for place, name in enumerate(PARTS)}
-
-
-@parted.reader
-async def part_numbers(ctx: StepContext, after: int | None) -> AsyncIterator[tuple[int, int]]:
-    first = ctx.inputs["first"]
-    for number in range(first + 1 if after is None else after + 1, first + ITEMS + 1):
-        yield number, number
-
-
-async def load_part(ctx: StepContext) -> None:
-    async for chunk in ctx.chunks(part_numbers, size=SIZE):
-        async with chunk as tx:
-            await tx.executemany(LINE, [(ctx.params.book, n) for n in chunk])
-            if HELD + ctx.inputs["first"] in chunk:
-                await held(ctx, f"{ctx.step}:write")
-
-
-parted.add(Partition("load", plan=by_name, step=load_part, concurrency=1))
-
 filed = BatchJob("filed", BookParams)
 
 
@@ -228,4 +202,4 @@ filed.add(
     )
 )
 
-JOBS: Final = (retried, failed, parked, elsewhere, parted, filed)
+JOBS: Final = (retried, failed, parked, elsewhere, filed)

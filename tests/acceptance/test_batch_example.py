@@ -74,6 +74,14 @@ class Call:
 
         await until(is_said, words)
 
+    async def is_under_way(self) -> None:
+        """Return when it has said how far it is, or has ended."""
+
+        async def is_so() -> bool:
+            return "a second" in self.said or self.process.returncode is not None
+
+        await until(is_so, "it is under way")
+
     async def kill(self) -> None:
         self.send(signal.SIGKILL)
         assert await self.ended() == -signal.SIGKILL
@@ -150,11 +158,11 @@ async def test_a_million_orders_are_settled_by_calls_that_are_killed_at_random(
 ) -> None:
     """On the embedded database that it makes for itself."""
     rng = Random(seed)
-    for number in range(30):
+    for number in range(40):
         async with called(tmp_path) as call:
-            await call.has_said("run ")
-            if number < 8:
-                await asyncio.sleep(rng.uniform(0.0, 12.0))
+            await call.is_under_way()
+            if number < 15:
+                await asyncio.sleep(rng.uniform(0.0, 5.0))
                 call.send(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGINT)))
             code = await call.ended()
             print(f"call {number} ended with {code}: {call.said[-400:]}")

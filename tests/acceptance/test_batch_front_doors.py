@@ -23,12 +23,18 @@ ENV: Final = {"CALLBOARD_EXECUTES": "false", "CALLBOARD_FIRES": "false"}
 
 
 @asynccontextmanager
-async def front_door(directory: Path, dsn: str) -> AsyncIterator[ServiceProcess]:
-    door = await asyncio.to_thread(ServiceProcess, directory, dsn, env=ENV)
+async def front_doors(directory: Path, dsn: str) -> AsyncIterator[list[ServiceProcess]]:
+    """Two of them."""
+    opening = [
+        asyncio.to_thread(ServiceProcess, directory / name, dsn, env=ENV)
+        for name in ("first", "second")
+    ]
+    doors = await asyncio.gather(*opening)
     try:
-        yield door
+        yield doors
     finally:
-        await asyncio.to_thread(door.close)
+        for door in doors:
+            await asyncio.to_thread(door.close)
 
 
 async def post(door: ServiceProcess, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -53,10 +59,7 @@ async def test_38_runs_outlive_their_front_door_and_another_one_stops_them(
     newest = postgres_servers[max(postgres_servers, key=int)]
     async with scene(newest, tmp_path) as here:
         await here.nodes.engage("worker")
-        async with (
-            front_door(tmp_path / "first", here.board_dsn) as first,
-            front_door(tmp_path / "second", here.board_dsn) as second,
-        ):
+        async with front_doors(tmp_path, here.board_dsn) as (first, second):
             runs = {case: await asked(here, first, case) for case in (GOING_ON, STOPPED)}
             await here.all_held([GOING_ON, STOPPED])
             await asyncio.to_thread(first.kill)

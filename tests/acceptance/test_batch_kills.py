@@ -14,8 +14,9 @@ from typing import Final
 import pytest
 
 from acceptance.batch_blow import Told, killed_while_it_creates, struck
+from acceptance.batch_flow_work import PARTS
 from acceptance.batch_scene import Case, Output, Seen, scene
-from acceptance.batch_work import COMMITS, ITEMS, PARTS, SIZE, SUM
+from acceptance.batch_work import COMMITS, ITEMS, SIZE, SUM
 from callboard.domain.batch_step import StepState
 from callboard.domain.states import RunState
 
@@ -50,7 +51,11 @@ ELSEWHERE: Final = tuple(
 )
 PARTED: Final = Case(job="parted", trap="load:north:write")
 FILED: Final = Case(job="filed", trap="dump:written")
-CASES: Final = (UNBORN, WHOLE, *HEALED, *FAILED, *STOPPED, PARKED, *ELSEWHERE, PARTED, FILED)
+NESTED: Final = tuple(Case(job="nested", trap=trap) for trap in ("inner:started", "settle:write"))
+DECIDED: Final = Case(job="branched", trap="left:begin")
+SPLIT: Final = Case(job="branched", trap="upper:write")
+OTHERS: Final = (*ELSEWHERE, PARTED, FILED, *NESTED, DECIDED, SPLIT)
+CASES: Final = (UNBORN, WHOLE, *HEALED, *FAILED, *STOPPED, PARKED, *OTHERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +245,7 @@ def test_a_parked_run_is_recovered_without_force_and_restarted(blow: Blow, whole
     assert (told.end.run.state, told.end.output) == (RunState.SUCCEEDED, whole)
 
 
-# partitions, files, another database
+# partitions, flows, files, another database
 
 
 def test_only_partitions_that_had_not_ended_are_executed_again(blow: Blow) -> None:
@@ -256,7 +261,33 @@ def test_only_partitions_that_had_not_ended_are_executed_again(blow: Blow) -> No
     }
     assert [step.counts.writes for step in told.over.steps(north)] == [SIZE, ITEMS - SIZE]
     assert [told.over.writes(part) for part in (east, north, south)] == [ITEMS] * 3
+    assert told.over.writes("load") == 3 * ITEMS, "the manager counts what its partitions do"
     assert told.over.output.lines == tuple(range(1, 3 * ITEMS + 1))
+
+
+@pytest.mark.parametrize("case", NESTED, ids=by_id)
+def test_a_job_step_goes_on_with_the_run_that_it_had_started(
+    blow: Blow, whole: Output, case: Case
+) -> None:
+    over = blow[case].over
+    assert (over.run.state, over.output) == (RunState.SUCCEEDED, whole)
+    first, again = over.steps("inner")
+    assert (first.exit_code, again.exit_code) == ("LOST", "COMPLETED")
+
+
+def test_a_decision_is_taken_again_as_it_was_recorded(blow: Blow) -> None:
+    over = blow[DECIDED].over
+    assert over.run.state is RunState.SUCCEEDED
+    assert over.states() == {name: ["succeeded"] for name in ("left", "upper", "lower")}
+    assert over.output.lines == (1, 3, 4)
+
+
+def test_of_a_split_only_what_had_not_ended_is_executed_again(blow: Blow) -> None:
+    over = blow[SPLIT].over
+    assert over.run.state is RunState.SUCCEEDED
+    assert over.states()["upper"] == ["failed", "succeeded"]
+    assert over.states()["lower"].count("succeeded") == 1
+    assert over.output.lines == (1, 3, 4)
 
 
 def test_a_file_is_cut_back_to_what_was_committed(blow: Blow) -> None:

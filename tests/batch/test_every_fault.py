@@ -1,7 +1,7 @@
 """Whichever call of the engine goes wrong, and however: the story ends as if none had (G22, B06).
 
-One story in which a job does all that a job can do is told again for each of its calls, with that
-one refused, unanswered, frozen in the middle, stopped, killed or moved to another node. What it has
+One story in which a job does most of what a job can do is told again for each of its calls, with
+that one refused, unanswered or frozen, the run stopped or killed, the node closed. What it has
 written, counted, quarantined, decided and remembered must be that of the story without trouble;
 what a node sends that was replaced meanwhile changes nothing.
 """
@@ -33,7 +33,18 @@ from callboard.domain.states import RunState
 from support.batch_faults import Calls, Fault, FaultyBoard, World
 
 RESTARTS = 3
-FAULTS = [*Fault]
+BOUNDARIES = ("begin_run", "begin_step", "commit", "end_step", "record_moves", "keep_plan")
+MOVES = (Fault.FROZEN, Fault.FROZEN_BEHIND, Fault.CLOSE)
+"""By them another node gets the run."""
+WAKES_AT = 4
+WHERE = {
+    Fault.TWICE: ("commit", "begin_step", "end_step"),
+    Fault.FROZEN_BEHIND: BOUNDARIES,
+    Fault.STOP: ("begin_step", "commit", "end_step"),
+    Fault.KILL: BOUNDARIES,
+    Fault.CLOSE: ("begin_step", "commit", "end_step"),
+}
+"""Calls that a fault makes something of; the others are struck everywhere."""
 
 
 class Unfit(Exception):
@@ -46,7 +57,7 @@ def a_job() -> BatchJob:
     @job.step(promote=("loaded",))
     async def load(ctx: StepContext) -> None:
         ctx.state.setdefault("loaded", 0)
-        async for chunk in ctx.chunks(range(1, 6), size=2, expected=5):
+        async for chunk in ctx.chunks(range(1, 5), size=2, expected=4):
             for item in chunk:
                 if item == 3:
                     chunk.skip(item, "is three")
@@ -57,18 +68,21 @@ def a_job() -> BatchJob:
 
     @job.reader
     async def orders(ctx: StepContext, after: int | None) -> AsyncIterator[tuple[int, int]]:
-        for item in range((after or 0) + 1, 6):
+        for item in range((after or 0) + 1, 5):
             yield item, item
 
     async def price(item: int) -> int | None:
         return None if item == 2 else 10 * item
 
-    async def post(items: list[int], tx: Any) -> None:
+    async def post(items: list[int], tx: Any, ctx: StepContext) -> None:
+        ctx.state["posted"] = ctx.state.get("posted", 0) + len(items)
         if 40 in items:
             raise Unfit("forty")
         await tx.execute("insert", *[("settle", item) for item in items])
 
-    settle = ChunkStep("settle", read=orders, process=price, write=post, size=3, skip=_skip())
+    settle = ChunkStep(
+        "settle", read=orders, process=price, write=post, size=3, skip=_skip(), promote=("posted",)
+    )
     job.add(settle)
 
     @job.step
@@ -148,7 +162,7 @@ async def tell(fault: Fault | None = None, number: int = -1) -> Told:
         tasks: list[asyncio.Task[Any]] = []
         run_id = await _started(world, board)
         calls.strikes = _strikes(board, run_id, tasks)
-        other = await _another(world) if _needs_another(fault) else board
+        other = await _another(world, fault, board) if fault in MOVES else board
         calls.may_begin.set()
         history = await _ended(world, other, run_id)
         told = Told(world, calls, history)
@@ -168,12 +182,12 @@ async def _world() -> AsyncIterator[World]:
         await world.close()
 
 
-def _needs_another(fault: Fault | None) -> bool:
-    return fault in (Fault.FROZEN, Fault.FROZEN_BEHIND, Fault.CLOSE)
-
-
-async def _another(world: World) -> FaultyBoard:
+async def _another(world: World, fault: Fault | None, first: FaultyBoard) -> FaultyBoard:
+    """A node that takes the run over; one that froze behind a call wakes up meanwhile, the others
+    when all is over."""
     calls = Calls()
+    if fault is Fault.FROZEN_BEHIND:
+        calls.watch = lambda number: first.node.thaw() if number == WAKES_AT else None
     calls.may_begin.set()
     board = await world.join("other", calls)
     await world.done(board.define(a_job()))
@@ -219,7 +233,7 @@ async def _thawed(world: World, board: FaultyBoard) -> None:
     """Let a node that was frozen say what it still has to say."""
     if board.node.is_frozen:
         board.node.thaw()
-        await world.clock.advance(30.0)
+        await world.clock.advance(2.0)
 
 
 @pytest.fixture
@@ -232,21 +246,23 @@ async def test_the_story_is_what_it_is_meant_to_be(plain: Told) -> None:
     assert plain.rows == sorted(
         str(row)
         for row in [
-            *[("load", item) for item in (1, 2, 4, 5)],
-            *[("settle", item) for item in (10, 30, 50)],
+            *[("load", item) for item in (1, 2, 4)],
+            *[("settle", item) for item in (10, 30)],
             *[("touch", 1), ("touch", 2)],
             *[("part", item) for item in (1, 2, 3)],
             ("beside", 1),
         ]
     )
     assert plain.kept == [("process", "3"), ("write", "4")]
-    assert plain.context == {"loaded": 4, "rounds": 2, "report": [4, 2]}
+    assert plain.context == {"loaded": 3, "posted": 2, "rounds": 2, "report": [3, 2]}
     assert len(set(plain.calls)) >= 9
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
 async def test_the_story_ends_alike_whichever_call_goes_wrong(fault: Fault, plain: Told) -> None:
     for number, name in enumerate(plain.calls):
+        if name not in WHERE.get(fault, plain.calls):
+            continue
         try:
             told = await tell(fault, number)
             _check(told, plain)

@@ -200,6 +200,16 @@ def test_the_svg_is_xml_with_everything_inside_its_frame(timeline: Timeline) -> 
         assert 0 <= y <= y + float(rect.attrib["height"]) <= height + 0.1
 
 
+def test_very_many_runs_with_idle_time_between_them_are_drawn() -> None:
+    days = range(200)
+    steps = [a_step(1 + day, day, "load", 90_000 * day, 90_000 * day + 9) for day in days]
+    history = a_history(*steps, runs=tuple(days))
+    root = ET.fromstring(svg_picture(timeline_of(history, {}, now=NOW)))
+    rects = list(root.iter(f"{SVG}rect"))
+    assert len(rects) > 3 * len(days)
+    assert all(float(rect.attrib["width"]) > 0 for rect in rects)
+
+
 def test_bars_stand_where_time_says(timeline: Timeline) -> None:
     root = ET.fromstring(svg_picture(timeline_of(HISTORY, RUNS, now=NOW, run_id=5)))
     bars = [group for group in root.iter(f"{SVG}g") if group.get("class") == "bar"]
@@ -220,7 +230,7 @@ def test_states_differ_by_more_than_their_colour(timeline: Timeline) -> None:
 
 
 def test_what_people_named_is_text_and_nothing_else_in_the_svg() -> None:
-    evil = '</text><script>alert("1")</script>\x1b[31m'
+    evil = '</text><script>alert("1")</script>]]>\x1b[31m'
     history = a_history(a_step(1, 5, evil, 0, 10, exit_message=evil), runs=(5,))
     root = ET.fromstring(svg_picture(timeline_of(history, RUNS, now=NOW)))
     assert not list(root.iter(f"{SVG}script"))

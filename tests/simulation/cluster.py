@@ -155,7 +155,7 @@ class Cluster:
 class _Board(Callboard):
     """One that has no use for threads and processes, and does not look for what they need."""
 
-    def _make_runners(self) -> Runners:
+    def _make_runners(self, job_store: object) -> Runners:
         python = PythonRunner(
             self.handlers,
             coroutines=CoroutineRunner(),

@@ -272,6 +272,32 @@ async def test_a_chunk_that_commits_while_its_run_is_rescued_is_seen_by_the_next
     assert (await pair[1].step(held)).checkpoint.cursor == 3
 
 
+async def test_a_node_that_froze_in_a_commit_keeps_no_other_run_from_being_rescued(
+    pair: Pair, clock: VirtualClock
+):
+    runs = []
+    for day in WAYS:
+        await pair[0].start(day=day)
+        runs.append(await pair[0].claim())
+        await pair[0].begin(runs[-1])
+    frozen, other = runs
+    step, _ = [await pair[0].step(run) for run in runs]
+    await clock.advance(LEASE.total_seconds() + 1)
+    rescue = RescueRuns(own_epoch=None, crash_budget=3)
+    line = pair[0].store.chunk_line()
+    try:
+        await line.open_step(step)
+        async with line.begin(step, epoch=frozen.epoch or 0) as chunk:
+            await chunk.save(Checkpoint(cursor=3))
+            assert [await pair[1].ask(rescue) for _ in range(2)] == [1, 0]
+            assert (await pair[1].present(other.id)).state is RunState.QUEUED
+            assert (await pair[1].present(frozen.id)).state is RunState.RUNNING
+    finally:
+        await line.close()
+    assert await pair[1].ask(rescue) == 1
+    assert (await pair[1].present(frozen.id)).state is RunState.QUEUED
+
+
 async def test_a_step_ends_once_although_two_say_so(pair: Pair):
     await pair[0].start(day=MONDAY)
     run = await pair[0].claim()

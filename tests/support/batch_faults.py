@@ -18,10 +18,11 @@ from typing import Any, Final, TypeVar
 import pykka
 
 from callboard import BoardConfig, Callboard
-from callboard.batch.runner import Workshop
+from callboard.batch.runner import BatchRunner, Workshop
 from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, StepExecution
 from callboard.domain.states import RunState
 from callboard.errors import StoreUnavailable
+from callboard.runners.contract import Runners
 from callboard.store.contract_chunks import ChunkLine, ChunkTransaction
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
@@ -33,7 +34,7 @@ from simulation.weather import Weather
 R = TypeVar("R")
 
 CONFIG: Final = BoardConfig(
-    lease_s=4.0, poll_s=30.0, rescue_every_s=1.0, drain_s=5.0, prune_every_s=86_400.0
+    lease_s=3.0, firing_lease_s=3600.0, poll_s=5.0, rescue_every_s=2.0, drain_s=5.0
 )
 
 
@@ -60,6 +61,8 @@ class Calls:
         self.names: list[str] = []
         self.strikes: Mapping[Fault, Callable[[], object]] = {}
         """What is done at the call, by those faults that are the whole node's."""
+        self.watch: Callable[[int], object] = lambda number: None
+        """Told of each call, by its number."""
         self.node: NodeClock | None = None
         self.may_begin = asyncio.Event()
         """Until then the first call waits."""
@@ -69,6 +72,7 @@ class Calls:
     async def make(self, name: str, call: Callable[[], Awaitable[R]]) -> R:
         number, fault = len(self.names), self._fault
         self.names.append(name)
+        self.watch(number)
         await self._pass()
         if fault is Fault.TWICE and number == self._number + 1:
             raise StoreUnavailable(f"{name} is refused")
@@ -190,10 +194,13 @@ class _Store(FaultyStore):
 
 
 class FaultyBoard(Callboard):
-    """A node whose engine's calls are counted."""
+    """A node that executes batch jobs alone, and counts the calls of its engine."""
 
     calls: Calls
     node: NodeClock
+
+    def _make_runners(self, job_store: pykka.ActorRef[Any]) -> Runners:
+        return Runners((BatchRunner(self._workshop(job_store)),))
 
     def _workshop(self, job_store: pykka.ActorRef[Any]) -> Workshop:
         shop = super()._workshop(job_store)

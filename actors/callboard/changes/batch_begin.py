@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.changes.batch_cuts import store_cuts
 from callboard.changes.batch_ends import settle_instances
 from callboard.changes.batch_held import held_run
 from callboard.changes.work import Work
@@ -85,10 +86,7 @@ async def last_parameters(work: Work, group: str, job: str) -> tuple[int, JsonOb
 async def _take_over(work: Work, instance: BatchInstance) -> bool:
     """End the steps that an earlier holder left running; whether there were any."""
     left = [taken_over(step, work.now) for step in await work.tx.lock_running_steps([instance.id])]
-    if left:
-        await work.tx.update_steps(left)
-    for step in left:
-        work.step_changed(instance, step)
+    await store_cuts(work, {instance.id: instance}, left)
     return bool(left)
 
 

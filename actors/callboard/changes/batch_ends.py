@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from callboard.changes.batch_cuts import store_cuts
 from callboard.changes.work import Work
 from callboard.domain.batch_instance import BatchInstance, BatchRun
 from callboard.domain.batch_life import began, cut_off, ended, exited
@@ -78,10 +79,7 @@ async def _cut_off(
     cut = [
         cut_off(step, changes[step.run_id], work.now) for step in running if step.run_id in changes
     ]
-    if cut:
-        await work.tx.update_steps(cut)
-    for step in cut:
-        work.step_changed(instances[step.instance_id], step)
+    await store_cuts(work, instances, cut)
 
 
 async def _settled(

@@ -13,6 +13,8 @@ from callboard.changes.workflow_members import Members, open_members
 from callboard.clock import next_turn
 from callboard.commands import CreateTrigger, CreateTriggers
 from callboard.domain.amend import amended
+from callboard.domain.batch_arguments import given_problems
+from callboard.domain.batch_parameter import rules_from_spec
 from callboard.domain.calendar import Calendar
 from callboard.domain.job import Job
 from callboard.domain.parameters import ArgumentChecks
@@ -112,17 +114,19 @@ def action_problems(
 ) -> list[FieldProblem]:
     """Arguments of actions that do not fit their jobs.
 
-    A trigger without slots may leave some of them to those who fire it.
+    A trigger without slots may leave some of them to those who fire it; of a batch job, any may be
+    left to the begin of its runs.
     """
     partial = trigger.schedule.kind == "on_demand"
-    return [
-        problem
-        for index, action in enumerate(trigger.actions)
-        if (job := jobs.get((trigger.group, action.job))) is not None
-        for problem in checks.problems(
-            job, action.arguments, f"actions[{index}].arguments", partial=partial
-        )
-    ]
+    problems: list[FieldProblem] = []
+    for index, action in enumerate(trigger.actions):
+        job, prefix = jobs.get((trigger.group, action.job)), f"actions[{index}].arguments"
+        if job is not None:
+            problems += checks.problems(job, action.arguments, prefix, partial=partial)
+            if job.kind == "batch":
+                rules = rules_from_spec(job.spec)
+                problems += given_problems(rules, job.arguments_with(action.arguments), prefix)
+    return problems
 
 
 async def _surroundings(work: Work, triggers: Sequence[Trigger]) -> Surroundings:

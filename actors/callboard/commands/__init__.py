@@ -27,6 +27,7 @@ from callboard.commands.batch import (
     KeepPlan,
     ListInstances,
     ListSkippedItems,
+    ListSteps,
     RecordMoves,
     RecoverRun,
     RestartRun,
@@ -257,6 +258,7 @@ __all__ = [
     "ListQueues",
     "ListRuns",
     "ListSkippedItems",
+    "ListSteps",
     "ListTriggers",
     "ListWatchedSlots",
     "ListWebhooks",
@@ -456,6 +458,7 @@ Read: TypeAlias = (
     | GetBatchHistory
     | GetStep
     | ListSkippedItems
+    | ListSteps
     | GetBackfill
     | ListBackfills
     | OpenBackfills

@@ -155,6 +155,16 @@ class GetStep(Command[StepExecution | None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListSteps(Command[list[StepExecution]]):
+    """One page of a run's, partitions among them, by id."""
+
+    run_id: int
+    limit: int = 100
+    after: int = 0
+    """Id of the last one of the page before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListSkippedItems(Command[list[SkippedItem]]):
     """Of a step execution, or of all of a run; in the order in which they were stored."""
 

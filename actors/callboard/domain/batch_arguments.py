@@ -92,6 +92,21 @@ def canonical(
     )
 
 
+def given_problems(
+    rules: tuple[ParameterRule, ...] | None, given: JsonObject, prefix: str
+) -> tuple[FieldProblem, ...]:
+    """What is wrong with parameters to which a run's begin adds those that are missing."""
+    present = {name: value for name, value in given.items() if value is not None}
+    problems = [] if rules is None else [*_unknown(rules, present, prefix)]
+    named = rules if rules is None else tuple(each for each in rules if each.name in present)
+    known = present if named is None else {each.name: present[each.name] for each in named}
+    try:
+        canonical(named, known, prefix=prefix)
+    except InvalidInput as error:
+        problems += error.problems
+    return tuple(problems)
+
+
 def plain(values: JsonObject) -> dict[str, Json]:
     """The values without their types, as handlers want them."""
     return {name: _opened(value)[0] for name, value in values.items()}

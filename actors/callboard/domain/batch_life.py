@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from callboard.domain.batch_instance import BatchInstance, BatchRun, InstanceState
-from callboard.domain.batch_step import COMPLETED, FAILED, LOST, STOPPED, StepExecution, StepState
+from callboard.domain.batch_step import (
+    COMPLETED,
+    FAILED,
+    LOST,
+    STOPPED,
+    StepCounts,
+    StepExecution,
+    StepState,
+    sum_of,
+)
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 
@@ -88,6 +98,27 @@ def taken_over(step: StepExecution, now: datetime) -> StepExecution:
         exit_message="whoever executed it does not hold its run any more",
         ended_at=now,
     )
+
+
+def with_partitions(
+    ended: Mapping[int, StepExecution], steps: Iterable[StepExecution]
+) -> list[StepExecution]:
+    """Those of the ended steps that have had partitions, with what these have counted.
+
+    Args:
+        ended: by id; those that were partitioned count what they have done themselves.
+        steps: of their instance.
+    """
+    parts: defaultdict[int, list[StepCounts]] = defaultdict(list)
+    for step in steps:
+        if step.manager_id is not None and step.manager_id in ended:
+            parts[step.manager_id].append(step.counts)
+    return [_counting(ended[id], sum_of(counts)) for id, counts in parts.items()]
+
+
+def _counting(step: StepExecution, more: StepCounts) -> StepExecution:
+    counts = step.counts.plus(more)
+    return replace(step, checkpoint=replace(step.checkpoint, counts=counts))
 
 
 def _why(changes: Sequence[Run], *, is_stopped: bool, is_lost: bool) -> str:

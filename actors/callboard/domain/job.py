@@ -166,6 +166,11 @@ class Job:
 
     def takes(self, argument: str) -> bool:
         """Whether its runs may be given an argument of this name, as far as its parameters say."""
+        if self.kind == "batch":
+            declared = self.spec.get("parameters")
+            if not isinstance(declared, list | tuple):
+                return True
+            return any(isinstance(rule, Mapping) and rule["name"] == argument for rule in declared)
         schema = self.parameters
         if schema is None or schema.get("additionalProperties") is not False:
             return True

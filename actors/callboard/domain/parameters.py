@@ -17,6 +17,8 @@ import jsonschema_rs
 import msgspec
 from jsonschema_rs import Draft202012Validator, FancyRegexOptions
 
+from callboard.domain.batch_arguments import given_problems
+from callboard.domain.batch_parameter import rules_from_spec
 from callboard.domain.job import Job
 from callboard.domain.json import Json, JsonObject, check_json
 from callboard.domain.parameter_words import has_secret, problems_of
@@ -85,7 +87,11 @@ def argument_problems(
 
 def check_arguments(job: Job, given: JsonObject, prefix: str = "arguments") -> None:
     """Raise InvalidInput for arguments that a run of the job may not be given."""
-    if problems := ArgumentChecks().problems(job, given, prefix):
+    problems = ArgumentChecks().problems(job, given, prefix)
+    if job.kind == "batch":
+        rules = rules_from_spec(job.spec)
+        problems += given_problems(rules, job.arguments_with(given), prefix)
+    if problems:
         raise InvalidInput(*problems)
 
 

@@ -155,7 +155,7 @@ class BatchInsight:
         """
         run = await self._batch_run(run_id)
         batch = await self.batch_run(run_id)
-        return run_summary(run, batch, await self._steps_of(batch))
+        return run_summary(run, batch, await self._all_steps(run_id))
 
     async def step_summaries(self, run_id: int) -> dict[int, StepSummary]:
         """By the id of the step execution, in that order; partitions among them.
@@ -169,7 +169,19 @@ class BatchInsight:
 
         Raises NotFound run, Conflict not_batch.
         """
-        return await self._steps_of(await self.batch_run(run_id))
+        await self._batch_run(run_id)
+        return await self._all_steps(run_id)
+
+    async def list_steps(
+        self, run_id: int, *, limit: int = 100, after: int = 0
+    ) -> list[StepExecution]:
+        """One page of the same. Raises NotFound run, Conflict not_batch.
+
+        Args:
+            after: id of the last one of the page before.
+        """
+        await self._batch_run(run_id)
+        return await self._board._ask(c.ListSteps(run_id=run_id, limit=limit, after=after))
 
     async def step(self, step_id: int) -> StepExecution:
         """One execution of a step. Raises NotFound step."""
@@ -230,13 +242,14 @@ class BatchInsight:
         if job.disabled:
             raise Conflict("job_disabled", f"job {job.name!r} is disabled")
 
-    async def _steps_of(self, batch: BatchRun | None) -> list[StepExecution]:
-        if batch is None:
-            return []
-        command = c.GetBatchHistory(instance_id=batch.instance_id)
-        history = await self._board._ask(command)
-        steps = () if history is None else history.steps
-        return [step for step in steps if step.run_id == batch.run_id]
+    async def _all_steps(self, run_id: int) -> list[StepExecution]:
+        steps: list[StepExecution] = []
+        while True:
+            after = steps[-1].id if steps else 0
+            page = await self._board._ask(c.ListSteps(run_id=run_id, limit=PAGE, after=after))
+            steps += page
+            if len(page) < PAGE:
+                return steps
 
     async def _batch_run(self, run_id: int) -> Run:
         run = await self._board.get_run(run_id)

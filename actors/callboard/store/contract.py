@@ -256,6 +256,10 @@ class Store(Protocol):
 
     async def get_step(self, step_id: int) -> StepExecution | None: ...
 
+    async def list_steps(self, run_id: int, limit: int, after: int = 0) -> list[StepExecution]:
+        """One page of the run's, partitions among them, by id; those behind `after`."""
+        ...
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:

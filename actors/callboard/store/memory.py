@@ -252,6 +252,11 @@ class MemoryStore:
         with self._journal.hidden():
             return self._tables.batch.steps.rows.get(step_id)
 
+    async def list_steps(self, run_id: int, limit: int, after: int = 0) -> list[StepExecution]:
+        with self._journal.hidden():
+            steps = self._tables.batch.steps.of_run(run_id)
+            return [step for step in steps if step.id > after][:limit]
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:

@@ -293,6 +293,10 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_steps.get_step(sql, step_id)
 
+    async def list_steps(self, run_id: int, limit: int, after: int = 0) -> list[StepExecution]:
+        async with self._reading() as sql:
+            return await postgres_steps.list_steps(sql, run_id, limit, after)
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:

@@ -53,6 +53,11 @@ async def steps_named(sql: Statements, instance_id: int, name: str) -> list[Step
     return [step_from_row(row) for row in rows]
 
 
+async def list_steps(sql: Statements, run_id: int, limit: int, after: int) -> list[StepExecution]:
+    rows = await sql.rows("list_batch_steps_of_run", run_id, after, limit)
+    return [step_from_row(row) for row in rows]
+
+
 async def get_step(sql: Statements, step_id: int) -> StepExecution | None:
     row = await sql.row("get_batch_step", step_id)
     return None if row is None else step_from_row(row)

@@ -118,9 +118,12 @@ def _run_bars(
     steps: Sequence[StepExecution],
     now: datetime,
 ) -> Iterator[Bar]:
+    steps_of: dict[int, list[StepExecution]] = {}
+    for step in steps:
+        steps_of.setdefault(step.run_id, []).append(step)
     for batch_run in batch_runs:
         run = runs.get(batch_run.run_id)
-        own = [step for step in steps if step.run_id == batch_run.run_id]
+        own = steps_of.get(batch_run.run_id, [])
         # A run that is queued again after a crash began before its last claim.
         begun = [step.started_at for step in own]
         begun += [batch_run.begun_at] if batch_run.begun_at else []

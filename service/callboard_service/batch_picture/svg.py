@@ -23,6 +23,8 @@ LEAST: Final = 3.0
 """Width of what took no time."""
 CHARACTER: Final = 6.6
 """Width of one, about, in the size of labels."""
+SMALL: Final = 6.0
+"""The same of small text."""
 TICK_ROOM: Final = 92.0
 
 _STYLE: Final = """
@@ -165,13 +167,15 @@ def _edges(runs: Lane, scale: Scale, bottom: int) -> Iterator[str]:
 def _cuts(scale: Scale, bottom: int) -> Iterator[str]:
     for cut in scale.cuts:
         x, middle = LEFT + cut.start, LEFT + cut.start + cut.width / 2
-        words = f"{span_text(cut.span)} in which nothing ran"
+        span, edge = span_text(cut.span), min(2.0, cut.width / 4)
         yield (
-            f'<g><title>{words}</title><rect class="cut" x="{x + 2:.1f}" y="{TOP - 14}" '
-            f'width="{cut.width - 4:.1f}" height="{bottom - TOP + 14}"/>'
-            f'<text class="soft small middle" x="{middle:.1f}" y="{TOP - 3}">'
-            f"{span_text(cut.span)}</text></g>"
+            f"<g><title>{span} in which nothing ran</title>"
+            f'<rect class="cut" x="{x + edge:.1f}" y="{TOP - 14}" '
+            f'width="{cut.width - 2 * edge:.1f}" height="{bottom - TOP + 14}"/>'
         )
+        if len(span) * SMALL <= cut.width:
+            yield (f'<text class="soft small middle" x="{middle:.1f}" y="{TOP - 3}">{span}</text>')
+        yield "</g>"
 
 
 def _axis(scale: Scale, bottom: int) -> Iterator[str]:
@@ -217,4 +221,4 @@ def _cut(text: str, most: int) -> str:
 def _safe(text: str) -> str:
     """As XML; what XML has no form for is left out."""
     kept = "".join(each for each in text if each in "\n\t" or each.isprintable())
-    return kept.replace("&", "&amp;").replace("<", "&lt;")
+    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

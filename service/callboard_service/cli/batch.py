@@ -13,6 +13,8 @@ from callboard_service.cli.batch_parameters import (
     Dropped,
     Given,
     Renamed,
+    are_all_texts,
+    as_declared,
     parse_mapping,
     parse_parameters,
     quoting_fixes,
@@ -47,6 +49,7 @@ async def start(
     return await _start(
         session,
         path_of("jobs", job, "runs"),
+        job,
         given,
         wait=wait,
         key=idempotency_key,
@@ -72,6 +75,7 @@ async def next_instance(
     return await _start(
         session,
         path_of("jobs", job, "runs", "next"),
+        job,
         given,
         wait=wait,
         key=idempotency_key,
@@ -189,6 +193,7 @@ for name, work in (
 async def _start(
     session: Session,
     path: str,
+    job: str,
     given: list[str] | None,
     *,
     wait: bool,
@@ -197,12 +202,28 @@ async def _start(
 ) -> ExitCode:
     from callboard_service.cli.failures import Refused
 
-    body = {"arguments": parse_parameters(given)}
+    body = {"arguments": await _arguments(session, job, given, query)}
     try:
         answer = await session.api.post(path, body, query, _headers(key))
     except Refused as refusal:
         raise refusal.with_fixes(quoting_fixes(given)) from None
     return await _show(session, answer.body, wait=wait)
+
+
+async def _arguments(
+    session: Session, job: str, given: list[str] | None, query: dict[str, str | None]
+) -> dict[str, Any]:
+    from callboard_service.cli.client import path_of
+    from callboard_service.cli.failures import Refused
+
+    found = parse_parameters(given)
+    if are_all_texts(found):
+        return found
+    try:
+        stored = (await session.api.get(path_of("jobs", job), query)).value
+    except Refused:
+        return found  # the start says what is wrong
+    return as_declared(found, given, stored["spec"].get("parameters"))
 
 
 async def _show(session: Session, body: bytes, *, wait: bool) -> ExitCode:

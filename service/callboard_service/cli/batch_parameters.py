@@ -1,10 +1,14 @@
-"""Parameters of batch runs from the command line: `name=value`, JSON where that is JSON."""
+"""Parameters of batch runs from the command line: `name=value`, JSON where that is JSON.
+
+But for what the job declares as a text, or as a decimal number: `code=42` is a text then, and of
+`0.10` no digit is lost.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -26,9 +30,12 @@ Dropped = Annotated[
     typer.Option("--drop", metavar="STEP", help="A step is gone for good; repeatable."),
 ]
 
+_TEXTS: Final = frozenset({"string", "decimal"})
+"""Types whose values are not to be read as JSON."""
+
 
 def parse_parameters(given: Sequence[str] | None) -> dict[str, Any]:
-    """The parameters by name.
+    """The parameters by name, of a job that declares none.
 
     Raises:
         typer.BadParameter: no `=`, or a name twice.
@@ -42,6 +49,27 @@ def parse_parameters(given: Sequence[str] | None) -> dict[str, Any]:
             raise typer.BadParameter(f"{name!r} comes twice")
         found[name] = _value(value)
     return found
+
+
+def are_all_texts(found: Mapping[str, Any]) -> bool:
+    """Whether none of them was read as a number or a truth value."""
+    return not any(isinstance(value, int | float) for value in found.values())
+
+
+def as_declared(
+    found: Mapping[str, Any], given: Sequence[str] | None, rules: Iterable[Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """The parameters, those that the job declares as texts as they were written.
+
+    Args:
+        rules: `parameters` of the job's spec.
+    """
+    written = {text.partition("=")[0]: text.partition("=")[2] for text in given or ()}
+    texts = {rule["name"] for rule in rules or () if rule["type"] in _TEXTS}
+    return {
+        name: written[name] if name in texts and isinstance(value, int | float) else value
+        for name, value in found.items()
+    }
 
 
 def quoting_fixes(given: Sequence[str] | None) -> dict[str, str]:

@@ -115,7 +115,7 @@ def skipped_row(item: Resource) -> list[object]:
 
 
 def plan_row(step: Resource) -> list[object]:
-    why = f"{step['reason']}, if {step['condition']}" if step["condition"] else step["reason"]
+    why = f"{step['reason']}, {step['condition']}" if step["condition"] else step["reason"]
     return [
         "  " * step["depth"] + step["name"], step["visit"], step["what"],
         shorten(show_json(step["cursor"]), WIDEST), step["counts"]["writes"] or None, why,

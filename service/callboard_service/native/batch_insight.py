@@ -71,9 +71,10 @@ async def get_parameters(call: Call[OneRun]) -> web.Response:
 async def list_steps(call: Call[StepsQuery]) -> web.Response:
     query = call.query
     place = place_of("steps", query)
-    steps = await call.board.operator.steps(call.run_id)
-    found = [step for step in steps if place is None or step.id > place[0]]
-    return json_answer(page_of("steps", query, found, shown_as=step_resource, place=by_id))
+    steps = await call.board.operator.list_steps(
+        call.run_id, limit=query.limit + 1, after=place[0] if place else 0
+    )
+    return json_answer(page_of("steps", query, steps, shown_as=step_resource, place=by_id))
 
 
 async def get_context(call: Call[OneRun]) -> web.Response:

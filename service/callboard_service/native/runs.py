@@ -16,16 +16,15 @@ from callboard_service.native.groups import IntoGroup, KnownName, Waiting
 from callboard_service.native.one_run import done_answer, run_answer, waited
 from callboard_service.paging import Paged, by_id, page_of, place_of
 from callboard_service.problems import bad_query
-from callboard_service.wire.runs import (
+from callboard_service.wire.run_inputs import (
     NewRunsInput,
-    RunResource,
     StartInput,
     StopInput,
     read_new_runs,
     read_start,
     read_stop,
-    run_resource,
 )
+from callboard_service.wire.runs import RunResource, run_resource
 from callboard_service.wire.shapes import Instant, Page, instant
 from callboard_service.wire.state_words import StateWord, states_of
 

@@ -20,14 +20,13 @@ from callboard_service.native.stored import find_or_none, stored_answer
 from callboard_service.paging import Paged, by_name, page_of, place_of
 from callboard_service.preconditions import check_absent, expected_version
 from callboard_service.wire.many_triggers import NewTriggersInput, read_triggers
-from callboard_service.wire.runs import (
+from callboard_service.wire.run_inputs import (
     FireInput,
-    RunResource,
     TellInput,
     read_fire,
     read_tell,
-    run_resource,
 )
+from callboard_service.wire.runs import RunResource, run_resource
 from callboard_service.wire.shapes import JsonMap, Page
 from callboard_service.wire.triggers import (
     TriggerInput,

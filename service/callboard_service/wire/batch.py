@@ -21,12 +21,11 @@ from callboard_service.wire.batch_steps import (
     step_resource,
 )
 from callboard_service.wire.fields import read_value
-from callboard_service.wire.runs import (
+from callboard_service.wire.run_inputs import (
     Parameters,
-    RunErrorResource,
     given_arguments,
-    run_error_resource,
 )
+from callboard_service.wire.runs import RunErrorResource, run_error_resource
 from callboard_service.wire.shapes import JsonMap, Moment
 
 MOST_STEPS: Final = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -23,7 +24,7 @@ from callboard_service.doors.batch.faults import refuse
 from callboard_service.doors.batch.operations import OPERATIONS
 from callboard_service.settings import Settings
 from callboard_service.wire.text import parse_json
-from doors.batch.asking import refused
+from doors.batch.asking import refused, run
 from doors.batch.conftest import Client, Serve
 from doors.batch.jobs import Works
 from support.batch_shop import Shop
@@ -48,12 +49,6 @@ async def test_the_token_is_asked_for(serve: Serve, works: Works):
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     async with client.post(START, headers=bearer) as response:
         assert response.status == 200
-
-
-async def test_a_foreign_page_may_not_send_a_form(client: Client, works: Works):
-    page = {"Origin": "https://evil.example"}
-    data = {"run_id": "1"}
-    await refused(client, "POST", START, 403, "FOREIGN_ORIGIN", headers=page, data=data)
 
 
 @pytest.mark.parametrize(
@@ -165,3 +160,59 @@ def test_the_differences_of_a_definition_are_shown():
     problem = parse_json(body)
     assert (problem["code"], problem["differences"]) == ("DEFINITION_CHANGED", found)
     assert problem["jobInstanceId"] == 3
+
+
+async def test_what_another_group_has_is_not_there_for_a_request_that_names_one(
+    client: Client, board: Callboard, shop: Shop
+):
+    execution = await run(client, board, "settle", day="2026-01-05")
+    instance = f"/api/instances/{execution['jobInstance']['id']}"
+    step = f"/api/step-executions/{execution['stepExecutions'][0]['id']}"
+    for group, is_theirs in (("other", False), ("default", True)):
+        headers = {"Callboard-Group": group}
+        for each in (f"/api/executions/{execution['id']}", instance, step):
+            async with client.get(each, headers=headers) as response:
+                assert response.status == (200 if is_theirs else 404)
+    other = {"Callboard-Group": "other"}
+    for what in ("stop", "restart", "abandon", "recover"):
+        path = f"/api/executions/{execution['id']}/{what}"
+        await refused(client, "POST", path, 404, "EXECUTION_NOT_FOUND", headers=other)
+    for path, code in ((f"{instance}/executions", "INSTANCE"), (f"{step}/context", "STEP")):
+        await refused(client, "GET", path, 404, f"{code}_NOT_FOUND", headers=other)
+    for what in ("summary", "parameters", "steps", "context"):
+        path = f"/api/executions/{execution['id']}/{what}"
+        await refused(client, "GET", path, 404, "EXECUTION_NOT_FOUND", headers=other)
+
+
+async def test_every_path_with_an_id_says_what_it_is_of():
+    assert all((each.of is not None) == ("{id}" in each.path) for each in OPERATIONS)
+
+
+BODIES: list[dict[str, Any]] = [
+    {},
+    {"data": b""},
+    {"data": {"n": "1"}},
+    {"data": b"n=1", "headers": {"Content-Type": "text/plain"}},
+    {"data": b"n=1", "headers": {"Content-Type": "text/plain;charset=utf-8"}},
+    {"data": aiohttp.FormData({"n": "1"}, default_to_multipart=True)},
+    {"json": {"parameters": {"n": 1}}},
+]
+"""What a page can send to another site without asking it first, and JSON."""
+
+
+@pytest.mark.parametrize("page", ["https://evil.example", "null", "http://127.0.0.1:1"])
+async def test_a_foreign_page_starts_nothing_whatever_it_sends(
+    client: Client, works: Works, page: str
+):
+    for options in BODIES:
+        headers = {**options.get("headers", {}), "Origin": page}
+        sent = {**options, "headers": headers}
+        await refused(client, "POST", START, 403, "FOREIGN_ORIGIN", **sent)
+    rebound = {"Host": "evil.example"}
+    await refused(client, "POST", START, 403, "FOREIGN_HOST", headers=rebound)
+    assert await call(client, "GET", "/api/jobs/brutalizedSystemJob/executions") == []
+
+
+async def test_a_form_in_parts_is_not_read(client: Client, works: Works):
+    data = aiohttp.FormData({"n": "1"}, default_to_multipart=True)
+    await refused(client, "POST", START, 415, "UNSUPPORTED_MEDIA_TYPE", data=data)

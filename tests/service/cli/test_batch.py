@@ -14,6 +14,7 @@ import typer
 
 from callboard import Callboard as Board
 from callboard_service.cli.batch_parameters import (
+    as_declared,
     parse_mapping,
     parse_parameters,
     quoting_fixes,
@@ -81,6 +82,22 @@ def test_parameters_are_json_where_they_can_be() -> None:
         "s": "NaN",
     }
     assert quoting_fixes(["n=3", "day=x"]) == {"arguments.n": "as a text: n='\"3\"'"}
+
+
+def test_what_the_job_declares_as_a_text_stays_as_it_was_written() -> None:
+    given = ["code=42", "price=0.10", "n=3", "token=null", 'q="1"', "on=true"]
+    types = {"code": "string", "price": "decimal", "n": "integer", "token": "string"}
+    types |= {"q": "string", "on": "boolean"}
+    rules = [{"name": name, "type": kind} for name, kind in types.items()]
+    assert as_declared(parse_parameters(given), given, rules) == {
+        "code": "42",
+        "price": "0.10",
+        "n": 3,
+        "token": None,
+        "q": "1",
+        "on": True,
+    }
+    assert as_declared(parse_parameters(given), given, None)["code"] == 42
 
 
 @pytest.mark.parametrize("given", [["x"], ["=1"], ["a=1", "a=2"]])

@@ -58,6 +58,14 @@ async def test_a_stored_step_is_what_was_given_and_its_id(store: Store) -> None:
     assert await store.get_step(stored.id + 1) is None
 
 
+async def test_the_steps_of_a_run_come_in_pages_by_id(store: Store) -> None:
+    held = await held_run(store)
+    a, b, d = [await stored_step(store, held, name=name) for name in ("a", "b", "d")]
+    assert await store.list_steps(held.run.id, 2) == [a, b]
+    assert await store.list_steps(held.run.id, 2, b.id) == [d]
+    assert await store.list_steps(held.run.id + 1, 2) == []
+
+
 async def test_a_step_that_begins_afresh_is_the_first_of_its_line(store: Store) -> None:
     held = await held_run(store)
     step = await stored_step(store, held)

@@ -1,7 +1,8 @@
 """The door itself: from a request to an operation, and its answer back.
 
 1. The service's guards let it in: token, host, origin (security.py).
-2. The header `Callboard-Group` says whose jobs it is about (operation.py).
+2. The header `Callboard-Group` says whose jobs it is about (operation.py), and hides what others
+   have (belonging.py).
 3. The query is understood, or is left to the job's parameters; the body is read, at most 1 MiB.
 4. A POST that comes again with its Idempotency-Key is done once.
 5. The operation asks the board's operator; what is raised becomes a problem (faults.py).
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from callboard_service.body import read_body
 from callboard_service.call import Call, NoQuery, Service
+from callboard_service.doors.batch.belonging import check_group
 from callboard_service.doors.batch.faults import refuse
 from callboard_service.doors.batch.operation import Operation, group_of
 from callboard_service.doors.batch.operations import OPERATIONS
@@ -67,6 +69,8 @@ class BatchDoor:
 
         async def do(key: str | None) -> web.StreamResponse:
             call = Call(request=request, service=service, query=query, data=data, key=key)
+            if operation.of is not None:
+                await check_group(call, operation.of)
             return await operation.handle(call)
 
         if operation.method != "POST":

@@ -83,24 +83,36 @@ async def _execution(call: Call[Any]) -> JobExecution:
 _ONE: Final = "/api/executions/{id}"
 
 OPERATIONS: Final = (
-    Operation(method="GET", path=_ONE, name="getExecution", handle=get_execution),
-    Operation(method="POST", path=f"{_ONE}/stop", name="stop", handle=stop),
+    Operation(method="GET", path=_ONE, name="getExecution", of="run", handle=get_execution),
+    Operation(method="POST", path=f"{_ONE}/stop", name="stop", of="run", handle=stop),
     Operation(
         method="POST",
         path=f"{_ONE}/restart",
         name="restart",
+        of="run",
         handle=restart,
         is_repeatable=True,
     ),
-    Operation(method="POST", path=f"{_ONE}/abandon", name="abandon", handle=abandon),
-    Operation(method="POST", path=f"{_ONE}/recover", name="recover", handle=recover),
-    Operation(method="GET", path=f"{_ONE}/summary", name="getSummary", handle=get_summary),
-    Operation(method="GET", path=f"{_ONE}/parameters", name="getParameters", handle=get_parameters),
+    Operation(method="POST", path=f"{_ONE}/abandon", name="abandon", of="run", handle=abandon),
+    Operation(method="POST", path=f"{_ONE}/recover", name="recover", of="run", handle=recover),
+    Operation(
+        method="GET", path=f"{_ONE}/summary", name="getSummary", of="run", handle=get_summary
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ONE}/parameters",
+        name="getParameters",
+        of="run",
+        handle=get_parameters,
+    ),
     Operation(
         method="GET",
         path=f"{_ONE}/steps",
         name="getStepExecutionSummaries",
+        of="run",
         handle=get_step_summaries,
     ),
-    Operation(method="GET", path=f"{_ONE}/context", name="getContext", handle=get_context),
+    Operation(
+        method="GET", path=f"{_ONE}/context", name="getContext", of="run", handle=get_context
+    ),
 )

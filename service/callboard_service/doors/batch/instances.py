@@ -29,6 +29,12 @@ async def get_executions(call: Call[Any]) -> web.Response:
 _ONE: Final = "/api/instances/{id}"
 
 OPERATIONS: Final = (
-    Operation(method="GET", path=_ONE, name="getJobInstance", handle=get_instance),
-    Operation(method="GET", path=f"{_ONE}/executions", name="getExecutions", handle=get_executions),
+    Operation(method="GET", path=_ONE, name="getJobInstance", of="instance", handle=get_instance),
+    Operation(
+        method="GET",
+        path=f"{_ONE}/executions",
+        name="getExecutions",
+        of="instance",
+        handle=get_executions,
+    ),
 )

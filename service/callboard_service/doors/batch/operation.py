@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from aiohttp import web
@@ -15,9 +15,11 @@ from callboard_service.call import Call, NoQuery
 from callboard_service.problems import bad_header
 
 GROUP: Final = "Callboard-Group"
-"""Header that names whose jobs a request is about; the query belongs to the job's parameters."""
+"""Header that names whose jobs a request is about; the query belongs to the job's parameters. Where
+it comes, what has an id is found only in that group."""
 MAX_GROUP: Final = 255
 
+Kind: TypeAlias = Literal["run", "instance", "step"]
 Handle: TypeAlias = Callable[[Call[Any]], Awaitable[web.StreamResponse]]
 
 
@@ -32,6 +34,8 @@ class Operation:
     handle: Handle
     query: type[msgspec.Struct] | None = NoQuery
     """Type of the query; None: it holds a job's parameters."""
+    of: Kind | None = None
+    """What the path's `{id}` is of; None: it has none."""
     is_repeatable: bool = False
     """For a POST: whether its handler gives what a key has started, however often it is called."""
 

@@ -22,6 +22,14 @@ async def get_step_context(call: Call[Any]) -> web.Response:
 _ONE: Final = "/api/step-executions/{id}"
 
 OPERATIONS: Final = (
-    Operation(method="GET", path=_ONE, name="getStepExecution", handle=get_step_execution),
-    Operation(method="GET", path=f"{_ONE}/context", name="getStepContext", handle=get_step_context),
+    Operation(
+        method="GET", path=_ONE, name="getStepExecution", of="step", handle=get_step_execution
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ONE}/context",
+        name="getStepContext",
+        of="step",
+        handle=get_step_context,
+    ),
 )
