@@ -61,6 +61,7 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
         ask.group, ask.job, ask.limit, ask.before_id
     ),
     c.GetBatchRuns: lambda store, ask: store.get_batch_runs(ask.run_ids),
+    c.ListBatchRuns: lambda store, ask: store.list_batch_runs(ask.instance_id),
     c.GetBatchHistory: lambda store, ask: store.get_batch_history(ask.instance_id),
     c.GetStep: lambda store, ask: store.get_step(ask.step_id),
     c.ListSteps: lambda store, ask: store.list_steps(ask.run_id, ask.limit, ask.after),

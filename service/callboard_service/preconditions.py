@@ -51,6 +51,17 @@ def expected_version(request: web.Request, kind: str, present: Versioned | None)
     raise StaleVersion(kind, present.name, expected=_version_in(tags), present=present.version)
 
 
+def check_unchanged(request: web.Request, tag: str) -> None:
+    """Refuse a change by a client that has seen a thing without versions (If-Match) as it was.
+
+    Raises:
+        Refusal: stale_version.
+    """
+    tags = request.headers.getall("If-Match", [])
+    if tags and not any(each.strip() == "*" for each in tags) and tag not in _strong_tags(tags):
+        raise Refusal("stale_version", "it has changed since the client saw it: If-Match")
+
+
 def check_absent(request: web.Request, present: Versioned | None) -> None:
     """Refuse a PUT that wants to create (`If-None-Match: *`) where there is something."""
     tags = request.headers.getall("If-None-Match", [])

@@ -26,7 +26,9 @@ from callboard_service.sinks import token_of_protocol
 
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="callboard"'}
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
-_HEADERS: Final = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
+_HEADERS: Final = (
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Callboard-Group"
+)
 _EXPOSED: Final = "ETag, Location, Retry-After, Idempotent-Replayed"
 
 

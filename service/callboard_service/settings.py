@@ -288,7 +288,7 @@ def is_loopback(host: str) -> bool:
 
 def _masked(dsn: str) -> str:
     """Without its password."""
-    masked = re.sub(r"(?<=://)([^:/@?#]*):[^@/]*@", r"\1:***@", dsn)
+    masked = re.sub(r"(?<=://)([^:/@?#]*):[^/?#]*@", r"\1:***@", dsn)
     return re.sub(r"(password=)[^&\s]*", r"\1***", masked, flags=re.IGNORECASE)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
 import pytest
 
 from callboard import RunState
 from callboard.commands import (
     AbandonRun,
     BeginStep,
+    CreateJob,
     DeleteInstance,
     DeleteJob,
     HandBack,
+    KeepExpected,
+    KeepPlan,
     ParkRun,
     RecoverRun,
     RescueRuns,
@@ -19,14 +26,15 @@ from callboard.commands import (
     TimeOutRuns,
 )
 from callboard.domain.batch_instance import BatchRun, InstanceState
-from callboard.domain.batch_step import StepCounts, StepExecution, StepState
+from callboard.domain.batch_step import Checkpoint, StepCounts, StepExecution, StepState
 from callboard.domain.job import OnCrash
 from callboard.domain.run import Run, RunError, StopMode
-from callboard.errors import Conflict, NotFound
+from callboard.errors import Conflict, NotFound, TransactionConflict
 from callboard.store.contract_chunks import StepNotHeld
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.batch_node import BatchNode, batch_job
+from support.committing import Committing
 from support.factories import LEASE, make_job
 
 MONDAY = "2026-01-05"
@@ -456,3 +464,57 @@ async def test_a_plain_job_pays_nothing(node: BatchNode):
     await node.define(make_job("plain"))
     run = await node.start("plain")
     assert run.terms is None
+
+
+class Frozen:
+    """A store of which a chunk that is about to commit keeps each step locked."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._store, verb)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Any]:
+        async with self._store.begin() as tx:
+            yield _FrozenTransaction(tx)
+
+
+class _FrozenTransaction:
+    def __init__(self, tx: Any) -> None:
+        self._tx = tx
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._tx, verb)
+
+    async def lock_step(self, step_id: int) -> StepExecution | None:
+        raise TransactionConflict("its chunk is committing")
+
+
+async def test_a_step_that_a_frozen_chunk_keeps_locked_spoils_no_other_change(node: BatchNode):
+    _, step = await working(node)
+    store: Any = Frozen(cast(MemoryStore, node.store))
+    conflict, job = await Committing(store, VirtualClock()).commit(
+        KeepExpected(step_id=step.id, expected=3), CreateJob(job=make_job("other"))
+    )
+    assert isinstance(conflict, TransactionConflict)
+    assert job.name == "other"
+
+
+async def test_a_partitioned_step_that_is_cut_off_counts_what_its_partitions_have_done(
+    node: BatchNode,
+):
+    run, manager = await working(node)
+    plan = tuple({"name": name, "inputs": {}} for name in "ab")
+    await node.ask(KeepPlan(step_id=manager.id, plan=plan))
+    done, begun = [
+        await node.step(run, f"load:{name}", manager_id=manager.id) for name in ("a", "b")
+    ]
+    await node.end_step(done, counts=StepCounts(reads=3, writes=2, commits=1))
+    checkpoint = Checkpoint(cursor=1, counts=StepCounts(reads=1, writes=1, commits=1))
+    async with node.store.chunk_line().begin(begun, epoch=run.epoch or 0) as chunk:
+        await chunk.save(checkpoint)
+    await node.ask(RecoverRun(run_id=run.id, force=True))
+    assert (await the_step(node, manager)).counts == StepCounts(reads=4, writes=3, commits=2)
+    assert (await the_step(node, begun)).state is StepState.FAILED

@@ -15,6 +15,8 @@ from callboard.domain.queue import Queue
 from callboard.domain.run import Run
 from callboard.errors import Conflict, InvalidInput, NotFound
 from callboard.operations.batch_operator import BatchOperator
+from callboard.store.contract import Cutoffs
+from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.boards import meanwhile
 
@@ -310,12 +312,33 @@ async def test_explain_restart_changes_nothing(operator: BatchOperator, failed: 
     assert (await operator.instance(failed.instance_id)).live_run_id is None
 
 
+async def test_what_a_run_did_that_has_left_the_history_is_told_like_that_of_any_other(
+    operator: BatchOperator, failed: Run, store: MemoryStore, clock: VirtualClock
+):
+    asked = (
+        operator.explain_restart,
+        operator.batch_run,
+        operator.parameters,
+        operator.context,
+        operator.steps,
+        operator.list_steps,
+    )
+    before = [await ask(failed.id) for ask in asked]
+    await clock.advance(10)
+    await store.prune(Cutoffs(ended_runs=clock.now()))
+    assert await store.get_run(failed.id) is None
+    assert [await ask(failed.id) for ask in asked] == before
+    assert await operator.skipped(run_id=failed.id) == []
+
+
 async def test_a_deleted_instance_is_gone(operator: BatchOperator, failed: Run):
     assert failed.instance_id is not None
     await operator.delete_instance(failed.instance_id)
     with pytest.raises(NotFound):
         await operator.instance(failed.instance_id)
     assert await operator.batch_run(failed.id) is None
+    with pytest.raises(NotFound, match="instance"):
+        await operator.explain_restart(failed.id)
 
 
 async def test_a_slots_run_has_the_date_of_its_slot_in_the_triggers_zone(

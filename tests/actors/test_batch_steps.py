@@ -292,8 +292,11 @@ async def test_a_run_of_a_trigger_goes_on_from_the_last_instance(node: BatchNode
 
 
 async def test_a_run_of_a_trigger_whose_parameters_are_wrong_is_refused(node: BatchNode):
-    await node.define(batch_job("strict", parameters=[DAY]))
+    """They were right when the trigger was made."""
+    job = await node.define(batch_job("strict", parameters=[{"name": "day", "type": "string"}]))
     run = await fired(node, "strict", day="someday")
+    async with node.store.begin() as tx:
+        await tx.update_job(replace(job, spec={**job.spec, "parameters": [DAY]}))
     with pytest.raises(InvalidInput) as refusal:
         await node.begin(run)
     assert [problem.field for problem in refusal.value.problems] == ["arguments.day"]

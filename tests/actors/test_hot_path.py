@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -45,6 +46,8 @@ from support.factories import (
     stored_trigger,
 )
 
+START = VirtualClock().now()
+FIRST_TRACE = 2**64
 Key = tuple[str, int]
 """Trace and attempt: run ids are handed out in another order."""
 
@@ -166,13 +169,20 @@ its own batch has started."""
 
 
 def start(traces: Any, jobs: Sequence[str], kind: str) -> StartRuns:
-    values: dict[str, Any] = {}
-    if kind == "key":
-        values["unique_key"] = "k"
-    if kind == "later":
-        values["due_at"] = VirtualClock().now().replace(hour=23)
-    runs = tuple(NewRun(job=job, trace_id=f"{next(traces):032x}", **values) for job in jobs)
-    return StartRuns(runs=runs, idempotency_key="i" if kind == "once" else None)
+    """Each run has an instant of its own: those of one instant are claimed in the order of their
+    ids, and a cycle hands these out before the transaction beside it."""
+    values = {"unique_key": "k"} if kind == "key" else {}
+    first = START.replace(hour=23) if kind == "later" else START - timedelta(days=1)
+    runs = [
+        NewRun(
+            job=job,
+            trace_id=f"{trace:032x}",
+            due_at=first + timedelta(microseconds=trace - FIRST_TRACE),
+            **values,
+        )
+        for job, trace in zip(jobs, traces, strict=False)
+    ]
+    return StartRuns(runs=tuple(runs), idempotency_key="i" if kind == "once" else None)
 
 
 def ends_of(held: list[Run], ends: Sequence[tuple[int, str]], epoch: int) -> EndRuns:
@@ -224,7 +234,7 @@ async def change_of(side: Plain, step: tuple[Any, ...], traces: Any) -> Change |
 
 async def both(batches: Sequence[Any]) -> None:
     sides: tuple[Plain, Mixed] = (Plain(), Mixed())
-    numbers = [count(2**64), count(2**64)]
+    numbers = [count(FIRST_TRACE), count(FIRST_TRACE)]
     for side in sides:
         await side.prepare()
     for batch in batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from callboard import Callboard
-from callboard.batch import BatchJob, StepContext
+from callboard.batch import BatchJob, Chunk, StepContext
 from callboard.domain.batch_step import Checkpoint, StepCounts, StepExecution, StepState
 from callboard.domain.states import RunState
 from callboard.errors import StoreUnavailable
@@ -60,6 +61,34 @@ class Storm:
         if self._left:
             self._left -= 1
             raise StoreUnavailable("away")
+
+
+class Slow:
+    """A chunk line of which the second commit is answered by nobody."""
+
+    def __init__(self, line: ChunkLine, *, has_landed: bool) -> None:
+        self._line = line
+        self._has_landed = has_landed
+        self._begun = 0
+        self.commits = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    @asynccontextmanager
+    async def begin(self, step: StepExecution, *, epoch: int) -> AsyncIterator[ChunkTransaction]:
+        self._begun += 1
+        is_slow = self._begun == 2
+        async with self._line.begin(step, epoch=epoch) as transaction:
+            yield transaction
+            if is_slow and not self._has_landed:
+                await self._hang()
+        if is_slow:
+            await self._hang()
+
+    async def _hang(self) -> None:
+        self.commits.set()
+        await asyncio.Event().wait()
 
 
 def summing(job: BatchJob) -> list[int]:
@@ -166,3 +195,47 @@ async def test_a_lost_answer_of_the_journal_is_asked_for_again(
     assert run.state is RunState.SUCCEEDED
     assert (len(calls), out) == (2, [0, 1, 2, 3, 4, 5])
     assert (await step_of(board, run)).counts.commits == 3
+
+
+@pytest.mark.parametrize("has_landed", [True, False])
+async def test_a_commit_that_the_step_has_cancelled_is_the_last_one_and_counts_if_it_is_in(
+    board: Callboard, has_landed: bool
+) -> None:
+    slow = Slow(board._store.chunk_line(), has_landed=has_landed)
+    board._databases._own = slow
+    job = BatchJob("one")
+    is_first = True
+
+    @job.step
+    async def load(ctx: StepContext) -> None:
+        async for chunk in ctx.chunks(range(6), size=2):
+            if chunk.number == 2 and is_first:
+                await cancelled_in_the_commit(chunk, slow)
+            async with chunk:
+                ctx.state["sum"] = ctx.state.get("sum", 0) + sum(chunk)
+
+    run = await ran(board, job)
+    step = await step_of(board, run)
+    assert run.error is not None
+    assert "was cancelled" in run.error.message
+    done = 2 if has_landed else 1
+    assert step.counts.commits == done
+    assert (step.counts.writes, step.counts.rollbacks) == (2 * done, 2 - done)
+    assert step.checkpoint.cursor == {"items": 2 * done}
+    is_first = False
+    again = await ran_again(board, run)
+    assert again.state is RunState.SUCCEEDED
+    assert (await step_of(board, again)).counts.writes == 6 - 2 * done
+
+
+async def cancelled_in_the_commit(chunk: Chunk, slow: Slow) -> None:
+    """As `asyncio.timeout` around a chunk does it."""
+
+    async def enter() -> None:
+        async with chunk:
+            pass
+
+    task = asyncio.ensure_future(enter())
+    await slow.commits.wait()
+    task.cancel()
+    await asyncio.wait([task])

@@ -9,8 +9,8 @@ what a node sends that was replaced meanwhile changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -37,6 +37,7 @@ BOUNDARIES = ("begin_run", "begin_step", "commit", "end_step", "record_moves", "
 MOVES = (Fault.FROZEN, Fault.FROZEN_BEHIND, Fault.CLOSE)
 """By them another node gets the run."""
 WAKES_AT = 4
+FOREIGN = (Fault.REFUSED, Fault.UNANSWERED, Fault.FROZEN, Fault.KILL)
 WHERE = {
     Fault.TWICE: ("commit", "begin_step", "end_step"),
     Fault.FROZEN_BEHIND: BOUNDARIES,
@@ -51,8 +52,8 @@ class Unfit(Exception):
     """Of an item."""
 
 
-def a_job() -> BatchJob:
-    job = BatchJob("story")
+def a_job(database: str | None) -> BatchJob:
+    job = BatchJob("story", database=database)
 
     @job.step(promote=("loaded",))
     async def load(ctx: StepContext) -> None:
@@ -150,19 +151,25 @@ class Told:
         }
         """Of the last execution of each."""
 
+    def places_of(self, fault: Fault) -> list[int]:
+        """Numbers of the calls at which it is tried."""
+        wanted = WHERE.get(fault, self.calls)
+        return [number for number, name in enumerate(self.calls) if name in wanted]
+
     @property
     def counts(self) -> StepCounts:
         return sum_of(step.counts for step in self.history.steps if step.manager_id is None)
 
 
-async def tell(fault: Fault | None = None, number: int = -1) -> Told:
+async def tell(database: str | None, fault: Fault | None = None, number: int = -1) -> Told:
+    job = a_job(database)
     calls = Calls(fault, number)
     async with _world() as world:
         board = await world.join("first", calls)
         tasks: list[asyncio.Task[Any]] = []
-        run_id = await _started(world, board)
+        run_id = await _started(world, board, job)
         calls.strikes = _strikes(board, run_id, tasks)
-        other = await _another(world, fault, board) if fault in MOVES else board
+        other = await _another(world, job, fault, board) if fault in MOVES else board
         calls.may_begin.set()
         history = await _ended(world, other, run_id)
         told = Told(world, calls, history)
@@ -182,7 +189,9 @@ async def _world() -> AsyncIterator[World]:
         await world.close()
 
 
-async def _another(world: World, fault: Fault | None, first: FaultyBoard) -> FaultyBoard:
+async def _another(
+    world: World, job: BatchJob, fault: Fault | None, first: FaultyBoard
+) -> FaultyBoard:
     """A node that takes the run over; one that froze behind a call wakes up meanwhile, the others
     when all is over."""
     calls = Calls()
@@ -190,7 +199,7 @@ async def _another(world: World, fault: Fault | None, first: FaultyBoard) -> Fau
         calls.watch = lambda number: first.node.thaw() if number == WAKES_AT else None
     calls.may_begin.set()
     board = await world.join("other", calls)
-    await world.done(board.define(a_job()))
+    await world.done(board.define(job))
     return board
 
 
@@ -207,8 +216,8 @@ def _strikes(board: FaultyBoard, run_id: int, tasks: list[asyncio.Task[Any]]) ->
     }
 
 
-async def _started(world: World, board: FaultyBoard) -> int:
-    await world.done(board.define(a_job()))
+async def _started(world: World, board: FaultyBoard, job: BatchJob) -> int:
+    await world.done(board.define(job))
     return (await world.done(board.operator.start("story"))).id
 
 
@@ -239,7 +248,13 @@ async def _thawed(world: World, board: FaultyBoard) -> None:
 @pytest.fixture
 async def plain() -> Told:
     """The story without trouble."""
-    return await tell()
+    return await tell(None)
+
+
+@pytest.fixture
+async def foreign() -> Told:
+    """The same, with its output in an application's database."""
+    return await tell("shop")
 
 
 async def test_the_story_is_what_it_is_meant_to_be(plain: Told) -> None:
@@ -260,22 +275,40 @@ async def test_the_story_is_what_it_is_meant_to_be(plain: Told) -> None:
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
 async def test_the_story_ends_alike_whichever_call_goes_wrong(fault: Fault, plain: Told) -> None:
-    for number, name in enumerate(plain.calls):
-        if name not in WHERE.get(fault, plain.calls):
-            continue
-        try:
-            told = await tell(fault, number)
+    for number in plain.places_of(fault):
+        told = await tell(None, fault, number)
+        with _named(fault, number, plain):
             _check(told, plain)
-        except (AssertionError, TimeoutError) as error:
-            error.add_note(f"call {number}, {name}: {fault.value}")
-            raise
+            assert told.kept == plain.kept
+
+
+@pytest.mark.parametrize("fault", FOREIGN, ids=lambda fault: fault.name.lower())
+async def test_so_it_does_with_its_output_in_another_database(
+    fault: Fault, plain: Told, foreign: Told
+) -> None:
+    assert "save" in foreign.calls
+    _check(foreign, plain)
+    for number in foreign.places_of(fault):
+        told = await tell("shop", fault, number)
+        with _named(fault, number, foreign):
+            _check(told, plain)
+            if fault in (Fault.REFUSED, Fault.UNANSWERED):
+                assert told.kept == plain.kept
+
+
+@contextmanager
+def _named(fault: Fault, number: int, plain: Told) -> Iterator[None]:
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(f"call {number}, {plain.calls[number]}: {fault.value}")
+        raise
 
 
 def _check(told: Told, plain: Told) -> None:
     instance = told.history.instance
     assert (instance.state, instance.live_run_id) == (InstanceState.SUCCEEDED, None)
     assert told.rows == plain.rows
-    assert told.kept == plain.kept
     assert told.context == plain.context
     assert told.moves == plain.moves
     assert told.states == plain.states

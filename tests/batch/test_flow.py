@@ -257,6 +257,18 @@ async def test_a_decider_that_raises_fails_the_run_and_is_asked_again() -> None:
     assert shop.log == ["choose", "choose", "load"]
 
 
+@pytest.mark.parametrize("answer", ["", "two\nlines", "x" * 256, None])
+async def test_what_cannot_be_an_exit_code_is_no_decision(answer: Any) -> None:
+    job = BatchJob("shop")
+    job.add(a_step("load"))
+    job.flow = Flow(decider("choose", lambda ctx: answer)).on("*").to("load")
+    async with a_board(job) as board:
+        run = await ran(board, "shop")
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert "the answer of decider choose" in run.error.message
+
+
 async def test_a_loop_runs_its_steps_in_each_round_also_behind_a_restart() -> None:
     """Case 124, #906."""
     shop = Shop("fetch", "store")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from callboard import Callboard
-from callboard.batch import BatchJob, StepContext
+from callboard import Callboard, EnvSecrets, on_demand
+from callboard.batch import BatchJob, Params, StepContext, identifying, reference, secret
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
-from support.batch_boards import ran, steps_of
+from callboard.errors import InvalidInput
+from support.batch_boards import over, ran, ran_again, steps_of
 from support.postgres_store import connected
 
 Work = Callable[[StepContext], Awaitable[object]]
@@ -108,7 +109,7 @@ async def test_what_a_step_sets_for_its_session_is_gone_for_the_next_run(
                 "select current_setting('search_path')",
                 "select current_setting('timezone')",
                 "select to_regclass('pg_temp.mine')",
-                "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()",
+                "select count(*) from pg_locks where locktype = 'advisory'",
             ):
                 said.append(await tx.fetchval(query))
         said.append(await ctx.db.fetchval("select current_setting('search_path')"))
@@ -118,3 +119,114 @@ async def test_what_a_step_sets_for_its_session_is_gone_for_the_next_run(
     path, zone, table, locks, of_reads = said
     assert "nowhere" not in (path, of_reads)
     assert (zone != "Asia/Tokyo", table, locks) == (True, None, 0)
+
+
+def test_a_job_with_parameters_of_no_class_of_them_or_an_unknown_word_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"params: .*derive it from Params"):
+        BatchJob("job", params=int)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="on_crash: 'x' is unknown"):
+        BatchJob("job", on_crash="x").to_job()
+
+
+async def test_what_are_no_parameters_at_all_is_refused(board: Callboard) -> None:
+    await board.define(BatchJob("job"))
+    with pytest.raises(InvalidInput, match="arguments: is a int"):
+        await board.operator.start("job", 5)  # type: ignore[arg-type]
+
+
+async def test_an_instance_goes_on_when_a_parameter_that_identified_nothing_is_gone(
+    board: Callboard,
+) -> None:
+    class Before(Params):
+        day: int = identifying()
+        note: str = reference(default="")
+
+    class After(Params):
+        day: int = identifying()
+
+    async def work(ctx: StepContext) -> None:
+        if ctx.params.day == 1 and ctx.run.attempt == 1:
+            raise ValueError
+
+    jobs = [BatchJob("job", each, handler=f"code:{each.__name__}") for each in (Before, After)]
+    for job in jobs:
+        job.step("only")(work)
+    failed = await ran(board, jobs[0], {"day": 1})
+    await board.define(jobs[1])
+    assert (await ran_again(board, failed)).state is RunState.SUCCEEDED
+
+
+async def test_the_value_of_a_secret_is_kept_nowhere(board_with_secret: Callboard) -> None:
+    class Login(Params):
+        token: str = secret()
+
+    told: list[str] = []
+
+    async def work(ctx: StepContext) -> None:
+        token = ctx.params.token
+        for state in (ctx.state, ctx.job_state):
+            with pytest.raises(InvalidInput, match="has the value of a secret in it"):
+                state["login"] = {"by": [f"token {token}"]}
+        ctx.exit_code = f"BY {token}"
+        told.append(token)
+
+        async def read(ctx: StepContext, after: object) -> AsyncIterator[tuple[int, str]]:
+            yield 1, token
+
+        async for chunk in ctx.chunks(read, size=1):
+            with pytest.raises(InvalidInput, match="cursor of read: has the value of a secret"):
+                async with chunk:
+                    pass
+
+    job = BatchJob("job", Login)
+    job.step("only")(work)
+    run = await ran(board_with_secret, job, {"token": {"$secret": "env:API"}})
+    assert told == ["hunter2"]
+    (step,) = await steps_of(board_with_secret, run)
+    assert "hunter2" not in repr((step, run))
+
+
+@pytest.fixture
+async def board_with_secret() -> AsyncIterator[Callboard]:
+    known = EnvSecrets({"CALLBOARD_SECRET_API": "hunter2"})
+    async with Callboard("memory:", secrets={"env": known}) as board:
+        yield board
+
+
+async def test_a_run_that_cannot_begin_says_why_and_shows_no_code_of_ours(board: Callboard) -> None:
+    class Before(Params):
+        day: int = identifying()
+
+    class After(Params):
+        day: str = identifying()
+
+    async def work(ctx: StepContext) -> None:
+        raise ValueError
+
+    jobs = [BatchJob("job", each, handler=f"code:{each.__name__}") for each in (Before, After)]
+    for job in jobs:
+        job.step("only")(work)
+    first = await ran(board, jobs[0], {"day": 1})
+    await board.define(jobs[1])
+    again = await ran_again(board, first)
+    await board.schedule("nightly", on_demand(), "job")
+    (fired,) = await board.fire_trigger("default", "nightly")
+    for run, why in (again, "1 is not a text"), (await over(board, fired), "is missing"):
+        assert run.error is not None
+        assert (run.error.type, run.error.traceback) == ("INVALID_INPUT", None)
+        assert f"arguments.day: {why}" in run.error.message
+
+
+@pytest.mark.parametrize("close", ["close", "terminate"])
+async def test_a_chunk_whose_connection_the_step_closes_says_so(
+    pg_board: Callboard, close: str
+) -> None:
+    async def work(ctx: StepContext) -> None:
+        async for chunk in ctx.chunks(range(3), size=3):
+            async with chunk as tx:
+                ended = getattr(tx.connection, close)()
+                if ended is not None:
+                    await ended
+
+    run = await run_of(pg_board, work)
+    assert "the connection of the chunk was closed before its commit" in message(run)

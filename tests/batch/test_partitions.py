@@ -306,3 +306,21 @@ def test_the_spec_says_how_it_is_partitioned() -> None:
         "concurrency": 4,
         "on_failure": "finish",
     }
+
+
+async def test_a_board_that_closes_begins_no_more_partitions() -> None:
+    done: list[str] = []
+    begun, closes = asyncio.Event(), asyncio.Event()
+
+    async def work(ctx: StepContext) -> None:
+        ctx.session.leaving.call_when_set(closes.set)
+        begun.set()
+        await closes.wait()
+        done.append(ctx.step)
+
+    job = BatchJob("shop")
+    job.add(Partition("report", plan=lambda ctx, grid: [{}, {}, {}], step=work, concurrency=1))
+    async with a_board(job) as board:
+        await board.operator.start("shop")
+        await begun.wait()
+    assert done == ["report:0"]

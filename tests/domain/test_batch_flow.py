@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callboard.domain.batch_code import matches, specificity, worst_code, worst_state
+from callboard.domain.batch_code import matches, specificity, worst_code
 from callboard.domain.batch_flow import FlowNode, FlowPlan, Target, every_node, sequence
 from callboard.domain.batch_flow_check import flow_problems
-from callboard.domain.batch_step import StepState
 
 STEP: dict[str, Any] = {"kind": "step"}
 
@@ -39,10 +38,8 @@ def test_a_code_that_begins_as_one_of_the_engines_ranks_as_that_one() -> None:
     assert worst_code(["COMPLETED", "COMPLETED WITH SKIPS"]) == "COMPLETED WITH SKIPS"
 
 
-def test_of_no_codes_and_states_the_worst_is_success() -> None:
+def test_of_no_codes_the_worst_is_success() -> None:
     assert worst_code([]) == "COMPLETED"
-    assert worst_state([]) is StepState.SUCCEEDED
-    assert worst_state([StepState.STOPPED, StepState.FAILED]) is StepState.FAILED
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ def test_the_exit_code_is_a_text_of_the_result_or_stands_for_the_state(result: A
     assert exited(BATCH, run(RunState.FAILED, result=result)).exit_code == wanted
 
 
+def test_a_run_that_was_stopped_by_its_time_limit_has_failed():
+    told = run(RunState.TIMED_OUT, result={"exit_code": "STOPPED"})
+    assert exited(BATCH, told).exit_code == "FAILED"
+    told = run(RunState.TIMED_OUT, result={"exit_code": "HALF DONE"})
+    assert exited(BATCH, told).exit_code == "HALF DONE"
+
+
 def test_a_run_that_is_given_up_keeps_its_exit_code():
     assert exited(BATCH, run(RunState.ABANDONED)) == BATCH
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callboard.domain.batch_arguments import Parameters, canonical, plain, values_of_texts
+from callboard.domain.batch_arguments import Parameters, canonical, plain
 from callboard.domain.batch_increment import LAST_CHANGED, by_code, filled, incremented, told
 from callboard.domain.batch_parameter import ParameterRule, rules_from_spec, rules_problems
-from callboard.domain.batch_value import ParameterType
+from callboard.domain.batch_value import ParameterType, value_of_text
 from callboard.errors import Conflict, InvalidInput
 
 SHOP = [
@@ -197,18 +197,20 @@ def test_an_empty_list_of_parameters_takes_none():
 
 
 def test_texts_become_values_of_the_parameters_types():
-    declared = rules(
-        {"name": "i", "type": "integer"},
-        {"name": "n", "type": "number"},
-        {"name": "b", "type": "boolean"},
-        {"name": "d", "type": "decimal"},
-        {"name": "s", "type": "string"},
-    )
-    texts = {"i": "42", "n": "1e3", "b": "True", "d": "1.50", "s": "42", "u": "7"}
-    found = values_of_texts(declared, texts)
-    assert found == {"i": 42, "n": 1000.0, "b": True, "d": "1.50", "s": "42", "u": "7"}
-    assert values_of_texts(declared, {"i": "foo", "b": "yes"}) == {"i": "foo", "b": "yes"}
-    assert values_of_texts(None, {"i": "42"}) == {"i": "42"}
+    texts = {"integer": "42", "number": "1e3", "boolean": "True", "decimal": "1.50", "string": "42"}
+    values = {kind: value_of_text(ParameterType(kind), text) for kind, text in texts.items()}
+    assert values == {
+        "integer": 42,
+        "number": 1000.0,
+        "boolean": True,
+        "decimal": "1.50",
+        "string": "42",
+    }
+
+
+@pytest.mark.parametrize(("kind", "text"), [("integer", "foo"), ("boolean", "yes")])
+def test_a_text_that_is_no_value_of_its_type_stays_one(kind: str, text: str):
+    assert value_of_text(ParameterType(kind), text) == text
 
 
 ANYTHING = st.recursive(

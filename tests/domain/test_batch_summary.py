@@ -7,6 +7,7 @@ from dataclasses import replace
 from callboard.domain.batch_instance import BatchRun
 from callboard.domain.batch_step import Checkpoint, StepCounts, StepExecution, StepState
 from callboard.domain.batch_summary import (
+    MOST_SHOWN,
     counts_text,
     parameters_text,
     run_summary,
@@ -75,6 +76,17 @@ def test_a_run_in_one_line_and_one_for_each_step():
 def test_partitions_are_counted_by_their_step():
     partition = replace(STEP, id=4, name="load:a", manager_id=3)
     assert run_summary(RUN, BATCH, [STEP, partition]).counts == STEP.counts
+
+
+def test_of_very_many_partitions_those_that_did_not_succeed_are_summed_up():
+    parts = [
+        replace(STEP, id=4 + n, name=f"load:{n}", manager_id=STEP.id) for n in range(2 * MOST_SHOWN)
+    ]
+    parts[-1] = replace(parts[-1], state=StepState.FAILED)
+    summary = run_summary(RUN, BATCH, [STEP, *parts])
+    assert summary.steps == (STEP, *parts[: MOST_SHOWN - 2], parts[-1])
+    assert summary.steps_total == 2 * MOST_SHOWN + 1
+    assert summary.text.endswith(f"  and {MOST_SHOWN + 1} more")
 
 
 def test_a_run_that_has_not_begun_says_what_it_was_given():

@@ -237,7 +237,10 @@ async def test_instances_of_another_group_are_not_found(client: Client, shop: Sh
     await call(client, "GET", f"{path}?group=default")
     await refused(client, "GET", f"{path}?group=other", "not_found")
     await refused(client, "DELETE", f"{path}?group=other", "not_found")
-    await refused(client, "GET", f"{JOBS}/instances?group=other", "not_found")
+    for noun in ("instances", "runs"):
+        await refused(client, "GET", f"{JOBS}/{noun}?group=other", "not_found")
+    await refused(client, "POST", f"{RUNS}/next?group=other", "not_found")
+    await refused(client, "POST", f"{RUNS}?group=other", "not_found")
 
 
 async def test_runs_of_other_jobs_are_no_batch_runs(

@@ -10,8 +10,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from callboard import Callboard
+from callboard.batch import BatchJob
+from callboard.domain.batch_instance import BatchInstance
+from callboard.domain.batch_step import StepCounts, StepState
+from callboard.domain.batch_summary import MOST_SHOWN
+from callboard.domain.batch_totals import InstanceTotals, StepTotals
 from callboard.errors import Conflict
 from callboard_service.problems import answer_to
+from callboard_service.wire.batch_totals import totals_resource
 from service.conftest import Client
 from support.batch_calls import DAY, DONE, JOBS, RUNS, failed, held, let_go, start
 from support.batch_shop import Shop
@@ -31,6 +38,9 @@ async def test_live_runs_of_an_idle_and_of_an_unknown_job(client: Client, shop: 
     """Case 83."""
     live = "state=queued&state=running&state=stopping"
     assert (await call(client, "GET", f"{RUNS}?{live}"))["items"] == []
+    over = await start(client)
+    assert (await call(client, "GET", f"{RUNS}?{live}"))["items"] == []
+    assert (await call(client, "GET", RUNS))["items"] == [over]
     await refused(client, "GET", f"/v1/jobs/none/runs?{live}", "not_found")
 
 
@@ -97,7 +107,8 @@ async def test_single_things_have_etags_that_change_with_them(client: Client, sh
     run = await failed(client, shop)
     (step,) = (await call(client, "GET", f"/v1/runs/{run['id']}/steps"))["items"]
     paths = [f"/v1/runs/{run['id']}", f"/v1/instances/{run['instance_id']}"]
-    paths += [f"/v1/steps/{step['id']}", f"/v1/runs/{run['id']}/summary"]
+    paths += [f"/v1/steps/{step['id']}", f"{paths[0]}/summary", f"{paths[0]}/restart-plan"]
+    paths += [f"{paths[1]}/totals"]
     tags = {}
     for path in paths:
         async with client.get(path) as response:
@@ -105,8 +116,23 @@ async def test_single_things_have_etags_that_change_with_them(client: Client, sh
         async with client.get(path, headers={"If-None-Match": tags[path]}) as response:
             assert response.status == 304
     await call(client, "POST", f"/v1/runs/{run['id']}/abandon")
-    async with client.get(paths[1], headers={"If-None-Match": tags[paths[1]]}) as response:
-        assert response.status == 200
+    for path in (*paths[:2], *paths[3:]):
+        async with client.get(path, headers={"If-None-Match": tags[path]}) as response:
+            assert response.status == 200, path
+
+
+async def test_an_instance_that_has_changed_since_is_not_forgotten(
+    client: Client, shop: Shop
+) -> None:
+    run = await failed(client, shop)
+    path = f"/v1/instances/{run['instance_id']}"
+    async with client.get(path) as response:
+        seen = {"If-Match": response.headers["ETag"]}
+    await call(client, "POST", f"/v1/runs/{run['id']}/abandon")
+    await refused(client, "DELETE", path, "stale_version", headers=seen)
+    async with client.get(path) as response:
+        seen = {"If-Match": response.headers["ETag"]}
+    await call(client, "DELETE", path, 204, headers=seen)
 
 
 async def test_an_instance_is_forgotten_when_it_is_over(client: Client, shop: Shop) -> None:
@@ -125,7 +151,10 @@ async def test_a_picture_comes_as_svg_and_as_text(client: Client, shop: Shop) ->
     path = f"/v1/runs/{again['id']}/picture"
     async with client.get(path) as response:
         assert response.content_type == "image/svg+xml"
-        assert (await response.text()).startswith("<svg ")
+        document = await response.text()
+        assert document.startswith("<svg ")
+        assert f"run {run['id']} failed" not in document
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     async with client.get(f"{path}?instance=true", headers={"Accept": "text/plain"}) as response:
         text = await response.text()
         assert f"run {run['id']} failed" in text
@@ -171,3 +200,59 @@ async def test_facts_of_a_refusal_are_members_of_its_document_and_replace_none()
         "run_id": 7,
         "at": "2026-01-05T10:00:00Z",
     }
+
+
+async def test_what_was_skipped_is_listed_in_pages(client: Client, board: Callboard) -> None:
+    job = BatchJob("skipping")
+
+    @job.step
+    async def sort(ctx: Any) -> None:
+        async for chunk in ctx.chunks(range(5), size=2):
+            for item in chunk:
+                chunk.skip(item, f"{item} is odd" if item % 2 else "even")
+            async with chunk:
+                pass
+
+    await board.define(job)
+    run = await start(client, "/v1/jobs/skipping/runs")
+    path = f"/v1/runs/{run['id']}/skipped"
+    seen: list[str] = []
+    query = "limit=2"
+    while True:
+        page = await call(client, "GET", f"{path}?{query}")
+        seen += [item["item"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query = f"limit=2&cursor={page['next_cursor']}"
+    assert seen == ["0", "1", "2", "3", "4"]
+    first, second = (await call(client, "GET", f"{path}?limit=2"))["items"]
+    assert (first["phase"], second["error_message"]) == ("process", "1 is odd")
+    assert len(first["item_hash"]) == 64
+
+
+def test_of_very_many_partitions_the_totals_show_the_steps_and_the_first_ones() -> None:
+    parts = [a_total(f"all:{number}") for number in range(2 * MOST_SHOWN)]
+    steps = (a_total("all"), *parts, a_total("report"))
+    totals = InstanceTotals(
+        runs=1, counts=StepCounts(), wall_s=1, expected=None, rate=None, eta_s=None, steps=steps
+    )
+    instance = BatchInstance(job="settle", key="k", parameters={}, live_run_id=1)
+    shown = totals_resource(instance, totals)
+    names = [each.name for each in parts[: MOST_SHOWN - 2]]
+    assert [each.name for each in shown.steps] == ["all", "report", *names]
+    assert shown.steps_total == 2 * MOST_SHOWN + 2
+
+
+def a_total(name: str) -> StepTotals:
+    return StepTotals(
+        name=name,
+        visit=1,
+        executions=1,
+        state=StepState.SUCCEEDED,
+        exit_code="COMPLETED",
+        counts=StepCounts(writes=1),
+        wall_s=1,
+        expected=None,
+        rate=None,
+        eta_s=None,
+    )

@@ -109,6 +109,35 @@ def test_a_lane_says_how_its_last_attempt_is_and_what_all_have_written(timeline:
     assert said["report"] == "running"
 
 
+def test_a_lane_says_what_was_skipped_and_its_bars_which_visit_they_are() -> None:
+    skips = Checkpoint(counts=StepCounts(writes=3, read_skips=1, write_skips=1))
+    first = a_step(1, 5, "load", 0, 10, checkpoint=skips)
+    history = a_history(first, a_step(2, 5, "load", 20, 30, visit=2), runs=(5,))
+    (lane,) = timeline_of(history, RUNS, now=NOW).steps
+    assert lane.said == "succeeded, 3 written, 2 skipped"
+    assert [bar.label for bar in lane.bars] == ["10.0 s", "visit 2: 10.0 s"]
+
+
+def test_a_run_tells_its_error_and_why_it_was_recovered() -> None:
+    recovered = replace(HISTORY.runs[0], recovery="the node burnt")
+    timeline = timeline_of(replace(HISTORY, runs=(recovered,)), RUNS, now=NOW)
+    told = timeline.runs.bars[0].told.splitlines()
+    assert told[0] == "run 5 failed"
+    assert told[-2:] == ["ValueError: <bad> & worse", "recovered: the node burnt"]
+
+
+def test_of_many_runs_the_last_one_is_told() -> None:
+    timeline = timeline_of(a_history(runs=(1, 2, 3, 4, 5)), RUNS, now=NOW)
+    assert timeline.said == "day=2026-01-05; 5 runs, the last one live"
+
+
+def test_what_ended_before_it_began_by_its_clocks_took_no_time() -> None:
+    history = a_history(a_step(1, 5, "load", 10, 5), runs=(5,))
+    timeline = timeline_of(history, {5: a_run(5, RunState.FAILED, 10, 5)}, now=NOW)
+    assert [(bar.since, bar.until) for bar in timeline.bars()] == [(at(10), at(10))] * 2
+    assert svg_picture(timeline)
+
+
 def test_what_has_not_ended_goes_on_until_now(timeline: Timeline) -> None:
     assert {bar.until for bar in timeline.bars() if bar.state == "running"} == {NOW}
 
@@ -140,6 +169,25 @@ def test_a_parked_run_ends_with_its_last_step() -> None:
 def test_a_run_whose_row_is_pruned_is_drawn_by_its_steps() -> None:
     timeline = timeline_of(a_history(a_step(1, 5, "load", 0, 10), runs=(5,)), {}, now=NOW)
     assert [(bar.since, bar.until) for bar in timeline.runs.bars] == [(at(0), at(10))]
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "state"),
+    [
+        ("FAILED", StepState.SUCCEEDED, "failed"),
+        ("STOPPED", StepState.SUCCEEDED, "stopped"),
+        ("LOAD_FAILED", StepState.FAILED, "failed"),
+        ("LATE", StepState.SUCCEEDED, "succeeded"),
+        ("COMPLETED", StepState.ABANDONED, "succeeded"),
+    ],
+)
+def test_a_run_whose_row_is_pruned_has_the_state_that_is_left_of_it(
+    code: str, last: StepState, state: str
+) -> None:
+    history = a_history(a_step(1, 5, "load", 0, 10, last), runs=(5,))
+    runs = (replace(history.runs[0], exit_code=code),)
+    timeline = timeline_of(replace(history, runs=runs), {}, now=NOW)
+    assert [bar.state for bar in timeline.runs.bars] == [state]
 
 
 def test_of_very_many_partitions_those_that_failed_are_shown() -> None:
@@ -221,6 +269,14 @@ def test_bars_stand_where_time_says(timeline: Timeline) -> None:
     assert float(settle.attrib["x"]) == pytest.approx(LEFT + PLOT / 3, abs=0.1)
 
 
+def test_a_bar_without_room_has_neither_mark_nor_label() -> None:
+    history = a_history(a_step(1, 5, "a", 0, 1), a_step(2, 5, "b", 1, 1000), runs=())
+    root = ET.fromstring(svg_picture(timeline_of(history, {}, now=NOW)))
+    short, long = (group for group in root.iter(f"{SVG}g") if group.get("class") == "bar")
+    assert [each.tag for each in short] == [f"{SVG}title", f"{SVG}rect"]
+    assert {each.tag for each in long} >= {f"{SVG}path", f"{SVG}text"}
+
+
 def test_states_differ_by_more_than_their_colour(timeline: Timeline) -> None:
     document = svg_picture(timeline)
     hatched = set(re.findall(r'fill="url\(#(\w+)\)"', document))
@@ -231,9 +287,12 @@ def test_states_differ_by_more_than_their_colour(timeline: Timeline) -> None:
 
 def test_what_people_named_is_text_and_nothing_else_in_the_svg() -> None:
     evil = '</text><script>alert("1")</script>]]>\x1b[31m'
-    history = a_history(a_step(1, 5, evil, 0, 10, exit_message=evil), runs=(5,))
-    root = ET.fromstring(svg_picture(timeline_of(history, RUNS, now=NOW)))
+    steps = a_step(1, 5, evil, 0, 10, exit_message=evil), a_step(2, 5, "\x1b[31m", 0, 10)
+    history = a_history(*steps, runs=(5,))
+    timeline = timeline_of(history, RUNS, now=NOW)
+    root = ET.fromstring(svg_picture(timeline))
     assert not list(root.iter(f"{SVG}script"))
+    assert all(line.isprintable() for line in text_picture(timeline, 120).split("\n"))
 
 
 @pytest.mark.parametrize("columns", [60, 120, 400])

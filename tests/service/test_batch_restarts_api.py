@@ -268,6 +268,9 @@ async def test_steps_that_are_gone_or_renamed_are_told_and_mapped(
     await refused(client, "POST", path, "invalid_input", json=wrong)
     for wrong in ({"steps": []}, {"steps": {"load": 1}}, {"step": {}}):
         await refused(client, "POST", path, "invalid_input", json=wrong)
+    plan = await call(client, "GET", f"{path}-plan?step=load:load_orders")
+    assert plan["refusal"] is None
+    assert (plan["steps"][0]["name"], plan["steps"][0]["what"]) == ("load_orders", "resume")
     again = await call(client, "POST", path, 201, json={"steps": {"load": "load_orders"}})
     await call(client, "POST", f"/v1/runs/{again['id']}/stop")
 
@@ -284,7 +287,8 @@ async def test_what_a_restart_would_do_is_told_step_by_step(client: Client, shop
     assert plan["steps"][0]["cursor"] is not None
     assert plan["steps"][0]["counts"]["writes"] == 3
     path = f"/v1/runs/{run['id']}/restart-plan"
-    await refused(client, "GET", f"{path}?step=load", "invalid_query")
+    for wrong in ("step=load", "step=load:a&step=load:b", "step=load:a&drop=load"):
+        await refused(client, "GET", f"{path}?{wrong}", "invalid_query")
     await refused(client, "GET", f"{path}?drop=nobody", "invalid_input")
     again = await call(client, "POST", f"/v1/runs/{run['id']}/restart?{DONE}", 201)
     plan = await call(client, "GET", f"/v1/runs/{again['id']}/restart-plan")

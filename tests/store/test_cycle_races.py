@@ -120,6 +120,7 @@ async def test_cycles_between_edits_stops_and_transactions_come_to_an_end(
 ) -> None:
     """Lost races are told as such and leave nothing half done."""
     job, node = await stored_job(one), await stored_node(one, "a")
+    await work(one, node, job, 1)  # behind the first edit no start fits the job any more
 
     async def edit() -> int:
         changed = job

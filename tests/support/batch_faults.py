@@ -23,7 +23,7 @@ from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, Ste
 from callboard.domain.states import RunState
 from callboard.errors import StoreUnavailable
 from callboard.runners.contract import Runners
-from callboard.store.contract_chunks import ChunkLine, ChunkTransaction
+from callboard.store.contract_chunks import ChunkLine, ChunkTransaction, StepNotHeld
 from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from simulation.faulty_store import FaultyStore, Hints, as_store
@@ -100,10 +100,13 @@ class Calls:
 
 
 class Table:
-    """What chunks have committed, in the order of their commits."""
+    """What chunks have committed, in the order of their commits; with the checkpoints beside, where
+    it is in an application's database."""
 
     def __init__(self) -> None:
         self.rows: list[object] = []
+        self.checkpoints: dict[int, tuple[int, Checkpoint]] = {}
+        """By the first execution: whose it is, and how far."""
 
 
 class _Writing:
@@ -127,6 +130,61 @@ class _Chunk:
 
     async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
         return await self._calls.make("save", lambda: self._chunk.save(checkpoint, skipped))
+
+
+class ForeignLine:
+    """The `ChunkLine` of an application's database, in memory."""
+
+    def __init__(self, table: Table) -> None:
+        self._kept = table.checkpoints
+
+    async def open_step(
+        self, step: StepExecution, known: Mapping[int, StepCounts] | None = None
+    ) -> Checkpoint:
+        fence, found = self._kept.get(step.first_id, (0, Checkpoint()))
+        if fence > step.id:
+            raise StepNotHeld(step.id)
+        if fence < step.id:
+            before = (known or {}).get(fence)
+            missed = StepCounts() if before is None else found.counts.beyond(before)
+            found = replace(found, counts=missed)
+            self._kept[step.first_id] = step.id, found
+        return found
+
+    @asynccontextmanager
+    async def begin(self, step: StepExecution, *, epoch: int) -> AsyncIterator[ChunkTransaction]:
+        chunk = _ForeignChunk(self, step)
+        yield chunk
+        if chunk.saved is not None:
+            self.check(step)
+            self._kept[step.first_id] = step.id, chunk.saved
+
+    async def find(self, step: StepExecution) -> Checkpoint | None:
+        fence, found = self._kept[step.first_id]
+        return found if fence == step.id else None
+
+    def rest(self, run_id: int) -> None: ...
+
+    async def close(self) -> None:
+        pass
+
+    def check(self, step: StepExecution) -> None:
+        if self._kept[step.first_id][0] != step.id:
+            raise StepNotHeld(step.id)
+
+
+class _ForeignChunk:
+    connection = None
+
+    def __init__(self, line: ForeignLine, step: StepExecution) -> None:
+        self._line = line
+        self._step = step
+        self.saved: Checkpoint | None = None
+
+    async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
+        self._line.check(self._step)
+        self.saved = checkpoint
+        return RunState.RUNNING
 
 
 class FaultyLine:
@@ -160,6 +218,8 @@ class FaultyLine:
 
     async def find(self, step: StepExecution) -> Checkpoint | None:
         return await self._calls.make("find", lambda: self._line.find(step))
+
+    def rest(self, run_id: int) -> None: ...
 
     async def close(self) -> None:
         await self._line.close()
@@ -199,6 +259,11 @@ class FaultyBoard(Callboard):
     calls: Calls
     node: NodeClock
 
+    async def _open_foreign_line(self, database: Any) -> ChunkLine:
+        line: Any = FaultyLine(ForeignLine(database), database, self.calls)
+        made: ChunkLine = line
+        return made
+
     def _make_runners(self, job_store: pykka.ActorRef[Any]) -> Runners:
         return Runners((BatchRunner(self._workshop(job_store)),))
 
@@ -226,7 +291,13 @@ class World:
             self.table, calls, self.store, line=line, hints=self._hints, world=self.clock
         )
         config = replace(CONFIG, node_name=name)
-        board = FaultyBoard(store=as_store(store), config=config, clock=node, rng=rng)
+        board = FaultyBoard(
+            store=as_store(store),
+            config=config,
+            clock=node,
+            rng=rng,
+            databases={"shop": self.table},
+        )
         board.calls, board.node, calls.node = calls, node, node
         self.boards.append(board)
         await board.open()

@@ -95,6 +95,7 @@ class Line:
         raise AssertionError("there is nothing to read")
         yield
 
+    def rest(self, run_id: int) -> None: ...
     async def close(self) -> None: ...
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Final
 
 from callboard.batch.mirror import Mirror
 from callboard.batch.outages import Patience
-from callboard.batch.state import State, check_bytes
+from callboard.batch.state import Masked, State, check_bytes, check_secrets
 from callboard.batch.tally import Tally
 from callboard.clock import Clock
 from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, StepExecution
@@ -37,18 +37,18 @@ class Checkpoints:
         on_stopping: Callable[[], object],
         on_commit: Callable[[StepCounts], object],
         mirror: Mirror | None = None,
-        masked: Callable[[str], str] = str,
+        masked: Masked | None = None,
     ) -> None:
         """Args:
         patience: how long an outage is waited for.
         on_stopping: called when a commit's answer says that the run was asked to stop.
         on_commit: called with what a transaction counted once it has committed.
         mirror: of a line that is not on the board's database.
-        masked: gives a text without the run's secrets.
+        masked: None: the run has no secrets.
         """
         self.execution = execution
         self.line = line
-        self.state = State(name="state")
+        self.state = State(name="state", masked=masked)
         self.tally = Tally()
         self.cursors: dict[str, Json] = {}
         """By reader's name, as committed."""
@@ -62,6 +62,8 @@ class Checkpoints:
         self._masked = masked
         self._is_open = False
         self._opened: AbstractAsyncContextManager[ChunkTransaction] | None = None
+        self._in_doubt: Checkpoint | None = None
+        """Of a commit that was cancelled."""
         self.committed_context: JsonObject = {}
         """The state as the last transaction stored it."""
         self._before = self.state
@@ -101,6 +103,11 @@ class Checkpoints:
         self.check_held()
         if self._is_open:
             raise UsageError("a transaction of this step is open: one at a time")
+        if self._in_doubt is not None:
+            raise UsageError(
+                "a commit of this step was cancelled, and may have come through all the same: let "
+                "the cancellation out, and limit a transaction by its own `timeout_s`"
+            )
         self._is_open = True
         try:
             begun = await self._patience.ask(self._begin_once)
@@ -164,15 +171,23 @@ class Checkpoints:
         self.committed_context = checkpoint.context
         self._on_commit(added)
         if self._mirror is not None:
-            state = await self._repeat(self._mirror, checkpoint, skipped)
+            state = await self._told(self._mirror.repeat(checkpoint, skipped))
         if state is RunState.STOPPING:
             self._on_stopping()
 
-    async def _repeat(
-        self, mirror: Mirror, checkpoint: Checkpoint, skipped: Sequence[SkippedItem]
-    ) -> RunState:
+    async def catch_up(self) -> None:
+        """Learn what became of a commit that was cancelled, and have the board know all that has
+        committed elsewhere, before the step ends."""
+        if (doubtful := self._in_doubt) is not None and await self._has_landed(doubtful):
+            self.tally.rollbacks -= 1
+            self.tally.committed = doubtful.counts
+            self.committed_context = doubtful.context
+        if self._mirror is not None:
+            await self._told(self._patience.ask(self._mirror.catch_up))
+
+    async def _told(self, telling: Awaitable[RunState]) -> RunState:
         try:
-            return await mirror.repeat(checkpoint, skipped)
+            return await telling
         except StepNotHeld:
             self.is_lost = True
             raise
@@ -195,10 +210,13 @@ class Checkpoints:
             logger.info("a chunk whose commit was not answered is in: %s", error)
         except BaseException as error:
             self.is_lost = self.is_lost or isinstance(error, StepNotHeld)
+            self._in_doubt = None if isinstance(error, Exception) else checkpoint
             self._note_rollback()
             raise
 
     def _without_secrets(self, item: SkippedItem) -> SkippedItem:
+        if self._masked is None:
+            return item
         text, message = self._masked(item.item), self._masked(item.error_message)
         return replace(item, item=text, error_message=message)
 
@@ -221,8 +239,9 @@ class Checkpoints:
             if type(cursor) not in _PLAIN:
                 check_json(cursor, f"cursor of {name}")
                 check_bytes(cursor, f"cursor of {name}")
+                check_secrets(cursor, f"cursor of {name}", self._masked)
         return Checkpoint(
             cursor={**self.cursors, **cursors} or None,
             context=self.state.snapshot(),
-            counts=self.tally.with_chunk(replace(added, commits=1)),
+            counts=self.tally.with_chunk(added, commits=1),
         )

@@ -9,7 +9,7 @@ from callboard.batch.chunk_writing import ChunkWriting
 from callboard.batch.faults import Faults
 from callboard.batch.files import OpenFile
 from callboard.batch.item_call import ItemCall
-from callboard.batch.processing import Processing
+from callboard.batch.processing import Ahead, Processing
 from callboard.batch.scanning import Batch, Passed
 from callboard.domain.json import Json
 
@@ -87,9 +87,14 @@ class ChunkWork:
 
     async def _chunk(self) -> int:
         """One chunk, committed; its items, fewer than `size`: it was the last one."""
+        ahead = None
+        if self._processing is not None and not self._has_hooks:
+            ahead = self._processing.ahead()
         try:
-            items, cursors = await self._read()
-            results = items if self._processing is None else await self._processing.results(items)
+            items, cursors = await self._read(ahead)
+            results = items
+            if self._processing is not None:
+                results = await self._processing.results(items, ahead)
         except BaseException:
             self._ctx.count(rollbacks=1)  # nothing is open yet; what was done is void all the same
             raise
@@ -97,7 +102,7 @@ class ChunkWork:
             await self._writing.write(Batch(items, results, cursors))
         return len(items)
 
-    async def _read(self) -> tuple[list[object], list[Json]]:
+    async def _read(self, ahead: Ahead | None) -> tuple[list[object], list[Json]]:
         """Up to `size` items and their cursors; fewer: that was all."""
         items: list[object] = []
         cursors: list[Json] = []
@@ -105,7 +110,7 @@ class ChunkWork:
             if self._has_hooks:
                 left = 1
                 await self._listeners.call("before_read", self._ctx)
-            taken = await self._take(left)
+            taken = await self._take(left, None if items else ahead)
             if not taken[0]:
                 break
             items.extend(taken[0])
@@ -114,13 +119,13 @@ class ChunkWork:
                 await self._told(taken[0])
         return items, cursors
 
-    async def _take(self, limit: int) -> Taken:
+    async def _take(self, limit: int, ahead: Ahead | None) -> Taken:
         """The next items, or Passed for one that cannot be read."""
         reading, attempt = self._reading, 1
         while True:
             before = reading.cursor
             try:
-                return await reading.take(limit)
+                return await reading.take(limit, ahead)
             except Exception as error:  # noqa: BLE001 - whichever it is, the policies decide
                 failure = error
             await self._on_error(failure)

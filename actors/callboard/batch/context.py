@@ -17,9 +17,10 @@ from callboard.batch.state import State
 from callboard.batch.step import Interrupted, Step
 from callboard.batch.transaction import StepTransaction
 from callboard.clock import Clock
+from callboard.domain.batch_code import MAX_CODE, is_exit_code
 from callboard.domain.batch_partitions import partitions_of
 from callboard.domain.batch_step import Checkpoint, StepCounts, StepExecution, StepState
-from callboard.domain.json import Json, JsonObject
+from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 from callboard.errors import InvalidInput, UsageError, invalid
 from callboard.runners.context import StopFlag
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from callboard.batch.journal import Journal
     from callboard.batch.session import Session
     from callboard.batch.step_life import StepEnd
-
-MAX_EXIT_CODE = 255
 
 
 class StepContext:
@@ -237,6 +236,7 @@ class StepContext:
 
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Say how far the step is; without it, its counters say so."""
+        self.pace.is_told = True
         self.output.report(done, total, note)
 
     async def expect(self, items: int) -> None:
@@ -314,6 +314,10 @@ class StepContext:
         """Raises StepNotHeld once anything has said so."""
         self._checkpoints.check_held()
 
+    async def catch_up(self) -> None:
+        """Have the board know all that has committed. Raises StepNotHeld."""
+        await self._checkpoints.catch_up()
+
     def checkpoint_at_end(self, state: StepState) -> Checkpoint:
         """What is stored of a step that ends so: of one that failed, the context that has
         committed."""
@@ -336,6 +340,7 @@ class StepContext:
 
     async def close(self) -> None:
         """Close what is open; what that raises is only logged."""
+        self.pace.tell()
         await self._checkpoints.leave()
         for reading in self._readings.values():
             try:
@@ -346,6 +351,7 @@ class StepContext:
             await self._reads.close()
         except Exception:
             self.log.warning("a stream raised as it was closed", exc_info=True)
+        self._checkpoints.line.rest(self.run_id)
 
     async def _open(
         self, source: Any, name: str | None, args: Mapping[str, Any] | None, expected: int | None
@@ -355,8 +361,8 @@ class StepContext:
         return await self.open(source, name=name, args=args)
 
 
-def check_exit_code(code: Json, field: str) -> None:
-    """Raise InvalidInput for what cannot be an exit code."""
-    if not isinstance(code, str) or not 1 <= len(code) <= MAX_EXIT_CODE or not code.isprintable():
-        reason = f"{code!r} is not a text of 1 to {MAX_EXIT_CODE} printable characters"
-        raise invalid(field, reason)
+def check_exit_code(code: object, field: str) -> str:
+    """The exit code; raises InvalidInput for what cannot be one."""
+    if is_exit_code(code):
+        return code
+    raise invalid(field, f"{code!r:.300} is not a text of 1 to {MAX_CODE} printable characters")

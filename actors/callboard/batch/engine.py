@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from callboard.batch.context import check_exit_code
 from callboard.batch.follow import follow
 from callboard.batch.progress import Pace
 from callboard.batch.session import JobContext, Session
@@ -30,7 +31,7 @@ from callboard.domain.json import Json
 from callboard.domain.retry import kinds_of
 from callboard.domain.run import RunError
 from callboard.domain.states import RunState
-from callboard.errors import Conflict, invalid
+from callboard.errors import Conflict
 from callboard.runners.contract import Outcome
 from callboard.runners.failure import message_of, to_run_error
 
@@ -131,9 +132,8 @@ class Engine:
         context = JobContext(self._session)
         context.last = self._last
         try:
-            code = await ended(self._job.deciders[todo.name](context))
-            if not isinstance(code, str) or not code:
-                raise invalid(todo.name, f"the decider returned {code!r}", "return a code, a text")
+            answer = await ended(self._job.deciders[todo.name](context))
+            code = check_exit_code(answer, f"the answer of decider {todo.name}")
         except Exception as error:  # noqa: BLE001 - the run fails by it
             self._errors[todo.name, todo.visit] = error
             return walk.fail(todo, DECIDER_FAILED, f"decider {todo.name}: {message_of(error)}")

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from callboard.batch.flow import Flow, deciders_of, plan_of, steps_of
@@ -36,7 +37,7 @@ from callboard.batch.tasklet import FunctionStep
 from callboard.domain.batch_flow import FlowPlan, sequence
 from callboard.domain.job import Job, OnCrash, OnFull
 from callboard.domain.json import Json
-from callboard.errors import AlreadyExists, UsageError
+from callboard.errors import AlreadyExists, UsageError, invalid
 
 JobHook: TypeAlias = Callable[[JobContext], Awaitable[object] | object]
 H = TypeVar("H", bound=JobHook)
@@ -74,6 +75,10 @@ class BatchJob:
         """
         if unknown := sorted(fields.keys() - _FIELDS):
             raise UsageError(f"a batch job has no {', '.join(unknown)}")
+        if params is not None and not (isinstance(params, type) and issubclass(params, Params)):
+            raise invalid(
+                "params", f"{params!r} is no class of parameters", "derive it from Params"
+            )
         self.name = name
         self.params = params
         self.restartable = restartable
@@ -203,7 +208,7 @@ class BatchJob:
         fields = {**self._fields, **(changes or {})}
         for name, kind in _WORDS.items():
             if name in fields:
-                fields[name] = kind(fields[name])
+                fields[name] = _word(name, kind, fields[name])
         rules = None if self.params is None else [rule.to_json() for rule in self.params.rules()]
         spec: dict[str, Json] = {
             "handler": self.reference,
@@ -212,3 +217,10 @@ class BatchJob:
             **self.definition(),
         }
         return Job(name=fields.pop("name", self.name), kind="batch", spec=spec, **fields)
+
+
+def _word(field: str, kind: type[StrEnum], given: Any) -> StrEnum:
+    try:
+        return kind(given)
+    except ValueError:
+        raise invalid(field, f"{given!r} is unknown", f"one of {', '.join(kind)}") from None

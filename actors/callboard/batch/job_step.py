@@ -80,7 +80,12 @@ class JobStep(Step):
         parameters = ctx.state[PARAMETERS]
         run_id = await ctx.journal.start_child(ctx.run, ctx.execution, self.job, parameters)
         ctx.state[RUN_ID] = run_id
-        ctx.log.info("waits for run %d of job %s", run_id, self.job)
+        ctx.log.info(
+            "waits for run %d of job %s, which needs a free place of its own, here or on another "
+            "node",
+            run_id,
+            self.job,
+        )
         _end_as(ctx, self.job, await _ended(ctx, run_id))
 
     async def _made(self, ctx: StepContext) -> JsonObject:

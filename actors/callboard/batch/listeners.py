@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard.batch.step import ended
+from callboard.domain.batch_code import is_exit_code
 from callboard.domain.batch_step import SkippedItem, StepExecution
 from callboard.errors import invalid
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_EXIT_CODE: Final = 255
 
 Hook = Callable[..., Any]
 
@@ -135,10 +135,12 @@ class Listeners:
 
 
 def _checked_code(hook: Hook, code: object) -> str | None:
-    if isinstance(code, str) and 0 < len(code) <= MAX_EXIT_CODE:
+    if is_exit_code(code):
         return code
     facts = {"event": "batch.exit_code_ignored", "hook": _name_of(hook)}
-    logger.warning("a listener's exit code is no text of 1 to 255 characters", extra=facts)
+    logger.warning(
+        "a listener's exit code is no text of 1 to 255 printable characters", extra=facts
+    )
     return None
 
 

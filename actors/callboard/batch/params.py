@@ -31,7 +31,7 @@ from callboard.domain.batch_parameter import ParameterRule
 from callboard.domain.batch_value import WrongValue, decimal_text
 from callboard.domain.instant import instant_to_text, utc_instant
 from callboard.domain.json import Json, JsonObject
-from callboard.errors import FieldProblem, InvalidInput
+from callboard.errors import FieldProblem, InvalidInput, invalid
 
 T = TypeVar("T")
 
@@ -196,10 +196,13 @@ def arguments_of(given: Params | Mapping[str, object] | None) -> dict[str, Json]
     decimals and members of enumerations become their JSON; the rest is checked by the start.
 
     Raises:
-        InvalidInput: a datetime without a zone, a decimal that is no finite number.
+        InvalidInput: a datetime without a zone, a decimal that is no finite number; what is neither
+            parameters nor a mapping.
     """
     if isinstance(given, Params):
         return given.to_json()
+    if given is not None and not isinstance(given, Mapping):
+        raise invalid("arguments", f"is a {type(given).__name__}", "give parameters or a mapping")
     return {name: _json_of(value, f"arguments.{name}") for name, value in (given or {}).items()}
 
 

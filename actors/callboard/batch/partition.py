@@ -118,7 +118,7 @@ class Partition(Step):
     async def _partition(self, ctx: StepContext, entry: JsonObject, stop: LocalStop) -> _Part:
         name, inputs = str(entry["name"]), entry["inputs"]
         assert isinstance(inputs, Mapping)
-        if stop.is_set():
+        if stop.is_set() or ctx.session.leaving.is_set():
             return _Part(name, StepState.STOPPED, STOPPED)
         try:
             end = await ctx.run_partition(name, inputs, self.step, stop=stop)

@@ -2,7 +2,8 @@
 
 A coroutine function is awaited item by item; with a concurrency of more than 1, that many tasks
 take the next item each. Any other function is called in a thread, in one hop for all items, or
-for each of `concurrency` equal parts of them.
+for each of `concurrency` equal parts of them. Where the items are read in a thread, too, it is the
+same hop: there and back costs more than most functions do.
 """
 
 from __future__ import annotations
@@ -18,9 +19,27 @@ from callboard.batch.item_call import ItemCall, called
 from callboard.batch.listeners import Listeners
 from callboard.batch.scanning import Passed
 from callboard.batch.side_by_side import side_by_side
+from callboard.batch.skipping import Unreadable
 
 if TYPE_CHECKING:
     from callboard.batch.context import StepContext
+
+
+class Ahead:
+    """What was processed of a chunk where it was read."""
+
+    __slots__ = ("_function", "error", "results")
+
+    def __init__(self, function: Callable[[Any], object]) -> None:
+        self._function = function
+        self.results: list[object] = []
+        """Of the first items."""
+        self.error: Exception | None = None
+        """Of the item behind them."""
+
+    def __call__(self, items: Sequence[object]) -> None:
+        if Unreadable not in set(map(type, items)):
+            self.error = _fill(self._function, items, self.results)
 
 
 class Processing:
@@ -53,8 +72,22 @@ class Processing:
         self._listeners = listeners
         self._has_hooks = listeners.has("before_process", "after_process")
 
-    async def results(self, items: Sequence[object]) -> list[object]:
-        """Of each item: what is to be written, None, or Passed."""
+    def ahead(self) -> Ahead | None:
+        """To be called with a chunk's items in the thread that reads them; None: not to be."""
+        if self._call.is_async or self._concurrency > 1 or self._has_hooks:
+            return None
+        return Ahead(self._function)
+
+    async def results(self, items: Sequence[object], ahead: Ahead | None = None) -> list[object]:
+        """Of each item: what is to be written, None, or Passed.
+
+        Args:
+            ahead: what has been done with the first of them.
+        """
+        if ahead is not None and (ahead.results or ahead.error is not None):
+            number = len(ahead.results) + (ahead.error is not None)
+            done = await self._in_thread(items[:number], ahead.results, ahead.error)
+            return done if number == len(items) else [*done, *await self.results(items[number:])]
         if Passed not in set(map(type, items)):
             return await self._all(items)
         read = [item for item in items if type(item) is not Passed]
@@ -84,7 +117,7 @@ class Processing:
         if self._has_hooks:
             return [await self._one(item) for item in items]
         if not self._call.is_async:
-            return await self._in_thread(items)
+            return await self._in_thread(items, [])
         function = self._function
         results: list[object] = []
         for item in items:
@@ -94,13 +127,22 @@ class Processing:
                 results.append(await self._failed(item, error))
         return results
 
-    async def _in_thread(self, items: Sequence[object]) -> list[object]:
-        results: list[object] = []
+    async def _in_thread(
+        self, items: Sequence[object], results: list[object], error: Exception | None = None
+    ) -> list[object]:
+        """Of all items.
+
+        Args:
+            results: of the first ones.
+            error: of the one behind them.
+        """
         while len(results) < len(items):
-            error = await self._ctx.in_thread(_fill, self._function, items, results)
+            if error is None:
+                error = await self._ctx.in_thread(_fill, self._function, items, results)
             if error is not None:
                 item = items[len(results)]
                 results.append(await self._failed(item, error))
+                error = None
         if CoroutineType not in set(map(type, results)):
             return results
         return [await self._awaited(*each) for each in zip(items, results, strict=True)]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard.batch.skipping import Unreadable
 from callboard.batch.sources import (
+    Also,
     AsyncCounted,
     AsyncPairs,
     InThread,
@@ -98,14 +99,17 @@ class Reading:
             raise StopAsyncIteration
         return items[0], cursors[0]
 
-    async def take(self, limit: int) -> tuple[list[Any], Sequence[Json]]:
+    async def take(self, limit: int, also: Also | None = None) -> tuple[list[Any], Sequence[Json]]:
         """The next items, up to `limit`, and their cursors; none: that was all.
 
         An error behind some items is raised by the next call; after that, calls go on behind it,
         but where the source has ended with it: then it is raised again.
+
+        Args:
+            also: what else is to be done with the items where they are read; see sources.py.
         """
         self.raise_kept()
-        items, cursors = await self._next(limit)
+        items, cursors = await self._next(limit, also)
         if Unreadable in set(map(type, items)):
             items, cursors = self._before_unreadable(items, cursors)
         if not items:
@@ -129,14 +133,14 @@ class Reading:
         """Have a generator run its `finally`."""
         await self._items.close()
 
-    async def _next(self, limit: int) -> tuple[list[Any], list[Json]]:
+    async def _next(self, limit: int, also: Also | None) -> tuple[list[Any], list[Json]]:
         if self._ahead is not None:
             items, cursors = self._ahead
             self._ahead = (items[limit:], cursors[limit:]) if len(items) > limit else None
             return items[:limit], cursors[:limit]
         items, cursors = [], []
         try:
-            await self._items.some(limit, items, cursors)
+            await self._items.some(limit, items, cursors, also)
         except Exception as error:  # noqa: BLE001 - raised when what came before it is taken
             items.append(Unreadable(error))
             cursors.append(getattr(error, "cursor", None))

@@ -26,11 +26,11 @@ from callboard.batch.state import State
 from callboard.batch.step_life import is_lost
 from callboard.clock import Clock
 from callboard.domain.batch_definition import definition_of_spec, disagreements
-from callboard.domain.batch_instance import BatchHistory
+from callboard.domain.batch_instance import BatchHistory, BatchRun
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import RunState
-from callboard.errors import Conflict
+from callboard.errors import Conflict, InvalidInput
 from callboard.runners.attempt import Attempt
 from callboard.runners.capture import Capture
 from callboard.runners.context import RunContext, StopFlag, context_of, current
@@ -43,6 +43,7 @@ from callboard.runners.pool import ThreadPool
 from callboard.store.contract_chunks import ChunkLine
 
 THREADS_PER_RUN = 4
+INVALID_INPUT = "invalid_input"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +144,13 @@ class BatchRunner:
         except Conflict as refusal:
             if is_lost(refusal):
                 raise
-            error = RunError(type=refusal.code.upper(), message=str(refusal))
-            return Outcome(state=RunState.FAILED, error=error, kinds=(error.type,))
-        session = self._session(attempt, context, job, line, history)
+            return _refused(refusal.code, refusal)
+        except InvalidInput as refusal:
+            return _refused(INVALID_INPUT, refusal)
+        try:
+            session = self._session(attempt, context, job, line, history)
+        except InvalidInput as refusal:  # the code declares other parameters than it did
+            return _refused(INVALID_INPUT, refusal)
         return await Engine(job, session, history).run()
 
     def _session(
@@ -163,7 +168,7 @@ class BatchRunner:
             epoch=attempt.run.epoch or 0,
             instance_id=history.instance.id,
             arguments=arguments,
-            params=arguments if job.params is None else job.params.from_json(arguments),
+            params=_params(job, arguments, history, attempt.run),
             journal=self._journal,
             line=line,
             mirror=None if line is own else own,
@@ -171,7 +176,11 @@ class BatchRunner:
             history=history,
             stop=context.stop,
             leaving=self._leaving,
-            job_state=State(_batch_run(history, attempt.run)[1], name="job_state"),
+            job_state=State(
+                _batch_run(history, attempt.run)[1],
+                name="job_state",
+                masked=None if context.output.mask is None else context.output.masked,
+            ),
             output=context.output,
             log=context.log,
             clock=shop.clock,
@@ -199,14 +208,36 @@ def _arguments(attempt: Attempt, history: BatchHistory) -> JsonObject:
     return {**stored, **secrets}
 
 
+def _params(job: BatchJob, arguments: JsonObject, history: BatchHistory, run: Run) -> Any:
+    """As the code of the steps gets them. What has identified nothing, and is declared no more
+    since the instance was started, keeps nobody from going on with it."""
+    if job.params is None:
+        return arguments
+    declared = {rule.name for rule in job.params.rules()}
+    gone = {*_recorded(history, run).references} - declared
+    return job.params.from_json(
+        {name: value for name, value in arguments.items() if name not in gone}
+    )
+
+
 def _batch_run(history: BatchHistory, run: Run) -> tuple[JsonObject, JsonObject]:
     """Its arguments and its context."""
-    found = next(each for each in history.runs if each.run_id == run.id)
+    found = _recorded(history, run)
     return found.arguments, found.context
+
+
+def _recorded(history: BatchHistory, run: Run) -> BatchRun:
+    return next(each for each in history.runs if each.run_id == run.id)
 
 
 def _parked(type: str, message: str) -> Outcome:
     return Outcome(state=RunState.PARKED, error=RunError(type=type, message=message))
+
+
+def _refused(code: str, refusal: Exception) -> Outcome:
+    """The run cannot begin, and never will."""
+    error = RunError(type=code.upper(), message=str(refusal))
+    return Outcome(state=RunState.FAILED, error=error, kinds=(error.type,))
 
 
 def _outcome_of(error: BaseException, phase: Phase) -> Outcome:

@@ -13,6 +13,8 @@ QUICK: Final = (list, tuple, range, dict, str, bytes)
 """Iterables that never wait, and so need no thread."""
 
 InThread: TypeAlias = Callable[..., Awaitable[Any]]
+Also: TypeAlias = Callable[[list[Any]], None]
+"""Called with the items where they are read, when that is a thread and they were read well."""
 
 
 class Items(Protocol):
@@ -23,7 +25,9 @@ class Items(Protocol):
         """Whether there is nothing more behind an error, as of a generator."""
         ...
 
-    async def some(self, limit: int, items: list[Any], cursors: list[Json]) -> None:
+    async def some(
+        self, limit: int, items: list[Any], cursors: list[Json], also: Also | None = None
+    ) -> None:
         """Add up to `limit` items and their cursors; those before an error are added, too."""
         ...
 
@@ -43,7 +47,9 @@ class _AsyncItems:
 
 
 class AsyncPairs(_AsyncItems):
-    async def some(self, limit: int, items: list[Any], cursors: list[Json]) -> None:
+    async def some(
+        self, limit: int, items: list[Any], cursors: list[Json], also: Also | None = None
+    ) -> None:
         keep, mark = items.append, cursors.append
         async for item, cursor in self._source:
             keep(item)
@@ -68,7 +74,9 @@ class AsyncCounted(_AsyncItems):
                 if self.ends_by_error:
                     raise
 
-    async def some(self, limit: int, items: list[Any], cursors: list[Json]) -> None:
+    async def some(
+        self, limit: int, items: list[Any], cursors: list[Json], also: Also | None = None
+    ) -> None:
         keep = items.append
         try:
             async for item in self._source:
@@ -95,8 +103,11 @@ class _SyncItems:
 
 
 class SyncPairs(_SyncItems):
-    async def some(self, limit: int, items: list[Any], cursors: list[Json]) -> None:
-        await self._in_thread(_split, self._source, limit, items, cursors)
+    async def some(
+        self, limit: int, items: list[Any], cursors: list[Json], also: Also | None = None
+    ) -> None:
+        also = None if self._in_thread is _at_once else also
+        await self._in_thread(_split, self._source, limit, items, cursors, also)
 
 
 class SyncCounted(_SyncItems):
@@ -104,12 +115,15 @@ class SyncCounted(_SyncItems):
         super().__init__(source, in_thread, is_own)
         self._done = self._to_pass = done
 
-    async def some(self, limit: int, items: list[Any], cursors: list[Json]) -> None:
+    async def some(
+        self, limit: int, items: list[Any], cursors: list[Json], also: Also | None = None
+    ) -> None:
         to_pass, self._to_pass = self._to_pass, 0
         try:
             if to_pass:
                 await self._in_thread(_pass_over, self._source, to_pass, self.ends_by_error)
-            await self._in_thread(_extend, items, self._source, limit)
+            also = None if self._in_thread is _at_once else also
+            await self._in_thread(_extend, items, self._source, limit, also)
         finally:
             self._done = _numbered(self._done, items, cursors)
 
@@ -122,14 +136,22 @@ def _numbered(done: int, items: list[Any], cursors: list[Json]) -> int:
 
 
 def _split(
-    pairs: Iterator[tuple[Any, Json]], limit: int, items: list[Any], cursors: list[Json]
+    pairs: Iterator[tuple[Any, Json]],
+    limit: int,
+    items: list[Any],
+    cursors: list[Json],
+    also: Also | None,
 ) -> None:
     taken: list[tuple[Any, Json]] = []
     try:
         taken.extend(islice(pairs, limit))
     finally:
-        items.extend([item for item, _ in taken])
-        cursors.extend([cursor for _, cursor in taken])
+        if taken:
+            firsts, seconds = zip(*taken, strict=True)
+            items.extend(firsts)
+            cursors.extend(seconds)
+    if also is not None:
+        also(items)
 
 
 def _pass_over(source: Iterator[Any], number: int, ends_by_error: bool) -> None:
@@ -145,8 +167,10 @@ def _pass_over(source: Iterator[Any], number: int, ends_by_error: bool) -> None:
                 raise
 
 
-def _extend(items: list[Any], source: Iterator[Any], limit: int) -> None:
+def _extend(items: list[Any], source: Iterator[Any], limit: int, also: Also | None) -> None:
     items.extend(islice(source, limit))
+    if also is not None:
+        also(items)
 
 
 async def _at_once(call: Callable[..., Any], *args: Any) -> Any:

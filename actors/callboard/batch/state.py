@@ -1,13 +1,14 @@
 """State: what a step, or a job, remembers from one run of its instance to the next.
 
 A dict of JSON values by name. Each value is checked when it is put, so that the error points to the
-line that put it; those that were changed in place are checked when the state is saved.
+line that put it; those that were changed in place are checked when the state is saved. It is there
+for everybody to read, so the value of a secret is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -19,17 +20,27 @@ MAX_STATE_BYTES: Final = 65_536
 """Of one state, or one cursor, as JSON text."""
 MAX_KEY: Final = 255
 _SCALARS: Final = (int, float, bool, type(None))
+Masked: TypeAlias = Callable[[str], str]
+"""A text without the run's secrets."""
 
 
 class State(MutableMapping[str, Any]):
     """Values are plain JSON: None, bool, int, float, str, lists, and dicts with string keys."""
 
-    def __init__(self, values: Mapping[str, Any] | None = None, *, name: str = "state") -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        name: str = "state",
+        masked: Masked | None = None,
+    ) -> None:
         """Args:
         values: as stored; they are copied.
         name: what errors call it.
+        masked: None: the run has no secrets.
         """
         self._name = name
+        self._masked = masked
         self._values: dict[str, Any] = {}
         if values:
             self._values = _copy(values)
@@ -38,13 +49,15 @@ class State(MutableMapping[str, Any]):
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Raises InvalidInput for what is no JSON, or too large together with the rest."""
+        """Raises InvalidInput for what is no JSON, too large together with the rest, or has the
+        value of a secret in it."""
         field = f"{self._name}.{key}"
         if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY:
             reason = f"the key {key!r} is not a text of 1 to {MAX_KEY} characters"
             raise invalid(self._name, reason)
         check_json(key, self._name)
         check_json(value, field)
+        check_secrets(value, field, self._masked)
         if not isinstance(value, _SCALARS):
             value = to_plain(value)
             self._check_room(key, value, field)
@@ -95,6 +108,16 @@ class State(MutableMapping[str, Any]):
         if size > MAX_STATE_BYTES:
             reason = f"makes {size} bytes of JSON of {self._name}, more than {MAX_STATE_BYTES}"
             raise invalid(field, reason, "store it elsewhere, and keep where it is")
+
+
+def check_secrets(value: Any, field: str, masked: Masked | None) -> None:
+    """Raise InvalidInput for checked JSON with the value of a secret in it."""
+    if masked is None or isinstance(value, _SCALARS):
+        return
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    if masked(text) != text:
+        fix = "ctx.params has it again after a restart"
+        raise invalid(field, "has the value of a secret in it, and would be shown", fix)
 
 
 def check_bytes(value: Any, field: str) -> None:

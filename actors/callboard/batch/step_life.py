@@ -84,6 +84,7 @@ async def begin_step(
     if pace is None:
         pace = Pace(name, done=0, output=session.output, clock=session.clock)
         pace.expected = execution.expected
+    masked = None if session.output.mask is None else session.output.masked
     checkpoints = Checkpoints(
         session.line,
         execution,
@@ -92,10 +93,10 @@ async def begin_step(
         on_stopping=session.stop.set,
         on_commit=pace.moved,
         mirror=session.mirror_of(execution),
-        masked=session.output.masked,
+        masked=masked,
     )
     await checkpoints.open(session.known_counts(name))
-    job_state = State(session.job_state.snapshot(), name="job_state")
+    job_state = State(session.job_state.snapshot(), name="job_state", masked=masked)
     return StepContext(session, checkpoints, job_state=job_state, pace=pace, inputs=inputs)
 
 
@@ -113,9 +114,11 @@ async def live(step: Step, ctx: StepContext, leave: Leave) -> StepEnd:
             error = _end_error(ctx)
             state = StepState.SUCCEEDED if error is None else StepState.FAILED
         code, error = await _exit_code(step, ctx, state, error)
+        code = session.output.masked(code)
         state = StepState.FAILED if error is not None else state
     finally:
         await ctx.close()
+    await ctx.catch_up()
     end = _end(ctx, state, code, error)
     _merge_job_state(ctx, before)
     stored, moves = leave(state, code)

@@ -21,14 +21,14 @@ class Tally:
         """All of it."""
         return self.with_chunk(StepCounts())
 
-    def with_chunk(self, chunk: StepCounts) -> StepCounts:
+    def with_chunk(self, chunk: StepCounts, *, commits: int = 0) -> StepCounts:
         """All of it, and what one more chunk adds; its reads, rollbacks and retries are none."""
         done = self.committed
         return StepCounts(
             reads=self.reads,
             writes=done.writes + chunk.writes,
             filters=done.filters + chunk.filters,
-            commits=done.commits + chunk.commits,
+            commits=done.commits + commits,
             rollbacks=self.rollbacks,
             read_skips=done.read_skips + chunk.read_skips,
             process_skips=done.process_skips + chunk.process_skips,

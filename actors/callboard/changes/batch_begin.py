@@ -51,17 +51,17 @@ async def begin_batch_run(work: Work, command: BeginBatchRun) -> BatchHistory:
     instance = (await work.tx.lock_instances([run.instance_id])).get(run.instance_id)
     if instance is None or instance.live_run_id != run.id:
         raise run_not_held(run.id)
+    await _take_over(work, instance)
     history = await read_history(work, instance)
     batch = next(each for each in history.runs if each.run_id == run.id)
     refusal = definition_refusal(history, batch.definition, command.definition)
     if refusal is not None:
         raise refusal
-    is_changed = await _take_over(work, instance)
     begun = replace(batch, definition=command.definition, begun_at=batch.begun_at or work.now)
-    if begun != batch:
-        await work.tx.update_batch_runs([begun])
-        is_changed = True
-    return await read_history(work, instance) if is_changed else history
+    if begun == batch:
+        return history
+    await work.tx.update_batch_runs([begun])
+    return replace(history, runs=tuple(begun if each is batch else each for each in history.runs))
 
 
 async def read_history(work: Work, instance: BatchInstance) -> BatchHistory:
@@ -83,11 +83,11 @@ async def last_parameters(work: Work, group: str, job: str) -> tuple[int, JsonOb
     return last.id, last.parameters if batch is None else batch.arguments
 
 
-async def _take_over(work: Work, instance: BatchInstance) -> bool:
-    """End the steps that an earlier holder left running; whether there were any."""
-    left = [taken_over(step, work.now) for step in await work.tx.lock_running_steps([instance.id])]
-    await store_cuts(work, {instance.id: instance}, left)
-    return bool(left)
+async def _take_over(work: Work, instance: BatchInstance) -> None:
+    """End the steps that an earlier holder left running."""
+    left = await work.tx.lock_running_steps([instance.id])
+    ended = [taken_over(step, work.now) for step in left]
+    await store_cuts(work, {instance.id: instance}, ended)
 
 
 async def _begin_new(work: Work, run: Run, definition: JsonObject) -> BatchHistory:

@@ -13,7 +13,7 @@ from callboard.domain.batch_step import StepExecution
 async def store_cuts(
     work: Work, instances: Mapping[int, BatchInstance], cut: Sequence[StepExecution]
 ) -> None:
-    """Write what has become of steps that are locked, all of those that ran in their instances.
+    """Write what has become of running steps, which are locked.
 
     A partitioned step counts what its partitions have done until then.
     """

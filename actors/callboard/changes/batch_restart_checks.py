@@ -10,20 +10,14 @@ from callboard.changes.batch_begin import read_history
 from callboard.changes.batch_ends import settle_instances
 from callboard.changes.work import Work
 from callboard.domain.amend import amended
-from callboard.domain.batch_definition import definition_of_spec
-from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_mapping import mapping_problems
-from callboard.domain.batch_refusal import (
-    definition_refusal,
-    job_not_batch,
-    restart_refusal,
-    running_of,
-)
+from callboard.domain.batch_instance import BatchInstance, BatchRun
+from callboard.domain.batch_refusal import job_not_batch
+from callboard.domain.batch_restart_check import checked_definition
 from callboard.domain.batch_step import EXECUTING
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
-from callboard.errors import Conflict, InvalidInput, NotFound
+from callboard.errors import NotFound
 
 NO_NAMES: Final[JsonObject] = MappingProxyType({})
 
@@ -58,18 +52,16 @@ async def check_restart(work: Work, run: Run, names: JsonObject = NO_NAMES) -> R
     if instance is None:
         raise NotFound("instance", instance_id)
     history = await read_history(work, instance)
-    live = await _live_run(work, instance)
-    refusal = restart_refusal(
-        instance,
-        live,
-        is_restartable=job.spec.get("restartable") is not False,
-        running=running_of(history.steps),
+    definition = checked_definition(history, job, await _live_run(work, instance), names)
+    runs = {batch.run_id: batch for batch in history.runs}
+    return Restart(
+        job=job,
+        instance=instance,
+        of=runs[run.id],
+        last=runs[instance.last_run_id],
+        definition=definition,
+        names=dict(names),
     )
-    if refusal is not None:
-        raise refusal
-    if job.disabled:
-        raise Conflict("job_disabled", f"job {job.name!r} is disabled")
-    return _restart(run, job, history, names)
 
 
 async def prepared(work: Work, run: Run, restart: Restart) -> Run:
@@ -110,22 +102,3 @@ async def _live_run(work: Work, instance: BatchInstance) -> Run | None:
     if instance.live_run_id is None:
         return None
     return (await work.tx.read_runs([instance.live_run_id])).get(instance.live_run_id)
-
-
-def _restart(run: Run, job: Job, history: BatchHistory, names: JsonObject) -> Restart:
-    runs = {batch.run_id: batch for batch in history.runs}
-    last = runs[history.instance.last_run_id]
-    before, now = last.definition, definition_of_spec(job.spec)
-    if names and (problems := tuple(mapping_problems(names, history, before, now))):
-        raise InvalidInput(*problems)
-    refusal = definition_refusal(history, before, now, names)
-    if refusal is not None:
-        raise refusal
-    return Restart(
-        job=job,
-        instance=history.instance,
-        of=runs[run.id],
-        last=last,
-        definition=now,
-        names=dict(names),
-    )

@@ -233,21 +233,25 @@ class Committer:
             if tries < TRIES:
                 await self._transact(batch, tries=tries + 1)
             else:
-                refuse(batch, error)
+                await self._apart(batch, error)
         except StoreUnavailable as error:
             self._note(error)
             refuse(batch, error)
         except Exception as error:  # noqa: BLE001 - an asker's error is the asker's, not a crash
-            if len(batch) > 1:
-                for waiting in batch:
-                    await self._transact([waiting])
-            else:
-                refuse(batch, error)
+            await self._apart(batch, error)
         else:
             self._note(None)
             for change, (_, sink), value in zip(changes, batch, answers, strict=True):
                 self._look_at(change, value)
                 answer(sink, value)
+
+    async def _apart(self, batch: Sequence[Waiting], error: Exception) -> None:
+        """Each change by itself: one of them is to blame, and the others are not."""
+        if len(batch) > 1:
+            for waiting in batch:
+                await self._transact([waiting])
+        else:
+            refuse(batch, error)
 
     def _with_offer(self, change: Change) -> Change:
         """The change, with what is on its way to the executor taken into account."""

@@ -25,6 +25,7 @@ from callboard.commands.batch import (
     GetStep,
     KeepExpected,
     KeepPlan,
+    ListBatchRuns,
     ListInstances,
     ListSkippedItems,
     ListSteps,
@@ -250,6 +251,7 @@ __all__ = [
     "KeepExpected",
     "KeepPlan",
     "ListBackfills",
+    "ListBatchRuns",
     "ListCalendars",
     "ListDeliveries",
     "ListInstances",
@@ -455,6 +457,7 @@ Read: TypeAlias = (
     | GetInstance
     | ListInstances
     | GetBatchRuns
+    | ListBatchRuns
     | GetBatchHistory
     | GetStep
     | ListSkippedItems

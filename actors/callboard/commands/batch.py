@@ -145,6 +145,13 @@ class GetBatchRuns(Command[dict[int, BatchRun]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListBatchRuns(Command[list[BatchRun]]):
+    """All of an instance, oldest first; none where there is no such instance."""
+
+    instance_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetBatchHistory(Command[BatchHistory | None]):
     instance_id: int
 

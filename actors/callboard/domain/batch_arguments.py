@@ -20,7 +20,6 @@ from callboard.domain.batch_value import (
     WrongValue,
     canonical_value,
     implied_type,
-    value_of_text,
 )
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.names import wide_name_problem
@@ -110,21 +109,6 @@ def given_problems(
 def plain(values: JsonObject) -> dict[str, Json]:
     """The values without their types, as handlers want them."""
     return {name: _opened(value)[0] for name, value in values.items()}
-
-
-def values_of_texts(
-    rules: tuple[ParameterRule, ...] | None, texts: Mapping[str, str]
-) -> dict[str, Json]:
-    """What texts mean as values of the parameters: of a command line, of a form.
-
-    A text that is no value of its type stays one, and `canonical` refuses it by its name. Without
-    rules all are texts.
-    """
-    types = {rule.name: rule.type for rule in rules or ()}
-    return {
-        name: value_of_text(types.get(name, ParameterType.STRING), text)
-        for name, text in texts.items()
-    }
 
 
 def type_of_name(name: object) -> ParameterType | None:

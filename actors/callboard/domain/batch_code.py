@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 from callboard.domain.batch_step import (
     COMPLETED,
@@ -18,6 +18,7 @@ from callboard.domain.batch_step import (
 )
 
 MAX_CODE: Final = 255
+"""Characters of an exit code."""
 _CODES: Final = (EXECUTING, COMPLETED, NOOP, STOPPED, FAILED, LOST)
 _STATES: Final = MappingProxyType(
     {
@@ -30,6 +31,11 @@ _STATES: Final = MappingProxyType(
 )
 
 
+def is_exit_code(code: object) -> TypeGuard[str]:
+    """Whether it is a text of 1 to MAX_CODE printable characters."""
+    return isinstance(code, str) and 1 <= len(code) <= MAX_CODE and code.isprintable()
+
+
 def severity(code: str) -> int:
     """The higher the worse: a code of the user's is above all of the engine's, one that begins as
     one of the engine's ("COMPLETED WITH SKIPS") ranks as that one."""
@@ -40,11 +46,6 @@ def severity(code: str) -> int:
 def worst_code(codes: Iterable[str]) -> str:
     """The most severe; of equally severe ones the last in the alphabet; COMPLETED of none."""
     return max(codes, key=lambda code: (severity(code), code), default=COMPLETED)
-
-
-def worst_state(states: Iterable[StepState]) -> StepState:
-    """Failed before stopped before succeeded; succeeded of none."""
-    return max(states, key=_STATES.__getitem__, default=StepState.SUCCEEDED)
 
 
 def badness(state: StepState, code: str) -> tuple[int, int, str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from callboard.domain.batch_code import MAX_CODE
 from callboard.domain.batch_instance import BatchInstance, BatchRun, InstanceState
 from callboard.domain.batch_step import (
     COMPLETED,
@@ -22,8 +23,6 @@ from callboard.domain.batch_step import (
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
 
-MAX_EXIT_CODE: Final = 255
-"""Characters."""
 _STATES: Final = {
     RunState.SUCCEEDED: InstanceState.SUCCEEDED,
     RunState.FAILED: InstanceState.FAILED,
@@ -60,7 +59,9 @@ def exited(batch: BatchRun, run: Run) -> BatchRun:
     if run.state is RunState.ABANDONED:
         return batch
     told = run.result.get("exit_code") if isinstance(run.result, Mapping) else None
-    code = told[:MAX_EXIT_CODE] if isinstance(told, str) and told else None
+    code = told[:MAX_CODE] if isinstance(told, str) and told else None
+    if run.state is RunState.TIMED_OUT and code == STOPPED:
+        code = None  # nobody asked it to stop: that is how its time limit ends it
     message = None if run.error is None else f"{run.error.type}: {run.error.message}"
     return replace(
         batch,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
 from types import MappingProxyType
 from typing import Final
 
@@ -96,10 +97,8 @@ COUNTS: Final = fields(StepCounts)
 
 
 def sum_of(counts: Iterable[StepCounts]) -> StepCounts:
-    total = StepCounts()
-    for each in counts:
-        total = total.plus(each)
-    return total
+    each, *others = [*counts] or [StepCounts()]
+    return reduce(StepCounts.plus, others, each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from callboard.domain.batch_arguments import plain
 from callboard.domain.batch_instance import BatchRun
-from callboard.domain.batch_step import COUNTS, StepCounts, StepExecution, sum_of
+from callboard.domain.batch_step import COUNTS, StepCounts, StepExecution, StepState, sum_of
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
+
+MOST_SHOWN: Final = 1000
+"""Steps in a summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +35,43 @@ class RunSummary:
     batch: BatchRun | None
     """None: it has not begun, and has no instance yet."""
     steps: tuple[StepExecution, ...]
-    """By id; partitions among them."""
+    """By id, at most MOST_SHOWN: partitions among them, first those that did not succeed."""
+    steps_total: int
+    """Of all that it executed."""
     counts: StepCounts
     """Of all steps; partitions are counted by their step."""
     text: str
-    """A line on the run, and one on each of its steps."""
+    """A line on the run, and one on each of these steps."""
 
 
 def run_summary(run: Run, batch: BatchRun | None, steps: Sequence[StepExecution]) -> RunSummary:
     """The summary of a run; `steps` are those that it executed, by id."""
     counts = sum_of(step.counts for step in steps if step.manager_id is None)
-    lines = [_run_line(run, batch, counts), *(f"  {step_text(step)}" for step in steps)]
+    shown = _shown(steps)
+    lines = [_run_line(run, batch, counts), *(f"  {step_text(step)}" for step in shown)]
+    if rest := len(steps) - len(shown):
+        lines.append(f"  and {rest} more")
     return RunSummary(
-        run=run, batch=batch, steps=tuple(steps), counts=counts, text="\n".join(lines)
+        run=run,
+        batch=batch,
+        steps=shown,
+        steps_total=len(steps),
+        counts=counts,
+        text="\n".join(lines),
     )
+
+
+def _shown(steps: Sequence[StepExecution]) -> tuple[StepExecution, ...]:
+    if len(steps) <= MOST_SHOWN:
+        return tuple(steps)
+    by_weight = sorted(steps, key=_weight)
+    return tuple(sorted(by_weight[:MOST_SHOWN], key=lambda step: step.id))
+
+
+def _weight(step: StepExecution) -> int:
+    if step.manager_id is None:
+        return 0
+    return 2 if step.state is StepState.SUCCEEDED else 1
 
 
 def step_summary(step: StepExecution) -> StepSummary:

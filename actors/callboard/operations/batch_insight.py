@@ -8,16 +8,10 @@ from typing import Final, Protocol
 from callboard import commands as c
 from callboard.domain.batch_definition import definition_of_spec
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_mapping import mapped_history, mapping_problems
-from callboard.domain.batch_refusal import (
-    definition_refusal,
-    job_not_batch,
-    not_batch,
-    restart_refusal,
-    running_of,
-    unbegun_refusal,
-)
+from callboard.domain.batch_mapping import mapped_history
+from callboard.domain.batch_refusal import job_not_batch, not_batch, unbegun_refusal
 from callboard.domain.batch_restart import PlannedStep, explain_restart
+from callboard.domain.batch_restart_check import checked_definition
 from callboard.domain.batch_step import SkippedItem, StepExecution
 from callboard.domain.batch_summary import RunSummary, StepSummary, run_summary, step_summary
 from callboard.domain.batch_totals import InstanceTotals, totals_of
@@ -26,9 +20,10 @@ from callboard.domain.json import JsonObject
 from callboard.domain.names import DEFAULT_GROUP
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
-from callboard.errors import Conflict, InvalidInput, NotFound
+from callboard.errors import NotFound
 from callboard.operations.asking import found
 from callboard.operations.batch_next import Asked
+from callboard.operations.computing import computed
 from callboard.store.contract import JobFilter, RunFilter
 
 PAGE: Final = 1000
@@ -106,8 +101,10 @@ class BatchInsight:
 
     async def runs(self, instance_id: int) -> list[Run]:
         """All that the history still has, newest first. Raises NotFound instance."""
-        history = await self.history(instance_id)
-        ids = tuple(batch.run_id for batch in history.runs)
+        batch_runs = await self._board._ask(c.ListBatchRuns(instance_id=instance_id))
+        if not batch_runs:
+            await self.instance(instance_id)
+        ids = tuple(batch.run_id for batch in batch_runs)
         runs = await self._board._ask(c.GetRuns(ids=ids))
         return [runs[run_id] for run_id in sorted(runs, reverse=True)]
 
@@ -119,15 +116,18 @@ class BatchInsight:
     async def totals(self, instance_id: int) -> InstanceTotals:
         """What all runs of the instance have done together. Raises NotFound instance."""
         history = await self.history(instance_id)
-        return totals_of(history, await self._board._ask(c.ReadClock()))
+        now = await self._board._ask(c.ReadClock())
+        return await computed(len(history.steps), lambda: totals_of(history, now))
 
     # runs
 
     async def batch_run(self, run_id: int) -> BatchRun | None:
-        """What the run has beside what every run has; None: it has not begun, and has no instance
-        yet. Raises NotFound run, Conflict not_batch."""
-        await self._batch_run(run_id)
-        return (await self._board._ask(c.GetBatchRuns(run_ids=(run_id,)))).get(run_id)
+        """What the run has beside what every run has, also when that itself has left the history;
+        None: it has not begun, and has no instance yet. Raises NotFound run, Conflict not_batch."""
+        batch = (await self.batch_runs([run_id])).get(run_id)
+        if batch is None:
+            await self._batch_run(run_id)
+        return batch
 
     async def batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
         """The same of many, by run id; those that have not begun are left out, as are runs that are
@@ -139,9 +139,8 @@ class BatchInsight:
 
         Raises NotFound run, Conflict not_batch.
         """
-        run = await self._batch_run(run_id)
         batch = await self.batch_run(run_id)
-        return run.arguments if batch is None else batch.arguments
+        return (await self._batch_run(run_id)).arguments if batch is None else batch.arguments
 
     async def context(self, run_id: int) -> JsonObject:
         """The job's context as the run stored it last. Raises NotFound run, Conflict not_batch."""
@@ -155,7 +154,8 @@ class BatchInsight:
         """
         run = await self._batch_run(run_id)
         batch = await self.batch_run(run_id)
-        return run_summary(run, batch, await self._all_steps(run_id))
+        steps = await self._all_steps(run_id)
+        return await computed(len(steps), lambda: run_summary(run, batch, steps))
 
     async def step_summaries(self, run_id: int) -> dict[int, StepSummary]:
         """By the id of the step execution, in that order; partitions among them.
@@ -169,7 +169,7 @@ class BatchInsight:
 
         Raises NotFound run, Conflict not_batch.
         """
-        await self._batch_run(run_id)
+        await self.batch_run(run_id)
         return await self._all_steps(run_id)
 
     async def list_steps(
@@ -180,7 +180,7 @@ class BatchInsight:
         Args:
             after: id of the last one of the page before.
         """
-        await self._batch_run(run_id)
+        await self.batch_run(run_id)
         return await self._board._ask(c.ListSteps(run_id=run_id, limit=limit, after=after))
 
     async def step(self, step_id: int) -> StepExecution:
@@ -206,7 +206,7 @@ class BatchInsight:
         if not items and step_id is not None:
             await self.step(step_id)
         elif not items and run_id is not None:
-            await self._batch_run(run_id)
+            await self.batch_run(run_id)
         return items
 
     async def explain_restart(
@@ -216,31 +216,34 @@ class BatchInsight:
 
         Raises what `restart` would raise.
         """
-        run = await self._batch_run(run_id)
-        batch = await self.batch_run(run_id)
-        job = await self._batch_job(run.group, run.job)
+        batch = (await self.batch_runs([run_id])).get(run_id)
         if batch is None:
-            if refusal := unbegun_refusal(run):
-                raise refusal
-            return explain_restart(definition_of_spec(job.spec), _nothing_done(job))
+            return await self._explained_unbegun(run_id)
+        # The run itself may have left the history: its instance has all that a restart needs.
         history = await self.history(batch.instance_id)
-        await self._check_restart(history, job)
-        return _explained(history, job, dict(steps or {}))
+        job = await self._batch_job(history.instance.group, history.instance.job)
+        names: JsonObject = dict(steps or {})
+        live = await self._live_run(history.instance)
 
-    async def _check_restart(self, history: BatchHistory, job: Job) -> None:
-        """As changes/batch_restart_checks.py does it, without a lock."""
-        instance = history.instance
-        live = instance.live_run_id
-        refusal = restart_refusal(
-            instance,
-            None if live is None else await self._board._ask(c.GetRun(run_id=live)),
-            is_restartable=job.spec.get("restartable") is not False,
-            running=running_of(history.steps),
-        )
-        if refusal is not None:
+        def explained() -> tuple[PlannedStep, ...]:
+            definition = checked_definition(history, job, live, names)
+            return explain_restart(definition, mapped_history(history, names))
+
+        return await computed(len(history.steps), explained)
+
+    async def _explained_unbegun(self, run_id: int) -> tuple[PlannedStep, ...]:
+        run = await self._batch_run(run_id)
+        job = await self._batch_job(run.group, run.job)
+        if refusal := unbegun_refusal(run):
             raise refusal
-        if job.disabled:
-            raise Conflict("job_disabled", f"job {job.name!r} is disabled")
+        if run.instance_id is not None:
+            raise NotFound("instance", run.instance_id)
+        return explain_restart(definition_of_spec(job.spec), _nothing_done(job))
+
+    async def _live_run(self, instance: BatchInstance) -> Run | None:
+        if instance.live_run_id is None:
+            return None
+        return await self._board._ask(c.GetRun(run_id=instance.live_run_id))
 
     async def _all_steps(self, run_id: int) -> list[StepExecution]:
         steps: list[StepExecution] = []
@@ -271,16 +274,3 @@ def _nothing_done(job: Job) -> BatchHistory:
     return BatchHistory(
         instance=BatchInstance(group=job.group, job=job.name, key="", parameters={})
     )
-
-
-def _explained(history: BatchHistory, job: Job, names: JsonObject) -> tuple[PlannedStep, ...]:
-    """By the job as it is now. Raises InvalidInput, Conflict definition_changed."""
-    runs = {batch.run_id: batch for batch in history.runs}
-    before = runs[history.instance.last_run_id].definition
-    now = definition_of_spec(job.spec)
-    if problems := tuple(mapping_problems(names, history, before, now)):
-        raise InvalidInput(*problems)
-    refusal = definition_refusal(history, before, now, names)
-    if refusal is not None:
-        raise refusal
-    return explain_restart(now, mapped_history(history, names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
@@ -10,6 +10,8 @@ from functools import partial
 from typing import Final, cast
 
 from callboard.clock import Clock
+from callboard.domain.batch_arguments import given_problems
+from callboard.domain.batch_parameter import rules_from_spec
 from callboard.domain.job import Job
 from callboard.domain.json import JsonObject, check_size
 from callboard.domain.parameters import argument_problems, schema_problems
@@ -36,7 +38,17 @@ async def described(job: Job, handlers: HandlerRegistry, clock: Clock) -> Job:
     check_size(job.fixed_arguments, "fixed_arguments")
     if job.parameters is not None and (problems := tuple(_problems(job, job.parameters))):
         raise InvalidInput(*problems)
+    if job.kind == "batch" and (problems := tuple(_batch_problems(job))):
+        raise InvalidInput(*problems)
     return job
+
+
+def _batch_problems(job: Job) -> Iterator[FieldProblem]:
+    """The same, of what a batch job declares."""
+    rules = rules_from_spec(job.spec)
+    for name in ("arguments", "fixed_arguments"):
+        yield from given_problems(rules, getattr(job, name), name)
+    yield from _key_problems(job, [rule.name for rule in rules or ()])
 
 
 def _problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
@@ -46,14 +58,14 @@ def _problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
     if not wrong:
         for name in ("arguments", "fixed_arguments"):
             yield from argument_problems(parameters, getattr(job, name), name, partial=True)
-        yield from _key_problems(job, parameters)
+        known = cast("Mapping[str, object]", parameters.get("properties", {}))
+        yield from _key_problems(job, known)
 
 
-def _key_problems(job: Job, parameters: JsonObject) -> Iterator[FieldProblem]:
+def _key_problems(job: Job, known: Collection[str]) -> Iterator[FieldProblem]:
     """A name that no argument has makes one key of all runs."""
     if job.concurrency is None:
         return
-    known = cast("Mapping[str, object]", parameters.get("properties", {}))
     for index, name in enumerate(job.concurrency.key):
         if not job.takes(name):
             reason = f"{name!r} is not one of the parameters"

@@ -16,29 +16,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import asyncpg
 
 from callboard.errors import StoreUnavailable, invalid
+from callboard.store.sessions import Sessions
 from callboard.store.statements import DRIVER_ERRORS, Connection, translated
 
 CHUNKS: Final = 16
 """Chunks of a node that commit at once; others wait."""
 READINGS: Final = 64
 """Connections of a node for steps' own reads, which may be kept for as long as a step takes."""
-UNUSED_S: Final = 60.0
-"""After which a connection is closed."""
 IDLE_S: Final = 60.0
 """For which the code of a step may leave a chunk's transaction without a statement."""
-CLEAN: Final = (
-    "select pg_advisory_unlock_all(); close all; unlisten *; "
-    "set session authorization default; reset all; discard temp"
-)
-"""What `discard all` does, but for prepared statements, which the driver counts on."""
-MOST_KNOWN: Final = 1_000
-"""Sessions of which is known who had them last; one that is not known is made clean."""
-
 Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, asyncpg.Connection[Any]]]"
 
 
@@ -64,6 +56,11 @@ class ChunkPool(Protocol):
         ...
 
     def reading(self, run_id: int) -> AbstractAsyncContextManager[Connection]: ...
+
+    def rest(self, run_id: int) -> None:
+        """As ChunkLine.rest."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -98,10 +95,8 @@ class OwnChunkPool:
         self._deadline_s = deadline_s
         self._idle = _idle_setting(idle_s)
         self._settings = None if has_settings else "set local {} = {}".format(*self._idle)
-        self._chunks: asyncpg.Pool[Any] | None = None
-        self._readings: asyncpg.Pool[Any] | None = None
-        self._last_runs: dict[int, int] = {}
-        """Which run a session was taken for last, by the process of its server."""
+        self._chunks: Sessions | None = None
+        self._readings: Sessions | None = None
         self._is_closed = False
 
     @property
@@ -115,64 +110,42 @@ class OwnChunkPool:
     async def take(self, run_id: int) -> Connection:
         self._check_open()
         if self._chunks is None:
-            made = await self._made(CHUNKS, {**SETTINGS, self._idle[0]: self._idle[1]})
-            self._chunks = self._chunks or made
-        return await self._clean(self._chunks, run_id)
+            self._chunks = self._made(CHUNKS, {**SETTINGS, self._idle[0]: self._idle[1]})
+        return await self._chunks.take(run_id)
 
-    async def give_back(self, connection: Connection) -> None:
+    async def give_back(self, connection: Any) -> None:
         assert self._chunks is not None, "nothing was taken"
-        await _given_back(self._chunks, connection, self._deadline_s)
+        self._chunks.give_back(connection)
 
     @asynccontextmanager
     async def reading(self, run_id: int) -> AsyncIterator[Connection]:
         self._check_open()
         if self._readings is None:
-            made = await self._made(READINGS, SETTINGS)
-            self._readings = self._readings or made
-        pool = self._readings
-        connection = await self._clean(pool, run_id)
+            self._readings = self._made(READINGS, SETTINGS)
+        sessions = self._readings
+        session = await sessions.take(run_id)
         try:
-            yield connection
+            yield session
         finally:
-            await _given_back(pool, connection, self._deadline_s)
+            sessions.give_back(session)
 
-    async def _clean(self, pool: asyncpg.Pool[Any], run_id: int) -> Connection:
-        """A connection on which no other run has left anything."""
-        connection = await _taken(pool)
-        process = connection.get_server_pid()
-        if self._last_runs.get(process) != run_id:
-            try:
-                await connection.execute(CLEAN, timeout=self._deadline_s)
-            except DRIVER_ERRORS as error:
-                connection.terminate()
-                await _given_back(pool, connection, self._deadline_s)
-                raise translated(error) from error
-            if len(self._last_runs) > MOST_KNOWN:
-                self._last_runs.clear()
-            self._last_runs[process] = run_id
-        return connection
+    def rest(self, run_id: int) -> None:
+        for sessions in (self._chunks, self._readings):
+            if sessions is not None:
+                sessions.rest(run_id)
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the chunk line is closed")
 
-    async def _made(self, size: int, settings: Mapping[str, str]) -> asyncpg.Pool[Any]:
-        async def connect(*_: object, **options: Any) -> asyncpg.Connection[Any]:
-            return await self._connect(settings, **options)
-
-        return await asyncpg.create_pool(
-            min_size=0,
-            max_size=size,
-            max_inactive_connection_lifetime=UNUSED_S,
-            connect=connect,
-            reset=_leave_as_it_is,
-        )
+    def _made(self, most: int, settings: Mapping[str, str]) -> Sessions:
+        return Sessions(partial(self._connect, settings), most=most, deadline_s=self._deadline_s)
 
     async def close(self) -> None:
         self._is_closed = True
-        for pool in (self._chunks, self._readings):
-            if pool is not None:
-                await _close(pool, self._deadline_s)
+        for sessions in (self._chunks, self._readings):
+            if sessions is not None:
+                await sessions.close()
 
 
 class HostChunkPool:
@@ -226,6 +199,9 @@ class HostChunkPool:
             finally:
                 await _given_back(self._pool, connection, self._deadline_s)
 
+    def rest(self, run_id: int) -> None:
+        """Nothing: none is kept."""
+
     async def close(self) -> None:
         """Nothing: whoever made the pool closes it."""
 
@@ -243,14 +219,3 @@ async def _given_back(pool: asyncpg.Pool[Any], connection: Any, deadline_s: floa
         await pool.release(connection, timeout=deadline_s)
     except DRIVER_ERRORS:
         pass  # the pool has dropped it
-
-
-async def _close(pool: asyncpg.Pool[Any], deadline_s: float) -> None:
-    try:
-        await asyncio.wait_for(pool.close(), deadline_s)
-    except DRIVER_ERRORS:
-        pool.terminate()
-
-
-async def _leave_as_it_is(connection: object) -> None:
-    """See above."""

@@ -250,6 +250,10 @@ class Store(Protocol):
         """Those that exist, by run id."""
         ...
 
+    async def list_batch_runs(self, instance_id: int) -> list[BatchRun]:
+        """All of the instance's, oldest first; each one is somebody's restart, so they are few."""
+        ...
+
     async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
         """All that the instance has done, of one moment."""
         ...

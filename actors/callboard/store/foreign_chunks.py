@@ -142,6 +142,9 @@ class ForeignChunkLine:
         async with self._pool.reading(run_id) as connection:
             yield connection
 
+    def rest(self, run_id: int) -> None:
+        self._pool.rest(run_id)
+
     async def close(self) -> None:
         await self._pool.close()
 

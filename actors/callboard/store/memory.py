@@ -244,6 +244,10 @@ class MemoryStore:
         with self._journal.hidden():
             return memory_batch.find_batch_runs(self._tables, run_ids)
 
+    async def list_batch_runs(self, instance_id: int) -> list[BatchRun]:
+        with self._journal.hidden():
+            return self._tables.batch.runs.of_instance(instance_id)
+
     async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
         with self._journal.hidden():
             return memory_batch.batch_history(self._tables, instance_id)

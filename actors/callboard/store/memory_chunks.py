@@ -56,6 +56,9 @@ class MemoryChunkLine:
             is_held = stored is not None and stored.state is StepState.RUNNING
             return stored.checkpoint if stored is not None and is_held else None
 
+    def rest(self, run_id: int) -> None:
+        """Nothing: there are no connections."""
+
     def reading(self, run_id: int = 0) -> AbstractAsyncContextManager[Any]:
         raise UsageError("the memory store has no SQL: give the board a PostgreSQL database")
 

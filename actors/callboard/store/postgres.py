@@ -285,6 +285,10 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_batch.find_batch_runs(sql, run_ids)
 
+    async def list_batch_runs(self, instance_id: int) -> list[BatchRun]:
+        async with self._reading() as sql:
+            return await postgres_batch.batch_runs_of_instance(sql, instance_id)
+
     async def get_batch_history(self, instance_id: int) -> BatchHistory | None:
         async with self._reading() as sql, sql.transaction(ONE_MOMENT):
             return await postgres_batch.history(sql, instance_id)

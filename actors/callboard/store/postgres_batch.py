@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_step import StepExecution
 from callboard.errors import TransactionConflict
 from callboard.store import postgres_steps
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows_batch import batch_run_from_row, instance_from_row
 from callboard.store.statements import Statements, in_parts
+
+STEPS_PAGE: Final = 1000
 
 
 async def insert_instance(
@@ -116,12 +120,25 @@ async def history(sql: Statements, instance_id: int) -> BatchHistory | None:
     instance = (await find_instances(sql, [instance_id])).get(instance_id)
     if instance is None:
         return None
+    runs = await batch_runs_of_instance(sql, instance_id)
+    steps = [step for run in runs for step in await _steps_of_run(sql, run.run_id)]
     return BatchHistory(
         instance=instance,
-        runs=tuple(await batch_runs_of_instance(sql, instance_id)),
-        steps=tuple(await postgres_steps.steps_of_instance(sql, instance_id)),
+        runs=tuple(runs),
+        steps=tuple(sorted(steps, key=lambda step: step.id)),
         moves=tuple(await postgres_steps.moves_of_instance(sql, instance_id)),
     )
+
+
+async def _steps_of_run(sql: Statements, run_id: int) -> list[StepExecution]:
+    """In pages: very many partitions at once would block the event loop."""
+    steps: list[StepExecution] = []
+    while True:
+        after = steps[-1].id if steps else 0
+        page = await postgres_steps.list_steps(sql, run_id, STEPS_PAGE, after)
+        steps += page
+        if len(page) < STEPS_PAGE:
+            return steps
 
 
 async def origin(sql: Statements) -> str:

@@ -62,6 +62,9 @@ class PostgresChunkLine:
         async with self._pool.reading(run_id) as connection:
             yield connection
 
+    def rest(self, run_id: int) -> None:
+        self._pool.rest(run_id)
+
     async def close(self) -> None:
         await self._pool.close()
 
@@ -107,21 +110,42 @@ class _BoardSave:
         return RunState(state)
 
 
+class ChunkConnection:
+    """The connection as the step's code has it: until its chunk ends.
+
+    The next chunk may commit on the same one; what is still at work for this one must not write
+    there.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Connection | None = connection
+
+    def __getattr__(self, name: str) -> Any:
+        if self._connection is None:
+            reason = "the chunk's transaction has ended"
+            raise pg.InterfaceError(f"cannot use {name} of its connection: {reason}")
+        return getattr(self._connection, name)
+
+    def close_to_code(self) -> None:
+        self._connection = None
+
+
 class PostgresChunk:
     """A `contract_chunks.ChunkTransaction`, whichever database it is in."""
 
-    __slots__ = ("_connection", "_save")
+    __slots__ = ("_connection", "_save", "connection")
 
     def __init__(self, connection: Connection, save: Save) -> None:
         self._connection = connection
         self._save = save
-
-    @property
-    def connection(self) -> Connection:
-        return self._connection
+        self.connection: Any = ChunkConnection(connection)
 
     async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
-        if _has_left_its_transaction(self._connection):
+        if _is_closed(self._connection):
+            raise StoreUnavailable(CLOSED)
+        if not self._connection.is_in_transaction():
             raise UsageError(
                 "the chunk's transaction was ended by a statement of the step: "
                 "leave commit and rollback to the chunk"
@@ -138,11 +162,17 @@ class PostgresChunk:
             raise
 
 
-def _has_left_its_transaction(connection: Connection) -> bool:
+def _is_closed(connection: Connection) -> bool:
     try:
-        return not connection.is_closed() and not connection.is_in_transaction()
-    except pg.InterfaceError:
-        return False  # it broke, which is told by what is done on it next
+        return connection.is_closed()
+    except pg.InterfaceError:  # its pool has taken it back since
+        return True
+
+
+CLOSED: Final = (
+    "the connection of the chunk was closed before its commit: it was lost, the step closed it, or "
+    "left it for a minute without a statement (slow work belongs in front of the chunk's block)"
+)
 
 
 class ChunkBlock:
@@ -153,7 +183,7 @@ class ChunkBlock:
     committed; what the database says against the commit, and what the block raises, as it is.
     """
 
-    __slots__ = ("_connection", "_pool", "_run_id", "_save", "_transaction")
+    __slots__ = ("_chunk", "_connection", "_pool", "_run_id", "_save", "_transaction")
 
     def __init__(self, pool: ChunkPool, run_id: int, save: Callable[[Connection], Save]) -> None:
         self._pool = pool
@@ -168,10 +198,12 @@ class ChunkBlock:
             await self._pool.give_back(connection)
             raise
         self._connection = connection
-        return PostgresChunk(connection, self._save(connection))
+        self._chunk = PostgresChunk(connection, self._save(connection))
+        return self._chunk
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         end = _commit if error is None else _roll_back
+        self._chunk.connection.close_to_code()
         try:
             await end(self._connection, self._transaction, self._pool.deadline_s)
         finally:
@@ -190,7 +222,7 @@ async def chunk_connection(pool: ChunkPool, run_id: int) -> AsyncIterator[Connec
 
 async def _started(connection: Connection, pool: ChunkPool) -> Transaction:
     try:
-        async with asyncio.timeout(pool.deadline_s):
+        with _Deadline(connection, pool.deadline_s):
             if pool.settings is None:
                 transaction = connection.transaction()
                 await transaction.start()
@@ -209,7 +241,7 @@ async def _started(connection: Connection, pool: ChunkPool) -> Transaction:
 
 async def _commit(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
     try:
-        async with asyncio.timeout(deadline_s):
+        with _Deadline(connection, deadline_s):
             await transaction.commit()
     except DRIVER_ERRORS as error:
         ours = translated(error)
@@ -235,13 +267,31 @@ _LOST: Final = (
 
 async def _roll_back(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
     try:
-        async with asyncio.timeout(deadline_s):
+        with _Deadline(connection, deadline_s):
             await transaction.rollback()
     except DRIVER_ERRORS:
         drop(connection)
     except BaseException:
         drop(connection)
         raise
+
+
+class _Deadline:
+    """Drops the connection when the block takes longer: what waits for its answer raises then.
+
+    Its block is entered for each chunk, and asyncio's timeout costs several times as much.
+    """
+
+    __slots__ = ("_alarm",)
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._alarm = asyncio.get_running_loop().call_later(seconds, drop, connection)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self._alarm.cancel()
 
 
 def drop(connection: Connection) -> None:

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from callboard.domain.batch_instance import BatchHistory, BatchRun
-from callboard.domain.batch_step import EXECUTING, LOST, StepExecution, StepState
+from callboard.domain.batch_step import (
+    EXECUTING,
+    FAILED,
+    LOST,
+    STOPPED,
+    StepExecution,
+    StepState,
+)
 from callboard.domain.batch_summary import parameters_text
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
@@ -133,11 +140,25 @@ def _run_bars(
         until = run.ended_at if run else None
         if run is None or run.state in _IDLE:
             until = max((step.ended_at for step in own if step.ended_at), default=min(begun))
-        yield _run_bar(batch_run, run, min(begun), until or now)
+        state = _state_of_pruned(batch_run, own) if run is None else _state(run)
+        yield _run_bar(batch_run, run, state, min(begun), until or now)
 
 
-def _run_bar(batch_run: BatchRun, run: Run | None, since: datetime, until: datetime) -> Bar:
-    state = "succeeded" if run is None else _SHOWN.get(run.state, run.state.value)
+def _state(run: Run) -> str:
+    return _SHOWN.get(run.state, run.state.value)
+
+
+def _state_of_pruned(batch_run: BatchRun, own: Sequence[StepExecution]) -> str:
+    """By what is left of it: its exit code, or how its last step ended."""
+    if batch_run.exit_code in (FAILED, STOPPED):
+        return batch_run.exit_code.lower()
+    is_bad = bool(own) and own[-1].state in (StepState.FAILED, StepState.STOPPED)
+    return own[-1].state.value if is_bad else StepState.SUCCEEDED.value
+
+
+def _run_bar(
+    batch_run: BatchRun, run: Run | None, state: str, since: datetime, until: datetime
+) -> Bar:
     word = "" if run is None else run.state.value
     lines = [f"run {batch_run.run_id} {word}".rstrip(), f"exit code {batch_run.exit_code}"]
     lines.append(_when(since, until))

@@ -109,7 +109,7 @@ def _plot(timeline: Timeline, scale: Scale, height: int) -> Iterator[str]:
 def _lane(lane: Lane, scale: Scale, y: int, row: int) -> Iterator[str]:
     middle = y + row / 2
     style, indent = (" part", 18) if lane.depth else (" name", 0)
-    name = _cut(lane.name, 24 if lane.depth else 22)
+    name = _cut(lane.name, 24 if lane.depth else 20)
     yield (
         f'<text class="{style.strip()}" x="{20 + indent}" y="{middle + 4:.1f}">{_safe(name)}</text>'
     )

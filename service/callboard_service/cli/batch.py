@@ -44,17 +44,7 @@ async def start(
 
     E.g. callboard batch start settlement business_date=2026-01-05 --wait
     """
-    from callboard_service.cli.client import path_of
-
-    return await _start(
-        session,
-        path_of("jobs", job, "runs"),
-        job,
-        given,
-        wait=wait,
-        key=idempotency_key,
-        query={"group": group},
-    )
+    return await _start(session, job, given, "runs", wait=wait, key=idempotency_key, group=group)
 
 
 @api_command(app, "next")
@@ -70,16 +60,8 @@ async def next_instance(
 
     Only parameters that do not identify can be given others.
     """
-    from callboard_service.cli.client import path_of
-
     return await _start(
-        session,
-        path_of("jobs", job, "runs", "next"),
-        job,
-        given,
-        wait=wait,
-        key=idempotency_key,
-        query={"group": group},
+        session, job, given, "runs", "next", wait=wait, key=idempotency_key, group=group
     )
 
 
@@ -192,17 +174,19 @@ for name, work in (
 
 async def _start(
     session: Session,
-    path: str,
     job: str,
     given: list[str] | None,
-    *,
+    *where: str,
     wait: bool,
     key: str | None,
-    query: dict[str, str | None],
+    group: str | None,
 ) -> ExitCode:
+    from callboard_service.cli.client import path_of
     from callboard_service.cli.failures import Refused
 
+    query = {"group": group}
     body = {"arguments": await _arguments(session, job, given, query)}
+    path = path_of("jobs", job, *where)
     try:
         answer = await session.api.post(path, body, query, _headers(key))
     except Refused as refusal:
@@ -223,7 +207,8 @@ async def _arguments(
         stored = (await session.api.get(path_of("jobs", job), query)).value
     except Refused:
         return found  # the start says what is wrong
-    return as_declared(found, given, stored["spec"].get("parameters"))
+    rules = stored["spec"].get("parameters") if stored["kind"] == "batch" else None
+    return as_declared(found, given, rules)
 
 
 async def _show(session: Session, body: bytes, *, wait: bool) -> ExitCode:

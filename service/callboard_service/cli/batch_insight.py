@@ -15,7 +15,7 @@ RunId = Annotated[int, typer.Argument(metavar="RUN", min=1, help="Its number.")]
 InstanceId = Annotated[int, typer.Argument(metavar="INSTANCE", min=1, help="Its number.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="Its name.", show_default=False)]
 Limit = Annotated[int, typer.Option(min=1, help="At the most.")]
-LIVE = ("queued", "running", "stopping", "lost", "parked")
+RUNNING = ("queued", "running", "stopping")
 
 
 async def jobs(session: Session, group: AnyGroup = None) -> None:
@@ -32,10 +32,10 @@ async def jobs(session: Session, group: AnyGroup = None) -> None:
 
 
 async def running(session: Session, job: JobName, group: Group = None) -> None:
-    """List the runs of a batch job that have not ended."""
+    """List the runs of a batch job that are queued, running or stopping."""
     from callboard_service.cli.client import path_of
 
-    query = {"group": group, "state": LIVE}
+    query = {"group": group, "state": RUNNING}
     page = await session.api.list(path_of("jobs", job, "runs"), query, None)
     _show_runs(session, page)
 

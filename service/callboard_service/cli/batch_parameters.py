@@ -16,7 +16,7 @@ Given = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME=VALUE",
-        help="Parameters: JSON where it is some (3, true, null), else a text.",
+        help="Parameters: JSON where it is some (3, true), else, or as the job declares, a text.",
         show_default=False,
     ),
 ]

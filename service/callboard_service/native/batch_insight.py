@@ -5,14 +5,12 @@ Where the history of the run's instance is pruned, that of its steps is empty.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
 
-from callboard.domain.batch_instance import BatchInstance, BatchRun
 from callboard.domain.batch_restart import PlannedStep
-from callboard.domain.run import Run
 from callboard.errors import Conflict, FieldProblem
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.media import TEXT, text_answer, wants_text
@@ -64,8 +62,11 @@ async def get_summary(call: Call[OneRun]) -> web.Response:
 
 
 async def get_parameters(call: Call[OneRun]) -> web.Response:
-    run, batch = await _found(call)
-    return tagged_answer(call, parameters_resource(run, batch, await _instance(call, batch)))
+    run_id, operator = call.run_id, call.board.operator
+    batch = await operator.batch_run(run_id)
+    instance = None if batch is None else await operator.instance(batch.instance_id)
+    arguments = await operator.parameters(run_id)
+    return tagged_answer(call, parameters_resource(run_id, arguments, instance))
 
 
 async def list_steps(call: Call[StepsQuery]) -> web.Response:
@@ -78,14 +79,14 @@ async def list_steps(call: Call[StepsQuery]) -> web.Response:
 
 
 async def get_context(call: Call[OneRun]) -> web.Response:
-    return tagged_answer(call, context_resource(*await _found(call)))
+    batch = await call.board.operator.batch_run(call.run_id)
+    return tagged_answer(call, context_resource(call.run_id, batch))
 
 
 async def list_skipped(call: Call[StepsQuery]) -> web.Response:
     query, run_id = call.query, call.run_id
     place = place_of("skipped", query)
     after = place[0] if place else 0
-    await _found(call)
     items = await call.board.operator.skipped(run_id=run_id, limit=query.limit + 1, after=after)
     return json_answer(
         page_of(
@@ -99,20 +100,22 @@ async def list_skipped(call: Call[StepsQuery]) -> web.Response:
 
 
 async def get_restart_plan(call: Call[RestartPlanQuery]) -> web.Response:
-    run, batch = await _found(call)
+    run_id = call.run_id
+    batch = await call.board.operator.batch_run(run_id)
     refusal: Conflict | None = None
     planned: tuple[PlannedStep, ...] = ()
     try:
-        planned = await call.board.operator.explain_restart(run.id, steps=_mapping(call.query))
+        planned = await call.board.operator.explain_restart(run_id, steps=_mapping(call.query))
     except Conflict as conflict:
         refusal = conflict
-    return json_answer(
+    return tagged_answer(
+        call,
         RestartPlanResource(
-            run_id=run.id,
+            run_id=run_id,
             instance_id=None if batch is None else batch.instance_id,
             refusal=None if refusal is None else refusal_resource(refusal),
             steps=[planned_step_resource(step) for step in planned],
-        )
+        ),
     )
 
 
@@ -124,20 +127,10 @@ def _mapping(query: RestartPlanQuery) -> dict[str, str | None]:
         if not (old and colon and new):
             reason = f"{text[:80]!r} is not of the form old:new"
             raise bad_query([FieldProblem("step", reason, "e.g. step=load:load_orders")])
+        if old in found:
+            raise bad_query([FieldProblem("step", f"{old[:80]!r} comes twice", "say it once")])
         found[old] = new
     return found
-
-
-async def _found(call: Call[Any]) -> tuple[Run, BatchRun | None]:
-    """Raises NotFound, Conflict not_batch."""
-    run = await call.board.get_run(call.run_id)
-    return run, await call.board.operator.batch_run(run.id)
-
-
-async def _instance(call: Call[Any], batch: BatchRun | None) -> BatchInstance | None:
-    if batch is None:
-        return None
-    return await call.board.operator.instance(batch.instance_id)
 
 
 _ONE: Final = "/v1/runs/{id}"
@@ -202,7 +195,7 @@ ROUTES: Final = (
         summary="Say what a restart of a batch run would do, step by step",
         handle=get_restart_plan,
         query=RestartPlanQuery,
-        answers={200: RestartPlanResource},
+        answers={200: RestartPlanResource, 304: None},
         problems=(*_PROBLEMS, "invalid_input"),
     ),
 )

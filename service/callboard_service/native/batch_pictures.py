@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
 
+from callboard.operations.computing import computed
 from callboard_service.batch_picture.lanes import Timeline, timeline_of
 from callboard_service.batch_picture.svg import svg_picture
 from callboard_service.batch_picture.text import text_picture
@@ -27,21 +29,23 @@ class PictureQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 async def get_picture(call: Call[PictureQuery]) -> web.Response:
-    timeline = await _timeline(call)
     if wants_text(call.request):
-        return text_answer(text_picture(timeline, call.query.columns))
-    return svg_answer(svg_picture(timeline))
+        columns = call.query.columns
+        return text_answer(await _drawn(call, lambda timeline: text_picture(timeline, columns)))
+    return svg_answer(await _drawn(call, svg_picture))
 
 
-async def _timeline(call: Call[PictureQuery]) -> Timeline:
+async def _drawn(call: Call[PictureQuery], draw: Callable[[Timeline], str]) -> str:
     board, run_id = call.board, call.run_id
     batch = await board.operator.batch_run(run_id)
     if batch is None:
         raise Refusal("not_found", f"run {run_id} has not begun: there is nothing to draw")
     history = await board.operator.history(batch.instance_id)
     runs = await board.get_runs([each.run_id for each in history.runs])
-    only = None if call.query.instance else run_id
-    return timeline_of(history, runs, now=board.present(), run_id=only)
+    only, now = None if call.query.instance else run_id, board.present()
+    return await computed(
+        len(history.steps), lambda: draw(timeline_of(history, runs, now=now, run_id=only))
+    )
 
 
 ROUTES: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from aiohttp import web
@@ -14,13 +14,17 @@ from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import KnownName
 from callboard_service.native.tagged import tagged_answer
 from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.preconditions import check_unchanged, content_tag
 from callboard_service.wire.batch import InstanceResource, instance_resource
 from callboard_service.wire.batch_totals import TotalsResource, totals_resource
 from callboard_service.wire.runs import RunResource, run_resource
 from callboard_service.wire.shapes import Page
+from callboard_service.wire.text import encode_json
 
 KIND: Final = "instance"
-OfGroup = Annotated[KnownName | None, msgspec.Meta(description="one of another group is not found")]
+OfGroup: TypeAlias = Annotated[
+    KnownName, msgspec.Meta(description="one of another group is not found")
+]
 
 
 class InstancesQuery(Paged, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +63,7 @@ async def get_instance(call: Call[OneInstance]) -> web.Response:
 
 async def delete_instance(call: Call[OneInstance]) -> web.Response:
     instance = await _instance(call)
+    check_unchanged(call.request, content_tag(encode_json(instance_resource(instance))))
     await call.board.operator.delete_instance(instance.id)
     return web.Response(status=204)
 
@@ -77,7 +82,7 @@ async def list_instance_runs(call: Call[InstanceRunsQuery]) -> web.Response:
 async def get_totals(call: Call[OneInstance]) -> web.Response:
     instance = await _instance(call)
     totals = await call.board.operator.totals(instance.id)
-    return json_answer(totals_resource(instance, totals))
+    return tagged_answer(call, totals_resource(instance, totals))
 
 
 async def _instance(call: Call[OneInstance] | Call[InstanceRunsQuery]) -> BatchInstance:
@@ -120,7 +125,7 @@ ROUTES: Final = (
         handle=delete_instance,
         query=OneInstance,
         answers={204: None},
-        problems=("not_found", "run_already_running"),
+        problems=("not_found", "run_already_running", "stale_version"),
     ),
     Route(
         method="GET",
@@ -139,7 +144,7 @@ ROUTES: Final = (
         summary="Add up what all runs of an instance have done, step by step",
         handle=get_totals,
         query=OneInstance,
-        answers={200: TotalsResource},
+        answers={200: TotalsResource, 304: None},
         problems=("not_found",),
     ),
 )

@@ -242,6 +242,7 @@ ROUTES: Final = (
             "illegal_transition",
             "run_already_running",
             "instance_already_complete",
+            "run_state_unknown",
         ),
     ),
 )

@@ -10,8 +10,8 @@ import msgspec
 from callboard.domain.batch_instance import BatchInstance, BatchRun, InstanceState
 from callboard.domain.batch_restart import PlannedStep, What
 from callboard.domain.batch_step import EXECUTING
-from callboard.domain.batch_summary import RunSummary
-from callboard.domain.run import Run
+from callboard.domain.batch_summary import MOST_SHOWN, RunSummary
+from callboard.domain.json import JsonObject
 from callboard.domain.states import RunState
 from callboard.errors import Conflict
 from callboard_service.wire.batch_steps import (
@@ -113,7 +113,14 @@ class SummaryResource(msgspec.Struct, kw_only=True):
     previous_run_id: int | None
     parameters: JsonMap
     counts: Annotated[CountsResource, msgspec.Meta(description="of all of its steps")]
-    steps: list[StepResource]
+    steps: Annotated[
+        list[StepResource],
+        msgspec.Meta(
+            description=f"at most {MOST_SHOWN}, by id: of very many partitions first those that "
+            "did not succeed"
+        ),
+    ]
+    steps_total: Annotated[int, msgspec.Meta(description="how many there are")]
     error: RunErrorResource | None
     created_at: Moment
     started_at: Moment | None
@@ -193,21 +200,21 @@ def instance_resource(instance: BatchInstance) -> InstanceResource:
 
 
 def parameters_resource(
-    run: Run, batch: BatchRun | None, instance: BatchInstance | None
+    run_id: int, arguments: JsonObject, instance: BatchInstance | None
 ) -> ParametersResource:
     """The parameters of a run; of one that has not begun, what it was given."""
     return ParametersResource(
-        run_id=run.id,
+        run_id=run_id,
         instance_id=None if instance is None else instance.id,
-        parameters=dict(run.arguments if batch is None else batch.arguments),
+        parameters=dict(arguments),
         identifying=None if instance is None else sorted(instance.parameters),
     )
 
 
-def context_resource(run: Run, batch: BatchRun | None) -> ContextResource:
+def context_resource(run_id: int, batch: BatchRun | None) -> ContextResource:
     """The job's context of a run."""
     return ContextResource(
-        run_id=run.id,
+        run_id=run_id,
         instance_id=None if batch is None else batch.instance_id,
         context={} if batch is None else dict(batch.context),
     )
@@ -229,6 +236,7 @@ def summary_resource(summary: RunSummary) -> SummaryResource:
         parameters=dict(run.arguments if batch is None else batch.arguments),
         counts=counts_resource(summary.counts),
         steps=[step_resource(step) for step in summary.steps],
+        steps_total=summary.steps_total,
         error=run_error_resource(run),
         created_at=run.created_at,
         started_at=run.started_at,
@@ -241,16 +249,7 @@ def summary_resource(summary: RunSummary) -> SummaryResource:
 
 def planned_step_resource(step: PlannedStep) -> PlannedStepResource:
     """A line of a restart plan."""
-    return PlannedStepResource(
-        name=step.name,
-        visit=step.visit,
-        what=step.what,
-        reason=step.reason,
-        cursor=step.cursor,
-        counts=counts_resource(step.counts),
-        depth=step.depth,
-        condition=step.condition,
-    )
+    return msgspec.convert(step, PlannedStepResource, from_attributes=True)
 
 
 def refusal_resource(refusal: Conflict) -> RefusalResource:

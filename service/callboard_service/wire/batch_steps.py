@@ -77,9 +77,7 @@ class SkippedItemResource(msgspec.Struct, kw_only=True):
 
 def counts_resource(counts: StepCounts) -> CountsResource:
     """The wire form of counts."""
-    return CountsResource(
-        **{name: getattr(counts, name) for name in CountsResource.__struct_fields__}
-    )
+    return msgspec.convert(counts, CountsResource, from_attributes=True)
 
 
 def step_resource(step: StepExecution) -> StepResource:
@@ -117,15 +115,7 @@ def step_context_resource(step: StepExecution) -> StepContextResource:
 
 def skipped_item_resource(item: SkippedItem) -> SkippedItemResource:
     """The wire form of a skipped item."""
-    return SkippedItemResource(
-        step_id=item.step_id,
-        phase=item.phase,
-        item=item.item,
-        item_hash=item.item_hash,
-        error_type=item.error_type,
-        error_message=item.error_message,
-        at=item.at,
-    )
+    return msgspec.convert(item, SkippedItemResource, from_attributes=True)
 
 
 def _name(part: Mapping[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
 from callboard.domain.batch_instance import BatchInstance, InstanceState
 from callboard.domain.batch_step import StepState
+from callboard.domain.batch_summary import MOST_SHOWN
 from callboard.domain.batch_totals import InstanceTotals, StepTotals
 from callboard_service.wire.batch_steps import CountsResource, counts_resource
 
@@ -44,7 +46,11 @@ class TotalsResource(msgspec.Struct, kw_only=True):
     eta_s: Annotated[
         float | None, msgspec.Meta(description="seconds until it is through; null: unknown")
     ]
-    steps: list[StepTotalsResource]
+    steps: Annotated[
+        list[StepTotalsResource],
+        msgspec.Meta(description=f"at most {MOST_SHOWN}: of very many partitions the first ones"),
+    ]
+    steps_total: Annotated[int, msgspec.Meta(description="how many there are")]
 
 
 def totals_resource(instance: BatchInstance, totals: InstanceTotals) -> TotalsResource:
@@ -58,20 +64,12 @@ def totals_resource(instance: BatchInstance, totals: InstanceTotals) -> TotalsRe
         expected=totals.expected,
         rate=totals.rate,
         eta_s=totals.eta_s,
-        steps=[_step(each) for each in totals.steps],
+        steps=msgspec.convert(_shown(totals), list[StepTotalsResource], from_attributes=True),
+        steps_total=len(totals.steps),
     )
 
 
-def _step(totals: StepTotals) -> StepTotalsResource:
-    return StepTotalsResource(
-        name=totals.name,
-        visit=totals.visit,
-        executions=totals.executions,
-        state=totals.state,
-        exit_code=totals.exit_code,
-        counts=counts_resource(totals.counts),
-        wall_s=totals.wall_s,
-        expected=totals.expected,
-        rate=totals.rate,
-        eta_s=totals.eta_s,
-    )
+def _shown(totals: InstanceTotals) -> Sequence[StepTotals]:
+    if len(totals.steps) <= MOST_SHOWN:
+        return totals.steps
+    return sorted(totals.steps, key=lambda each: ":" in each.name)[:MOST_SHOWN]

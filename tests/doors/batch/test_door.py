@@ -24,7 +24,7 @@ from callboard_service.doors.batch.faults import refuse
 from callboard_service.doors.batch.operations import OPERATIONS
 from callboard_service.settings import Settings
 from callboard_service.wire.text import parse_json
-from doors.batch.asking import refused, run
+from doors.batch.asking import refused
 from doors.batch.conftest import Client, Serve
 from doors.batch.jobs import Works
 from support.batch_shop import Shop
@@ -165,23 +165,24 @@ def test_the_differences_of_a_definition_are_shown():
 async def test_what_another_group_has_is_not_there_for_a_request_that_names_one(
     client: Client, board: Callboard, shop: Shop
 ):
-    execution = await run(client, board, "settle", day="2026-01-05")
-    instance = f"/api/instances/{execution['jobInstance']['id']}"
+    await board.define(shop.settle("theirs", group="ours"))
+    ours, other = {"Callboard-Group": "ours"}, {"Callboard-Group": "default"}
+    begun = await call(client, "POST", "/api/jobs/theirs/executions", 202, headers=ours)
+    await board.wait_run(begun["id"], timeout_s=20)
+    execution = await call(client, "GET", f"/api/executions/{begun['id']}", headers=ours)
+    place = f"/api/executions/{begun['id']}"
+    instance = f"/api/instances/{begun['jobInstance']['id']}"
     step = f"/api/step-executions/{execution['stepExecutions'][0]['id']}"
-    for group, is_theirs in (("other", False), ("default", True)):
-        headers = {"Callboard-Group": group}
-        for each in (f"/api/executions/{execution['id']}", instance, step):
-            async with client.get(each, headers=headers) as response:
-                assert response.status == (200 if is_theirs else 404)
-    other = {"Callboard-Group": "other"}
-    for what in ("stop", "restart", "abandon", "recover"):
-        path = f"/api/executions/{execution['id']}/{what}"
-        await refused(client, "POST", path, 404, "EXECUTION_NOT_FOUND", headers=other)
-    for path, code in ((f"{instance}/executions", "INSTANCE"), (f"{step}/context", "STEP")):
+    reads = [f"{place}{each}" for each in ("", "/summary", "/parameters", "/steps", "/context")]
+    reads += [instance, f"{instance}/executions", step, f"{step}/context"]
+    for path in reads:
+        async with client.get(path, headers=ours) as response:
+            assert response.status == 200, path
+        code = "INSTANCE" if instance in path else "STEP" if step in path else "EXECUTION"
         await refused(client, "GET", path, 404, f"{code}_NOT_FOUND", headers=other)
-    for what in ("summary", "parameters", "steps", "context"):
-        path = f"/api/executions/{execution['id']}/{what}"
-        await refused(client, "GET", path, 404, "EXECUTION_NOT_FOUND", headers=other)
+    for what in ("stop", "restart", "abandon", "recover"):
+        path = f"{place}/{what}"
+        await refused(client, "POST", path, 404, "EXECUTION_NOT_FOUND", headers=other)
 
 
 async def test_every_path_with_an_id_says_what_it_is_of():
@@ -216,3 +217,13 @@ async def test_a_foreign_page_starts_nothing_whatever_it_sends(
 async def test_a_form_in_parts_is_not_read(client: Client, works: Works):
     data = aiohttp.FormData({"n": "1"}, default_to_multipart=True)
     await refused(client, "POST", START, 415, "UNSUPPORTED_MEDIA_TYPE", data=data)
+
+
+async def test_a_page_of_an_allowed_origin_may_name_a_group(serve: Serve, works: Works):
+    page = "https://ops.example"
+    client = await serve(allowed_origins=(page,))
+    asked = {"Origin": page, "Access-Control-Request-Method": "POST"}
+    async with client.options(START, headers=asked) as response:
+        assert response.status == 204
+        allowed = response.headers["Access-Control-Allow-Headers"].split(", ")
+        assert {"Callboard-Group", "Idempotency-Key"} <= set(allowed)

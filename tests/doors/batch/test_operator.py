@@ -96,6 +96,7 @@ async def test_a_restart_is_another_execution_of_the_instance(
     shop.fails_at = 5
     first = await run(client, board, "settle", **DAY, operator="ada")
     assert (first["status"], first["exitStatus"]["exitCode"]) == ("FAILED", "FAILED")
+    assert first["exitStatus"]["exitDescription"].startswith("Traceback ")
     assert "item 5 is bad" in first["exitStatus"]["exitDescription"]
     shop.fails_at = None
     second = await ended(client, board, await post(client, first, "restart"))

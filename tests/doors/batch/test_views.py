@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from callboard import Callboard
 from callboard.batch import BatchJob
+from callboard_service.doors.batch.jobs import Slice, part_of
+from callboard_service.doors.batch.loading import job_executions
 from doors.batch.asking import ended, post, refused, run, start
 from doors.batch.conftest import Client
 from doors.batch.jobs import Works
@@ -78,6 +82,30 @@ async def test_lists_are_asked_for_in_parts(client: Client, board: Callboard, wo
     for query in ("start=-1", "count=0", "count=1001", "start=x", "other=1"):
         await refused(client, "GET", f"{job}/instances?{query}", 400, "INVALID_QUERY")
     await refused(client, "GET", "/api/jobs/none/instances", 404, "JOB_NOT_FOUND")
+
+
+async def test_a_part_is_found_however_many_pages_come_before_it():
+    async def page(limit: int, before: int | None) -> list[SimpleNamespace]:
+        first = 3000 if before is None else before - 1
+        return [SimpleNamespace(id=each) for each in range(first, max(first - limit, 0), -1)]
+
+    for start_, count in ((0, 3), (999, 2), (1500, 1000), (2999, 5), (3000, 1)):
+        found = await part_of(Slice(start=start_, count=count), page)
+        ids = [each.id for each in found]
+        assert ids == list(range(3000 - start_, max(3000 - start_ - count, 0), -1))
+
+
+async def test_an_execution_that_has_not_begun_shows_what_its_job_declares(
+    client: Client, board: Callboard, shop: Shop
+):
+    execution = await run(client, board, "settle", **DAY, operator="ada")
+    begun = await board.get_run(execution["id"])
+    (shown,) = await job_executions(board, [begun], {})
+    assert {each.name: each.is_identifying for each in shown.parameters} == {
+        "day": True,
+        "operator": False,
+    }
+    assert (shown.to_json()["jobInstance"], shown.exit_code) == (None, "COMPLETED")
 
 
 async def test_an_instance_has_its_identifying_parameters(

@@ -42,6 +42,23 @@ def test_every_state_has_a_batch_status():
         assert status_of_word(state.value) in BATCH_STATUS
 
 
+@pytest.mark.parametrize(
+    ("status", "states"),
+    [
+        ("STARTING", {"queued"}),
+        ("STARTED", {"running"}),
+        ("STOPPING", {"stopping"}),
+        ("COMPLETED", {"succeeded"}),
+        ("STOPPED", {"stopped"}),
+        ("FAILED", {"failed", "timed_out"}),
+        ("ABANDONED", {"abandoned"}),
+        ("UNKNOWN", {"lost", "parked"}),
+    ],
+)
+def test_a_status_is_that_of_its_states(status: str, states: set[str]):
+    assert {state.value for state in states_of_status(status)} == states
+
+
 def test_every_status_finds_its_states():
     assert {state for status in BATCH_STATUS for state in states_of_status(status)} == set(RunState)
     assert states_of_status("DONE") == ()

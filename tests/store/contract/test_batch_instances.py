@@ -158,6 +158,8 @@ async def test_a_batch_run_is_what_was_given(store: Store) -> None:
         assert await tx.find_batch_runs([5, 6, 7]) == {5: given, 6: plain}
         assert await tx.batch_runs_of_instance(instance.id) == [given, plain]
     assert await store.get_batch_runs([5, 7]) == {5: given}
+    assert await store.list_batch_runs(instance.id) == [given, plain]
+    assert await store.list_batch_runs(instance.id + 1) == []
 
 
 async def test_a_batch_run_keeps_its_parameters_and_its_mapping(store: Store) -> None:

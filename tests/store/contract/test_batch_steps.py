@@ -66,6 +66,17 @@ async def test_the_steps_of_a_run_come_in_pages_by_id(store: Store) -> None:
     assert await store.list_steps(held.run.id + 1, 2) == []
 
 
+async def test_a_history_has_all_steps_however_many_there_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callboard.store.postgres_batch.STEPS_PAGE", 2)
+    held = await held_run(store)
+    steps = [await stored_step(store, held, name=f"s{number}") for number in range(5)]
+    history = await store.get_batch_history(held.instance.id)
+    assert history is not None
+    assert history.steps == tuple(steps)
+
+
 async def test_a_step_that_begins_afresh_is_the_first_of_its_line(store: Store) -> None:
     held = await held_run(store)
     step = await stored_step(store, held)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from callboard.operations.computing import computed
 from callboard_service.call import Call, json_answer
 from callboard_service.doors.batch.answer import begun_answer
 from callboard_service.doors.batch.execution_document import JobExecution
@@ -23,7 +24,7 @@ PROPERTIES: Final = "text/properties"
 async def get_execution(call: Call[Any]) -> web.Response:
     execution = await _execution(call)
     steps = await call.board.operator.steps(call.run_id)
-    documents = [step_document(step) for step in steps]
+    documents = await computed(len(steps), lambda: [step_document(step) for step in steps])
     return json_answer({**execution.to_json(), "stepExecutions": documents})
 
 
@@ -68,7 +69,8 @@ async def get_parameters(call: Call[Any]) -> web.Response:
 
 async def get_step_summaries(call: Call[Any]) -> web.Response:
     steps = await call.board.operator.steps(call.run_id)
-    return json_answer({str(step.id): step_text(step) for step in steps})
+    texts = await computed(len(steps), lambda: {str(step.id): step_text(step) for step in steps})
+    return json_answer(texts)
 
 
 async def get_context(call: Call[Any]) -> web.Response:

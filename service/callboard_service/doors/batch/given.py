@@ -50,7 +50,7 @@ def given_parameters(
         MalformedJson: the body is none.
         InvalidInput: its form is wrong; or a parameter comes more than once.
     """
-    types = {rule.name: rule.type for rule in rules or () if not rule.is_secret}
+    types = {rule.name: rule.type for rule in rules or ()}
     pairs = [
         parameter_of_text(name, text, types)
         for name, text in (*_of_query(request), *_texts_of(request, data))
