@@ -104,6 +104,8 @@ CREATE FUNCTION callboard.save_chunk(step_id bigint, held_epoch bigint, reads bi
     declare
         run_state text;
     begin
+        -- There is nothing but the commit to come: who stands still now does not hold the row for long.
+        perform set_config('idle_in_transaction_session_timeout', '10s', true);
         update callboard.batch_step as step
         set
             reads = save_chunk.reads,

@@ -107,6 +107,11 @@ def thaw(postgres_servers: Mapping[str, str], tmp_path_factory: pytest.TempPathF
     return asyncio.run(tell())
 
 
+REFUSED = ("StepNotHeld", "StoreUnavailable")
+"""By the fence; or by the database, which ends a transaction that says nothing for a minute: on a
+slow machine the frozen ones sleep longer."""
+
+
 def by_id(case: Case) -> str:
     return case.book
 
@@ -126,14 +131,14 @@ def test_80_a_run_is_taken_from_a_frozen_node_and_nothing_is_done_twice(
 def test_80_the_database_refuses_the_commit_of_a_node_that_has_noticed_nothing(
     thaw: Thaw, case: Case
 ) -> None:
-    assert thaw.left_by[case] == "StepNotHeld"
+    assert thaw.left_by[case] in REFUSED
 
 
 @pytest.mark.parametrize("case", ASLEEP, ids=by_id)
 def test_a_node_that_wakes_up_gives_up_the_chunk_by_itself_or_is_refused(
     thaw: Thaw, case: Case
 ) -> None:
-    assert thaw.left_by[case] in ("CancelledError", "StepNotHeld")
+    assert thaw.left_by[case] in ("CancelledError", *REFUSED)
 
 
 def test_71_a_stopping_run_of_a_frozen_node_is_given_up_for_good(thaw: Thaw) -> None:
@@ -142,7 +147,7 @@ def test_71_a_stopping_run_of_a_frozen_node_is_given_up_for_good(thaw: Thaw) -> 
     assert over.history.instance.state == "abandoned"
     assert [step.state for step in over.history.steps] == [StepState.STOPPED]
     assert over.output.lines == tuple(range(1, SIZE + 1))
-    assert thaw.left_by[ABANDONED] == "StepNotHeld"
+    assert thaw.left_by[ABANDONED] in REFUSED
     assert thaw.late[ABANDONED] == over
 
 
@@ -158,7 +163,7 @@ def test_a_run_whose_lease_runs_is_recovered_by_force_alone(thaw: Thaw) -> None:
 
 
 def test_a_recovered_run_leaves_no_trace_when_its_node_wakes_up(thaw: Thaw) -> None:
-    assert thaw.left_by[RECOVERED] == "StepNotHeld"
+    assert thaw.left_by[RECOVERED] in REFUSED
     assert thaw.late[RECOVERED] == thaw.over[RECOVERED]
 
 
@@ -166,7 +171,7 @@ def test_the_nodes_that_woke_up_end_in_order(thaw: Thaw) -> None:
     assert thaw.exits == (0, 0)
 
 
-@pytest.mark.slow  # the database gives up on a transaction that says nothing after a minute
+@pytest.mark.slow  # the database gives up on a commit that does not come after ten seconds
 @pytest.mark.timeout(200)
 async def test_a_node_that_froze_between_save_and_commit_keeps_nobody_else_waiting(
     postgres_servers: Mapping[str, str], tmp_path: Path
@@ -185,7 +190,7 @@ async def test_a_node_that_froze_between_save_and_commit_keeps_nobody_else_waiti
         over = await seen_over(here, runs)
         left_by = await gone_on(here, [zombie], (saved,))
         assert await zombie.close() == 0
-        assert left_by[saved] == "StepNotHeld"
+        assert left_by[saved] in REFUSED
         for case in runs:
             assert (over[case].run.state, over[case].run.crashes) == (RunState.SUCCEEDED, 1)
             assert over[case].output.lines == tuple(range(1, ITEMS + 1))

@@ -18,7 +18,7 @@ import pytest
 from simulation.conftest import SEED, SeedsFactory
 from simulation.story import Outcome, tell_story
 
-FEW: Final = 20
+FEW: Final = 12
 MANY: Final = 2000
 
 

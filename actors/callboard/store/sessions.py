@@ -65,11 +65,12 @@ class Sessions:
         Raises:
             StoreUnavailable
         """
+        self._check_open()
         await self._turns.acquire()
         self._taken += 1
         try:
+            self._check_open()
             session = self._kept_for(run_id) or await self._another()
-            self._check_open(session)
         except BaseException:
             self._taken -= 1
             self._turns.release()
@@ -100,6 +101,8 @@ class Sessions:
 
     async def close(self) -> None:
         """Once all were given back, or the deadline is over."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._alarm is not None:
             self._alarm.cancel()
@@ -154,9 +157,8 @@ class Sessions:
             raise
         return session
 
-    def _check_open(self, session: Session) -> None:
+    def _check_open(self) -> None:
         if self._is_closed:
-            session.terminate()
             raise StoreUnavailable("the chunk line is closed")
 
     def _close_unused(self) -> None:

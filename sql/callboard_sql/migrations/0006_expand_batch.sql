@@ -101,6 +101,8 @@ create function callboard.save_chunk(
     declare
         run_state text;
     begin
+        -- There is nothing but the commit to come: who stands still now does not hold the row for long.
+        perform set_config('idle_in_transaction_session_timeout', '10s', true);
         update callboard.batch_step as step
         set
             reads = save_chunk.reads,
