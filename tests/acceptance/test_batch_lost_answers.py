@@ -17,7 +17,7 @@ from acceptance.batch_scene import Case, Scene, Seen, scene
 from acceptance.batch_work import COMMITS, ITEMS
 from callboard.domain.batch_step import StepCounts
 from callboard.domain.states import RunState
-from support.lossy_relay import LossyRelay, lossy_relay
+from support.relay import Relay, relay_to
 
 WHOLE: Final = Case(job="retried", note="whole")
 ARRIVED: Final = (
@@ -38,7 +38,7 @@ class Lost:
     """The restart of the one that failed."""
 
 
-async def lost(scene: Scene, board: LossyRelay, shop: LossyRelay) -> Lost:
+async def lost(scene: Scene, board: Relay, shop: Relay) -> Lost:
     await scene.nodes.engage("node", dsn=board.dsn, shop=shop.dsn)
     seen = {}
     for case in (WHOLE, *ARRIVED, DECLARED, IMPERATIVE):
@@ -61,8 +61,8 @@ def told(postgres_servers: Mapping[str, str], tmp_path_factory: pytest.TempPathF
         newest = postgres_servers[max(postgres_servers, key=int)]
         async with (
             scene(newest, tmp_path_factory.mktemp("snares"), lease_s=15.0) as one,
-            lossy_relay(one.board_dsn) as board,
-            lossy_relay(one.shop_dsn) as shop,
+            relay_to(one.board_dsn) as board,
+            relay_to(one.shop_dsn) as shop,
         ):
             return await lost(one, board, shop)
 

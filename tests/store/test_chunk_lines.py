@@ -41,8 +41,8 @@ from support.batch import (
     the_step,
 )
 from support.factories import NOW, changed_run
-from support.lossy_relay import lossy_relay
 from support.postgres_store import connected, kill_backends, opened, seen, someone_waits
+from support.relay import relay_to
 
 SERVER_KINDS = ("own", "pooler", "host")
 FOREIGN_KINDS = ("foreign", "foreign pool")
@@ -452,7 +452,7 @@ async def test_b09_after_a_commit_without_an_answer_the_checkpoint_tells(
 ) -> None:
     await _empty(dsn)
     async with AsyncExitStack() as stack:
-        relay = await stack.enter_async_context(lossy_relay(dsn))
+        relay = await stack.enter_async_context(relay_to(dsn))
         store = await stack.enter_async_context(opened(dsn, clock=clock))
         far = await stack.enter_async_context(opened(relay.dsn, clock=clock))
         line = await stack.enter_async_context(chunk_line(far))

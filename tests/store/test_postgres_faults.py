@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -17,6 +16,7 @@ from callboard.store.contract import JobFilter, Store
 from callboard.store.statements import TransactionConflict, translated
 from support.factories import make_entry, make_job, stored_job, stored_trigger
 from support.postgres_store import SHORT_S, connected, kill_backends, opened, seen, someone_waits
+from support.relay import relay_to
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ async def test_an_error_that_the_block_passes_over_is_not_taken_for_a_commit(
 
 
 async def test_a_half_open_connection_hangs_nobody(postgres_dsn: str) -> None:
-    async with _relay(postgres_dsn) as relay, opened(relay.dsn, deadline_s=SHORT_S) as store:
+    async with relay_to(postgres_dsn) as relay, opened(relay.dsn, deadline_s=SHORT_S) as store:
         await stored_job(store)
         relay.is_silent.set()
         with pytest.raises(StoreUnavailable, match="did not answer in time"):
@@ -248,7 +248,7 @@ async def test_a_store_that_is_not_open_says_so(postgres_dsn: str) -> None:
 async def test_opening_fails_while_the_server_is_away_and_succeeds_later(
     postgres_dsn: str,
 ) -> None:
-    async with _relay(postgres_dsn) as relay:
+    async with relay_to(postgres_dsn) as relay:
         relay.is_refusing.set()
         async with opened_later(relay.dsn) as store:
             with pytest.raises(StoreUnavailable):
@@ -268,60 +268,6 @@ async def opened_later(dsn: str) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
-
-
-class Relay:
-    """Stands between client and server; can stop to speak, or to let anybody in."""
-
-    def __init__(self, dsn: str) -> None:
-        parts = urlsplit(dsn)
-        options = parse_qs(parts.query)
-        self._socket = f"{options['host'][0]}/.s.PGSQL.{options.get('port', ['5432'])[0]}"
-        self._database = parts.path.removeprefix("/")
-        self._user = parts.username
-        self.is_silent = asyncio.Event()
-        self.is_refusing = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
-        self.port = 0
-
-    @property
-    def dsn(self) -> str:
-        return f"postgresql://{self._user}@127.0.0.1:{self.port}/{self._database}?sslmode=disable"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.is_refusing.is_set():
-            writer.close()
-            return
-        back, forth = await asyncio.open_unix_connection(self._socket)
-        self.tasks += [
-            asyncio.ensure_future(self._pump(reader, forth)),
-            asyncio.ensure_future(self._pump(back, writer)),
-        ]
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                if not self.is_silent.is_set():
-                    writer.write(data)
-                    await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def _relay(dsn: str) -> AsyncIterator[Relay]:
-    relay = Relay(dsn)
-    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0, family=socket.AF_INET)
-    relay.port = server.sockets[0].getsockname()[1]
-    try:
-        yield relay
-    finally:
-        server.close()
-        for task in relay.tasks:
-            task.cancel()
-        await asyncio.gather(*relay.tasks, return_exceptions=True)
 
 
 async def test_a_hosts_pool_is_borrowed_from_and_left_open(postgres_dsn: str) -> None:

@@ -1,4 +1,4 @@
-"""A relay before a PostgreSQL server that loses the answer to a statement."""
+"""A relay before a PostgreSQL server that can stop to speak, let nobody in, or lose one answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 
-class LossyRelay:
-    """Cuts the connection on which the next statement of the chosen text is sent.
-
-    `before`: the server never gets it. Otherwise it does, and only the answer is lost.
-    """
+class Relay:
+    """Stands between client and server."""
 
     def __init__(self, dsn: str) -> None:
         parts = urlsplit(dsn)
@@ -21,8 +18,10 @@ class LossyRelay:
         self._socket = f"{options['host'][0]}/.s.PGSQL.{options.get('port', ['5432'])[0]}"
         self._database = parts.path.removeprefix("/")
         self._user = parts.username
-        self._text: bytes | None = None
+        self._lost: bytes | None = None
         self._is_before = False
+        self.is_silent = asyncio.Event()
+        self.is_refusing = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
         self.port = 0
 
@@ -31,12 +30,28 @@ class LossyRelay:
         return f"postgresql://{self._user}@127.0.0.1:{self.port}/{self._database}?sslmode=disable"
 
     def lose(self, text: bytes, *, before: bool = False) -> None:
-        self._text, self._is_before = text, before
+        """Cut the connection on which the next statement of that text is sent.
+
+        `before`: the server never gets it. Otherwise it does, and only the answer is lost.
+        """
+        self._lost, self._is_before = text, before
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_refusing.is_set():
+            writer.close()
+            return
         back, forth = await asyncio.open_unix_connection(self._socket)
-        answers = asyncio.ensure_future(_pump(back, writer))
+        answers = asyncio.ensure_future(self._answer(back, writer))
         self.tasks += [answers, asyncio.ensure_future(self._ask(reader, forth, writer, answers))]
+
+    async def _answer(self, back: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await back.read(65536):
+                await self._pass(data, writer)
+        except OSError:
+            pass
+        finally:
+            writer.close()
 
     async def _ask(
         self,
@@ -47,37 +62,30 @@ class LossyRelay:
     ) -> None:
         try:
             while data := await reader.read(65536):
-                if self._text is None or self._text not in data:
-                    forth.write(data)
-                    await forth.drain()
+                if self._lost is None or self._lost not in data:
+                    await self._pass(data, forth)
                     continue
-                self._text = None
+                self._lost = None
                 answers.cancel()
+                writer.close()
                 if not self._is_before:
-                    forth.write(data)
-                    await forth.drain()
+                    await self._pass(data, forth)
                 return
         except OSError:
             pass
         finally:
-            writer.close()
             forth.close()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
+    async def _pass(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if not self.is_silent.is_set():
             writer.write(data)
             await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
 
 
 @asynccontextmanager
-async def lossy_relay(dsn: str) -> AsyncIterator[LossyRelay]:
-    relay = LossyRelay(dsn)
+async def relay_to(dsn: str) -> AsyncIterator[Relay]:
+    """A relay to the server of that DSN, which has a Unix socket."""
+    relay = Relay(dsn)
     server = await asyncio.start_server(relay.serve, "127.0.0.1", 0, family=socket.AF_INET)
     relay.port = server.sockets[0].getsockname()[1]
     try:
