@@ -12,6 +12,7 @@ import pytest
 from callboard import Callboard
 from callboard.store.memory import MemoryStore
 from callboard.testing import CALM, VirtualClock
+from support.batch_node import BatchNode
 
 OpenBoard = Callable[..., Any]
 
@@ -24,6 +25,14 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def store(clock: VirtualClock) -> MemoryStore:
     return MemoryStore(clock)
+
+
+@pytest.fixture
+async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
+    """One to which batch jobs are known."""
+    node = BatchNode(store, clock)
+    await node.define()
+    return node
 
 
 @pytest.fixture

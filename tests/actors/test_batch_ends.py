@@ -40,13 +40,6 @@ from support.factories import LEASE, make_job
 MONDAY = "2026-01-05"
 
 
-@pytest.fixture
-async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
-    node = BatchNode(store, clock)
-    await node.define()
-    return node
-
-
 async def working(node: BatchNode, job: str = "settlement") -> tuple[Run, StepExecution]:
     """A run in its first step."""
     await node.start(job, day=MONDAY)

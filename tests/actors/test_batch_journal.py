@@ -11,7 +11,6 @@ from callboard.domain.batch_definition import definition_of_spec
 from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
 from callboard.domain.run import Run, RunError, StopMode
 from callboard.errors import Conflict, InvalidInput, NotFound
-from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.batch_node import BatchNode, batch_job
 from support.boards import meanwhile
@@ -20,9 +19,7 @@ MONDAY = "2026-01-05"
 
 
 @pytest.fixture
-async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
-    node = BatchNode(store, clock)
-    await node.define()
+async def node(node: BatchNode) -> BatchNode:
     await node.define(batch_job("child"))
     return node
 

@@ -33,13 +33,6 @@ MONDAY = "2026-01-05"
 RETRIED = sorted(UNSUCCESSFUL - {RunState.ABANDONED})
 
 
-@pytest.fixture
-async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
-    node = BatchNode(store, clock)
-    await node.define()
-    return node
-
-
 async def refused(node: BatchNode, run: Run, **steps: Json) -> Conflict:
     with pytest.raises(Conflict) as refusal:
         await node.restart(run.id, **steps)

@@ -20,13 +20,6 @@ from support.batch_node import NOTE, NUMBER, BatchNode, batch_job
 MONDAY, TUESDAY = "2026-01-05", "2026-01-06"
 
 
-@pytest.fixture
-async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
-    node = BatchNode(store, clock)
-    await node.define()
-    return node
-
-
 def starting(*days: str, job: str = "settlement", **fields: Any) -> StartRuns:
     key = fields.pop("idempotency_key", None)
     runs = tuple(NewRun(job=job, arguments={"day": day}, **fields) for day in days)

@@ -11,7 +11,6 @@ from callboard import RunState
 from callboard.commands import (
     BeginStep,
     CreateTrigger,
-    EndStep,
     FireTrigger,
     KeepExpected,
     KeepPlan,
@@ -26,19 +25,10 @@ from callboard.domain.trigger import Action, Trigger
 from callboard.domain.workflow import Workflow
 from callboard.errors import Conflict, InvalidInput
 from callboard.store.contract_chunks import StepNotHeld
-from callboard.store.memory import MemoryStore
-from callboard.testing import VirtualClock
-from support.batch_node import DAY, NOTE, NUMBER, BatchNode, batch_job
+from support.batch_node import DAY, NOTE, NUMBER, BatchNode, batch_job, ending
 from support.factories import make_job
 
 MONDAY = "2026-01-05"
-
-
-@pytest.fixture
-async def node(store: MemoryStore, clock: VirtualClock) -> BatchNode:
-    node = BatchNode(store, clock)
-    await node.define()
-    return node
 
 
 async def begun(node: BatchNode, job: str = "settlement") -> Run:
@@ -199,17 +189,7 @@ async def test_another_epoch_writes_nothing(node: BatchNode, epoch: int | None):
     commands = [
         BeginStep(run_id=run.id, epoch=foreign, name="settle", visit=1),
         RecordMoves(run_id=run.id, epoch=foreign, moves=()),
-        EndStep(
-            run_id=run.id,
-            epoch=foreign,
-            step_id=step.id,
-            state=StepState.SUCCEEDED,
-            exit_code="COMPLETED",
-            exit_message=None,
-            context={},
-            counts=StepCounts(),
-            job_context={},
-        ),
+        ending(step, foreign),
     ]
     answers = [(await node.committing.commit(command))[0] for command in commands]
     assert {answer.code for answer in answers} == {"run_not_held"}
@@ -222,19 +202,8 @@ async def test_a_step_of_another_run_is_not_ended(node: BatchNode):
     await node.start(day="2026-02-02")
     other = await node.claim()
     await node.begin(other)
-    command = EndStep(
-        run_id=other.id,
-        epoch=other.epoch or 0,
-        step_id=step.id,
-        state=StepState.SUCCEEDED,
-        exit_code="COMPLETED",
-        exit_message=None,
-        context={},
-        counts=StepCounts(),
-        job_context={},
-    )
     with pytest.raises(StepNotHeld):
-        await node.ask(command)
+        await node.ask(ending(step, other.epoch, run_id=other.id))
 
 
 # runs that nobody gave an instance

@@ -14,7 +14,6 @@ from callboard.commands import (
     AbandonRun,
     EndedRun,
     EndRuns,
-    EndStep,
     RecoverRun,
     RescueRuns,
     RestartRun,
@@ -31,7 +30,7 @@ from callboard.errors import Conflict
 from callboard.store.contract import RunFilter, Store
 from callboard.store.contract_chunks import StepNotHeld
 from callboard.testing import VirtualClock
-from support.batch_node import NUMBER, BatchNode, batch_job
+from support.batch_node import NUMBER, BatchNode, batch_job, ending
 from support.factories import LEASE, NOW, TRACE_ID, make_end
 
 MONDAY = "2026-01-05"
@@ -303,17 +302,7 @@ async def test_a_step_ends_once_although_two_say_so(pair: Pair):
     run = await pair[0].claim()
     await pair[0].begin(run)
     step = await pair[0].step(run)
-    succeeded = EndStep(
-        run_id=run.id,
-        epoch=run.epoch or 0,
-        step_id=step.id,
-        state=StepState.SUCCEEDED,
-        exit_code="COMPLETED",
-        exit_message=None,
-        context={},
-        counts=StepCounts(),
-        job_context={},
-    )
+    succeeded = ending(step, run.epoch)
     as_failed = replace(succeeded, state=StepState.FAILED, exit_code="FAILED")
     answers = await each_alone(pair, [succeeded, as_failed])
     refusals = [answer for answer in answers if isinstance(answer, BaseException)]

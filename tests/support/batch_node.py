@@ -111,22 +111,7 @@ class BatchNode:
         self, step: StepExecution, state: StepState = StepState.SUCCEEDED, **changes: Any
     ) -> None:
         assert self.node is not None
-        values: dict[str, Any] = {
-            "exit_code": "COMPLETED" if state is StepState.SUCCEEDED else state.value.upper(),
-            "exit_message": None,
-            "context": {},
-            "counts": StepCounts(),
-            "job_context": {},
-        }
-        await self.ask(
-            EndStep(
-                run_id=step.run_id,
-                epoch=self.node.epoch,
-                step_id=step.id,
-                state=state,
-                **{**values, **changes},
-            )
-        )
+        await self.ask(ending(step, self.node.epoch, state, **changes))
 
     async def end(
         self,
@@ -173,3 +158,21 @@ class BatchNode:
         assert stored is not None
         async with self.store.begin() as tx:
             await tx.update_job(replace(stored, spec={**stored.spec, "steps": list(steps)}))
+
+
+def ending(
+    step: StepExecution,
+    epoch: int | None,
+    state: StepState = StepState.SUCCEEDED,
+    **changes: Any,
+) -> EndStep:
+    """What ends the step, told under that epoch."""
+    values: dict[str, Any] = {
+        "run_id": step.run_id,
+        "exit_code": "COMPLETED" if state is StepState.SUCCEEDED else state.value.upper(),
+        "exit_message": None,
+        "context": {},
+        "counts": StepCounts(),
+        "job_context": {},
+    }
+    return EndStep(epoch=epoch or 0, step_id=step.id, state=state, **{**values, **changes})

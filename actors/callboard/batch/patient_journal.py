@@ -10,7 +10,7 @@ from typing import Any
 from callboard.batch.journal import Journal
 from callboard.batch.outages import Patience
 from callboard.domain.batch_instance import BatchHistory
-from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
+from callboard.domain.batch_step import Move, StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 
@@ -35,31 +35,9 @@ class PatientJournal:
         await self._ask(lambda: self._journal.keep_expected(step, expected))
 
     async def end_step(
-        self,
-        run: Run,
-        step: StepExecution,
-        state: StepState,
-        exit_code: str,
-        *,
-        exit_message: str | None = None,
-        context: JsonObject,
-        counts: StepCounts,
-        job_context: JsonObject,
-        moves: tuple[Move, ...] = (),
+        self, run: Run, step: StepExecution, state: StepState, exit_code: str, **how: Any
     ) -> None:
-        await self._ask(
-            lambda: self._journal.end_step(
-                run,
-                step,
-                state,
-                exit_code,
-                exit_message=exit_message,
-                context=context,
-                counts=counts,
-                job_context=job_context,
-                moves=moves,
-            )
-        )
+        await self._ask(lambda: self._journal.end_step(run, step, state, exit_code, **how))
 
     async def record_moves(self, run: Run, moves: tuple[Move, ...]) -> None:
         await self._ask(lambda: self._journal.record_moves(run, moves))

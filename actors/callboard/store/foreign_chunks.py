@@ -9,10 +9,10 @@ What is told there is the truth about the cursor and the state. The board's own 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from asyncpg import exceptions as pg
 
@@ -23,7 +23,12 @@ from callboard.errors import StoreError, invalid
 from callboard.store.chunk_pool import ChunkPool
 from callboard.store.contract_chunks import ChunkTransaction, StepNotHeld
 from callboard.store.pool import BEGIN
-from callboard.store.postgres_chunks import ChunkBlock, chunk_connection, skipped_as_arrays
+from callboard.store.postgres_chunks import (
+    ChunkBlock,
+    PooledChunkLine,
+    chunk_connection,
+    skipped_as_arrays,
+)
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows_batch import checkpoint_from_row, counts_as_values
 from callboard.store.statements import Connection, Statements
@@ -32,7 +37,7 @@ from callboard_sql import foreign_names, load_foreign
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 
-class ForeignChunkLine:
+class ForeignChunkLine(PooledChunkLine):
     """A `contract_chunks.ChunkLine` on a database that is not the board's."""
 
     def __init__(self, pool: ChunkPool, *, origin: str, schema: str, clock: Clock) -> None:
@@ -42,10 +47,9 @@ class ForeignChunkLine:
         if not _SCHEMA.fullmatch(schema):
             fix = "use lower-case letters, digits and _, no digit first, 63 at most"
             raise invalid("schema", f"{schema[:80]!r} is no name of a schema", fix)
-        self._pool = pool
+        super().__init__(pool, clock)
         self._origin = origin
         self._schema = schema
-        self._clock = clock
         self._texts = {name: _in_schema(load_foreign(name), schema) for name in foreign_names()}
         self._has_tables = False
 
@@ -136,17 +140,6 @@ class ForeignChunkLine:
         async with chunk_connection(self._pool, step.run_id) as connection:
             row = await self._statements(connection).row("find_checkpoint", *self._place(step))
             return None if row is None else checkpoint_from_row(row)
-
-    @asynccontextmanager
-    async def reading(self, run_id: int = 0) -> AsyncIterator[Any]:
-        async with self._pool.reading(run_id) as connection:
-            yield connection
-
-    def rest(self, run_id: int) -> None:
-        self._pool.rest(run_id)
-
-    async def close(self) -> None:
-        await self._pool.close()
 
     def _place(self, step: StepExecution) -> tuple[str, int, int]:
         """Origin, first execution and fence."""

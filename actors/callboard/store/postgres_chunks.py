@@ -28,12 +28,25 @@ from callboard.store.rows_batch import checkpoint_from_row, counts_as_values
 from callboard.store.statements import DRIVER_ERRORS, Connection, Statements, translated
 
 
-class PostgresChunkLine:
-    """A `contract_chunks.ChunkLine` on the board's own database."""
+class PooledChunkLine:
+    """What chunk lines have alike whose connections are of a pool."""
 
     def __init__(self, pool: ChunkPool, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
+
+    def reading(self, run_id: int = 0) -> AbstractAsyncContextManager[Any]:
+        return self._pool.reading(run_id)
+
+    def rest(self, run_id: int) -> None:
+        self._pool.rest(run_id)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+class PostgresChunkLine(PooledChunkLine):
+    """A `contract_chunks.ChunkLine` on the board's own database."""
 
     async def open_step(
         self, step: StepExecution, known: Mapping[int, StepCounts] | None = None
@@ -56,17 +69,6 @@ class PostgresChunkLine:
         async with chunk_connection(self._pool, step.run_id) as connection:
             row = await self._statements(connection).row("find_chunk", step.id)
             return None if row is None else checkpoint_from_row(row)
-
-    @asynccontextmanager
-    async def reading(self, run_id: int = 0) -> AsyncIterator[Any]:
-        async with self._pool.reading(run_id) as connection:
-            yield connection
-
-    def rest(self, run_id: int) -> None:
-        self._pool.rest(run_id)
-
-    async def close(self) -> None:
-        await self._pool.close()
 
     def _statements(self, connection: Connection) -> Statements:
         return Statements(connection, self._pool.deadline_s)
