@@ -59,7 +59,7 @@ test: check ## the checks and the suite, then the suite's core on the installed 
 	$(BIN)/python tests/packaging/run_on_wheel.py -n $(WORKERS) --dist loadfile
 
 test-all: check $(SLOW) ## the same with the slow suites
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(BIN)/python -m pytest -q -m "slow or not slow" --hypothesis-profile=exploring
 	$(BIN)/python tests/packaging/run_on_wheel.py
 
 # Storms, and how long all of them take together; SEED=... repeats one, CHAOS=... are more options.

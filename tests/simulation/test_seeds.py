@@ -28,7 +28,7 @@ def told(outcome: Outcome) -> str:
 
 
 def test_a_few_seeds_keep_every_promise(seeds: SeedsFactory) -> None:
-    for seed in seeds(FEW):
+    for seed in seeds(FEW, first=1):
         outcome = tell_story(seed)
         assert not outcome.faults, told(outcome)
         assert outcome.runs

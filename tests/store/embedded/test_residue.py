@@ -108,11 +108,13 @@ def test_orphans_are_counted_and_ended_and_others_spared(
 
 def test_an_orphan_that_does_not_listen_is_forced(data: Path) -> None:
     deaf = Path(shutil.copy(shutil.which("bash") or "/bin/sh", data.parent / "postgres"))
-    script = "trap '' QUIT; echo ready; while :; do read -t 600 <> <(:); done"
-    with subprocess.Popen([deaf, "-c", script], cwd=data, stdout=subprocess.PIPE) as orphan:
+    script = "trap '' QUIT; echo ready; read held"
+    with subprocess.Popen(
+        [deaf, "-c", script], cwd=data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as orphan:
         assert orphan.stdout is not None
         orphan.stdout.readline()
-        end_orphans(data, force=False)
+        assert end_orphans(data, force=False) == 1
         assert end_orphans(data, force=True) == 1
         assert orphan.wait() == -9
 
