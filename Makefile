@@ -11,10 +11,12 @@ RUNS   := $(VENV)/.runs
 TESTED := $(VENV)/.tested
 SLOW   := $(VENV)/.slow
 
-# A file of tests belongs to one worker, which has database servers of its own. The slow suites
-# measure how much a machine bears: they run alone.
+# A file of tests belongs to one worker, which has database servers of its own. In the order of
+# their names the long ones come early, and short ones at the end keep all workers busy. The slow
+# suites measure how much a machine bears: they run alone.
 WORKERS ?= 2
-PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+SHARED  := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST  := $(BIN)/python -m pytest -q $(SHARED)
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-all test-chaos golden wheel bench clean
@@ -56,7 +58,7 @@ check: $(TESTED) ## format, lint, types, import contracts
 
 test: check ## the checks and the suite, then the suite's core on the installed wheel
 	$(PYTEST)
-	$(BIN)/python tests/packaging/run_on_wheel.py -n $(WORKERS) --dist loadfile
+	$(BIN)/python tests/packaging/run_on_wheel.py $(SHARED)
 
 test-all: check $(SLOW) ## the same with the slow suites
 	$(BIN)/python -m pytest -q -m "slow or not slow" --hypothesis-profile=exploring

@@ -4,9 +4,9 @@ import signal
 
 from hypothesis import settings
 
-from support.postgres import postgres_dsn, postgres_servers
+from support.postgres import empty_dsn, postgres_dsn, postgres_servers
 
-__all__ = ["postgres_dsn", "postgres_servers"]
+__all__ = ["empty_dsn", "postgres_dsn", "postgres_servers"]
 
 # A shell that starts the suite in the background has it ignore these two, and so would every
 # process that a test starts and wants to end by one of them.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
 from callboard import commands as c
 from callboard.clock import Clock
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, InstanceState
-from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import NO_MOVE, Move, StepCounts, StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import NewRun, Run, StopMode
 from callboard.domain.states import RunState
@@ -16,9 +18,13 @@ from callboard.runtime import Command
 
 R = TypeVar("R")
 
+PAGE: Final = 1000
+"""Rows of the history in one read."""
 FIRST_LOOK_S: Final = 0.05
 LOOK_S: Final = 1.0
 """Between two looks at a child at the most; each wait is twice as long as the one before."""
+LOOKS_PER_S: Final = 100
+"""Of all runs of a node that wait for children: the more they are, the later each one looks."""
 
 
 class Ask(Protocol):
@@ -33,11 +39,20 @@ class BatchJournal:
     def __init__(self, ask: Ask, clock: Clock) -> None:
         self._ask = ask
         self._clock = clock
+        self._watched = 0
+        """Children that are waited for."""
 
     async def begin_run(self, run: Run, definition: JsonObject) -> BatchHistory:
         """As in Journal."""
         command = c.BeginBatchRun(run_id=run.id, epoch=_epoch(run), definition=definition)
-        return await self._ask(command)
+        begun = await self._ask(command)
+        history = BatchHistory(instance=begun.instance, runs=(begun.run,))
+        if begun.is_first:
+            return history
+        # Nobody else writes of the instance while the run is held: pages are as good as one moment.
+        steps = await self._steps(begun.instance.id)
+        moves = await self._moves(begun.instance.id)
+        return replace(history, steps=tuple(steps), moves=tuple(moves))
 
     async def begin_step(
         self,
@@ -60,6 +75,26 @@ class BatchJournal:
             is_again=is_again,
         )
         return await self._ask(command)
+
+    async def partitions(self, step: StepExecution) -> list[PartitionRecord]:
+        """As in Journal."""
+        found: list[PartitionRecord] = []
+        while True:
+            ask = c.ListPartitions(
+                instance_id=step.instance_id,
+                step=step.name,
+                visit=step.visit,
+                limit=PAGE,
+                before=found[-1].name if found else "",
+            )
+            page = await self._ask(ask)
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    async def counts_before(self, step: StepExecution) -> dict[int, StepCounts]:
+        """As in Journal."""
+        return await self._ask(c.CountsBefore(step_id=step.id))
 
     async def keep_plan(self, step: StepExecution, plan: tuple[JsonObject, ...]) -> None:
         """As in Journal."""
@@ -115,15 +150,11 @@ class BatchJournal:
 
     async def wait_child(self, run_id: int) -> Run:
         """As in Journal."""
-        wait_s = FIRST_LOOK_S
-        while True:
-            run = await self._ask(c.GetRun(run_id=run_id))
-            if run is None:
-                raise NotFound("run", run_id)
-            if run.has_ended or run.state is RunState.PARKED:
-                return run
-            await self._clock.sleep_until(self._clock.monotonic() + wait_s)
-            wait_s = min(2 * wait_s, LOOK_S)
+        self._watched += 1
+        try:
+            return await self._ended(run_id)
+        finally:
+            self._watched -= 1
 
     async def stop_child(self, run_id: int) -> None:
         """As in Journal."""
@@ -132,6 +163,37 @@ class BatchJournal:
         except Conflict as refusal:
             if refusal.code not in ("run_not_running", "illegal_transition"):
                 raise
+
+    async def _steps(self, instance_id: int) -> list[StepExecution]:
+        steps: list[StepExecution] = []
+        while True:
+            after = steps[-1].id if steps else 0
+            ask = c.ListInstanceSteps(instance_id=instance_id, limit=PAGE, after=after)
+            page = await self._ask(ask)
+            steps += page
+            if len(page) < PAGE:
+                return steps
+
+    async def _moves(self, instance_id: int) -> list[Move]:
+        moves: list[Move] = []
+        while True:
+            after = (moves[-1].node, moves[-1].visit) if moves else NO_MOVE
+            page = await self._ask(c.ListMoves(instance_id=instance_id, limit=PAGE, after=after))
+            moves += page
+            if len(page) < PAGE:
+                return moves
+
+    async def _ended(self, run_id: int) -> Run:
+        wait_s = FIRST_LOOK_S
+        while True:
+            run = await self._ask(c.GetRun(run_id=run_id))
+            if run is None:
+                raise NotFound("run", run_id)
+            if run.has_ended or run.state is RunState.PARKED:
+                return run
+            busy_s = self._watched / LOOKS_PER_S
+            await self._clock.sleep_until(self._clock.monotonic() + max(wait_s, busy_s))
+            wait_s = min(2 * wait_s, LOOK_S)
 
     async def _goes_on(self, first_id: int) -> int:
         """The run of the child's instance that is live, or has succeeded; a new one when the last

@@ -23,7 +23,7 @@ class BoardConfig:
     node_name: str | None = None
     """Unique among the nodes of a database; None: made of host name and process id."""
     capacity: int = 100
-    """Runs on this node at once, at the most."""
+    """Runs on this node at once, at the most, beside those that only wait for other runs."""
     calls_limit: int = 10_000
     """Calls of the host that may be under way at once, each counted by the runs or triggers that it
     brings; more wait for their turn."""

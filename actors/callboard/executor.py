@@ -4,7 +4,7 @@ Receives
     Committed(...)               from job store   runs were queued, stops were requested
     RunsAssigned(...)            from job store   runs that were created running, for this node
     AssignmentUnsure()           from job store   or that may have been
-    Hinted(topic)                from job store   what Committed says, on other nodes
+    Hinted(topic)                from job store   what Committed says, on other nodes: runs, stops
     LeaseGained(...)             from registrar   claims may begin
     LeaseRenewed(...)            from registrar   stops that were requested on other nodes
     LeaseLost(reason)            from registrar   cancel everything, record nothing
@@ -16,12 +16,14 @@ Receives
 Sends
     ClaimRuns, EndRuns, ParkRun, SnoozeRun, HandBack, NextDueAt    to job store
     AppendLog, ReportProgress                                      to job store
+    ListStoppingRuns                                               to job store, upon a hint
 Owns
     ready: claimed runs that wait for a place, no longer than WAIT_S
-    held: runs that have a place, by id, at most `capacity`; lost on a crash, then handed back
+    places: runs that are worked on, by id, at most `capacity`, beside those that lend their place
+        to the runs that they wait for; lost on a crash, then handed back
     reports: runs whose end is not stored yet; they are still this node's
     epoch: of this node's registration; None: nothing may be claimed
-    offered: runs that the job store may still assign to this node unasked
+    offer: runs that the job store may still assign to this node unasked
 States
     OUT -LeaseGained-> IN -LeaseLost-> OUT;  IN -Drain-> DRAINING, which does not end
 Fails
@@ -63,6 +65,7 @@ from callboard.events import (
     LeaseRenewed,
     RunsAssigned,
 )
+from callboard.places import Places
 from callboard.ready_runs import ReadyRuns
 from callboard.run_ending import ended_run, failed_run, gone_job_end, waiting_end
 from callboard.run_reports import ASK_S, OUTAGES, RETRY_S, RunReports
@@ -71,8 +74,9 @@ from callboard.runners.contract import Outcome, Runners
 from callboard.runners.running import RunningHandlers
 from callboard.runners.secrets import Secrets
 from callboard.runtime import AsyncioActor, Command, ask, begin_task
+from callboard.standing_offer import CLAIM_LIMIT, StandingOffer
+from callboard.stop_look import StopLook
 
-CLAIM_LIMIT: Final = 1000
 AHEAD_LIMIT: Final = 2000
 """Runs that wait here for a place at the most."""
 WAIT_S: Final = 1.0
@@ -161,19 +165,21 @@ class Executor(AsyncioActor):
             begin=begin_task,
             on_end=self._on_end,
             on_fault=self.crash,
+            on_lend=self._on_lend,
             secrets=secrets or Secrets(),
             log_limit_bytes=config.log_limit_bytes,
         )
         self._epoch: int | None = None
         self._present: Timeline | None = None
         self._ready = ReadyRuns()
-        self._held: dict[int, Attempt] = {}
+        self._places = Places(config.capacity, lambda: self._runners.stuck)
         self._reports = RunReports(
             job_store=job_store, spawn=self.spawn, on_stored=self._on_stored, clock=clock
         )
+        self._stop_look = StopLook(job_store=job_store, spawn=self.spawn, stop=self._stop)
         self._pace = Pace(config.claim_ahead_s)
-        self._token = rng.getrandbits(48)
-        self._seen = self._offered = self._newly_ended = 0
+        self._offer = StandingOffer(life=rng.getrandbits(48))
+        self._newly_ended = 0
         self._idle = asyncio.Event()
         self._is_draining = self._is_claiming = self._is_going = False
         self._may_be_due = False
@@ -185,7 +191,7 @@ class Executor(AsyncioActor):
         self._is_unsure = False
         """Whether the store may hold runs for this epoch that this actor does not know of."""
         if running is not None:
-            running.watch(self._held, lambda: self._runners.stuck)
+            running.watch(self._places.held, lambda: self._runners.stuck)
 
     def on_start(self) -> None:
         node = self._known_node()
@@ -217,7 +223,7 @@ class Executor(AsyncioActor):
             case AssignmentUnsure():
                 return self._on_unsure()
             case Hinted():
-                return self._look() if message.topic in ("runs", "opened") else None
+                return self._on_hinted(message)
             case LeaseGained():
                 return self._on_lease_gained(message)
             case LeaseRenewed():
@@ -244,15 +250,24 @@ class Executor(AsyncioActor):
             self._stop(run)
 
     def _on_assigned(self, message: RunsAssigned) -> None:
-        if message.life != self._token:
-            return  # told to an earlier life; this one's first HandBack queues them again
-        self._seen = message.total  # also of a fact that was missed
-        self._offered -= len(message.claimed)
-        self._take_on([one for one in message.claimed if one.run.epoch == self._epoch])
+        if self._offer.use(message):
+            self._take_on([one for one in message.claimed if one.run.epoch == self._epoch])
+        # Otherwise this life's first HandBack queues them again.
 
     def _on_unsure(self) -> None:
         self._is_unsure = True
         self._claim_if_wanted()
+
+    def _on_hinted(self, message: Hinted) -> None:
+        if message.topic in ("runs", "opened"):
+            self._look()
+        elif message.topic == "stops" and self._epoch is not None and self._may_hold:
+            self._stop_look.look(self._epoch)
+
+    @property
+    def _may_hold(self) -> bool:
+        """Whether there may be runs here that somebody could stop."""
+        return bool(self._places.held or self._ready or self._is_claiming)
 
     def _on_lease_gained(self, message: LeaseGained) -> None:
         self._settled_at = self.clock.monotonic()
@@ -270,23 +285,23 @@ class Executor(AsyncioActor):
         self._look()
 
     def _on_lease_lost(self, message: LeaseLost) -> None:
-        count = len(self._held) + len(self._ready)
+        count = len(self._places.held) + len(self._ready)
         if count:
             logger.warning("runs given up: %d; %s", count, message.reason)
         self._epoch = None
-        self._offered = 0
+        self._offer.withdraw()
         self._is_unsure = False
         self._early_stops.clear()
         self._ready.clear()
         self._reports.forget()
-        for attempt in self._held.values():
+        for attempt in self._places.held.values():
             attempt.abandon()
-        self._held.clear()
+        self._places.clear()
 
     def _stop(self, run: Run) -> None:
         if run.epoch != self._epoch:
             return
-        attempt = self._held.get(run.id)
+        attempt = self._places.held.get(run.id)
         if attempt is not None:
             grace_s = float("inf") if run.stop_grace_s is None else run.stop_grace_s
             attempt.request_stop(run.stop_mode or StopMode.COOPERATIVE, grace_s)
@@ -311,15 +326,11 @@ class Executor(AsyncioActor):
         if self._epoch is None:
             return False
         if self._is_draining or self._is_unsure:
-            return self._is_unsure or self._offered > 0
+            return self._is_unsure or self._offer.room > 0
         ahead, room = self._ahead(), self._room()
         if room <= 0 or 2 * len(self._ready) > ahead:
             return False
-        return self._may_be_due or not self._offers_enough(room)
-
-    def _offers_enough(self, room: int) -> bool:
-        """Whether the offer of the last claim still suits: about half as much, up to twice."""
-        return min(room, CLAIM_LIMIT) <= 2 * self._offered <= 4 * room
+        return self._may_be_due or not self._offer.suits(room)
 
     def _ahead(self) -> int:
         return self._pace.ahead(self._config.capacity, limit=AHEAD_LIMIT)
@@ -332,8 +343,7 @@ class Executor(AsyncioActor):
         """
         if len(self._reports) > UNSTORED_LIMIT:
             return 0
-        taken = len(self._held) + self._runners.stuck + len(self._ready)
-        return self._config.capacity - taken + self._ahead()
+        return self._places.free - len(self._ready) + self._ahead()
 
     async def _claim_all(self) -> None:
         wait_s = self._config.poll_s
@@ -354,7 +364,7 @@ class Executor(AsyncioActor):
         except OUTAGES as error:
             logger.info("runs wait: %s", error)
             self._may_be_due = True
-            self._offered = 0
+            self._offer.withdraw()
             wait_s = RETRY_S
         finally:
             self._is_claiming = False
@@ -362,16 +372,16 @@ class Executor(AsyncioActor):
         self._look_in(wait_s)
 
     async def _claim(self, epoch: int, limit: int) -> int:
-        seen = self._seen
-        claim = ClaimRuns(epoch=epoch, limit=limit, standing=True, seen=seen, life=self._token)
-        self._offered = 0
+        offer, seen = self._offer, self._offer.seen
+        claim = ClaimRuns(epoch=epoch, limit=limit, standing=True, seen=seen, life=offer.life)
+        offer.withdraw()
         try:
             claimed = await ask(self._job_store, claim, timeout=ASK_S)
         except BaseException:
             self._is_unsure = True
             raise
         if self._epoch == epoch:
-            self._offered = limit - len(claimed) - (self._seen - seen)
+            offer.make(limit - len(claimed), seen)
             self._take_on(claimed)
             for run in tuple(self._early_stops.values()):
                 self._stop(run)
@@ -387,8 +397,9 @@ class Executor(AsyncioActor):
         if not (self._is_unsure or self._is_draining):
             return
         self._is_unsure, must = False, self._is_unsure
-        self._offered = 0
-        known = HandBack(epoch=epoch, keep=self._known_ids(), seen=self._seen, life=self._token)
+        offer = self._offer
+        offer.withdraw()
+        known = HandBack(epoch=epoch, keep=self._known_ids(), seen=offer.seen, life=offer.life)
         try:
             await ask(self._job_store, known, timeout=ASK_S)
         except BaseException:
@@ -397,7 +408,7 @@ class Executor(AsyncioActor):
         self._settled_at = self.clock.monotonic()
 
     def _known_ids(self) -> frozenset[int]:
-        return self._ready.ids.union(self._held, self._reports.ids)
+        return self._ready.ids.union(self._places.held, self._reports.ids)
 
     async def _next_look_s(self) -> float:
         if self._may_be_due or not self._wants_more():
@@ -435,15 +446,15 @@ class Executor(AsyncioActor):
         """Give places to those that wait, as many as one turn of the loop should begin."""
         if not self._ready:
             return
-        places = self._config.capacity - self._runners.stuck
-        held, waiting = self._held, self._ready.waiting
+        places = self._places.open
+        held, waiting = self._places.held, self._ready.waiting
         over_at, left = self.clock.monotonic() + TURN_S, BEGINS_PER_TURN
         while waiting and len(held) < places:
             if left == 0 or self._begin(waiting.popleft()[1]) > over_at:
                 self._go_soon()
                 break
             left -= 1
-        if self._held and "flush" not in self.timers:
+        if held and "flush" not in self.timers:
             self.timers.send_after("flush", self._config.log_flush_s, _Flush())
         self._shorten_the_wait()
 
@@ -454,7 +465,7 @@ class Executor(AsyncioActor):
             self._go_soon()
             return 0.0
         attempt = Attempt(self._stage, run, job, log_seq=log_seq)
-        self._held[run.id] = attempt
+        self._places.held[run.id] = attempt
         attempt.start()
         return attempt.began_at
 
@@ -479,7 +490,7 @@ class Executor(AsyncioActor):
         if (progress := attempt.take_progress()) is not None:
             self._reports.said_last(attempt.run.id, progress)
         run = attempt.run
-        del self._held[run.id]
+        self._places.leave(attempt)
         self._newly_ended += 1
         state = outcome.state
         if state is RunState.PARKED or state is RunState.QUEUED:
@@ -498,6 +509,14 @@ class Executor(AsyncioActor):
             self._frees_limited = True
         if not self._is_going:
             self._go_soon()
+
+    def _on_lend(self, attempt: Attempt, is_lent: bool) -> None:
+        """Called in the task of the handler, which waits, or goes on."""
+        if not self._places.lend(attempt, is_lent=is_lent):
+            return
+        if not is_lent and self._offer.room > max(0, self._room()):
+            self._is_unsure = True  # what is offered has no place any more
+        self._go_soon()
 
     def _go_soon(self) -> None:
         if not self._is_going:
@@ -522,8 +541,9 @@ class Executor(AsyncioActor):
         self._claim_if_wanted()
 
     def _on_flush(self) -> None:
-        self._reports.send_logs(self._held.values())
-        if self._held:
+        held = self._places.held
+        self._reports.send_logs(held.values())
+        if held:
             self.timers.send_after("flush", self._config.log_flush_s, _Flush())
 
     # closing
@@ -544,7 +564,7 @@ class Executor(AsyncioActor):
 
     def _is_busy(self) -> bool:
         """Whether there is a run that this node has to answer for."""
-        if self._held or len(self._reports):
+        if self._places.held or len(self._reports):
             return True
         return self._epoch is not None and (self._is_claiming or self._is_unsure)
 
@@ -553,14 +573,13 @@ class Executor(AsyncioActor):
             self._idle.set()
 
     async def _hand_back(self, epoch: int) -> None:
-        if self._held:
-            count = len(self._held)
+        if count := len(self._places.held):
             logger.warning("runs handed back, which did not end in time: %d", count)
         await self._abandon_held()
-        await ask(self._job_store, HandBack(epoch=epoch, seen=self._seen), timeout=ASK_S)
+        await ask(self._job_store, HandBack(epoch=epoch, seen=self._offer.seen), timeout=ASK_S)
 
     async def _abandon_held(self) -> None:
-        gone = [attempt.abandon() for attempt in self._held.values()]
-        self._held.clear()
+        gone = [attempt.abandon() for attempt in self._places.held.values()]
+        self._places.clear()
         if gone:
             await asyncio.wait(gone)

@@ -2,7 +2,7 @@
 
 Receives
     _Beat()    from self         prune
-    _Room()    from self         make room
+    _Room()    from self         make room, until the store says that it needs none
 Sends
     ReadClock  to job store      how old things are is not for a node's own clock to say
     Prune      to job store
@@ -92,7 +92,9 @@ class Pruner(AsyncioActor):
 
     async def _on_room(self) -> None:
         try:
-            await ask(self._job_store, MakeRoom(keep_s=self._config.keep_runs_s), timeout=60.0)
+            room = MakeRoom(keep_s=self._config.keep_runs_s)
+            if await ask(self._job_store, room, timeout=60.0) is None:
+                return
         except (CallboardError, pykka.ActorDeadError) as error:
             logger.info("no room is made for history for now: %s", error)
         self.timers.send_after("room", ROOM_EVERY_S, _Room())

@@ -47,6 +47,7 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.GetRuns: lambda store, ask: store.get_runs(ask.ids),
     c.ListRuns: lambda store, ask: store.list_runs(ask.filter),
     c.CountLiveRuns: lambda store, ask: store.count_live_runs(),
+    c.ListStoppingRuns: lambda store, ask: store.stopping_runs(ask.epoch),
     c.NextDueAt: lambda store, ask: store.next_due_at(),
     c.NextOverdue: lambda store, ask: store.next_overdue_s(),
     c.ReadLedger: lambda store, ask: store.read_ledger(
@@ -65,6 +66,14 @@ READ: Final[Mapping[type, Callable[[Store, Any], Awaitable[object]]]] = {
     c.GetBatchHistory: lambda store, ask: store.get_batch_history(ask.instance_id),
     c.GetStep: lambda store, ask: store.get_step(ask.step_id),
     c.ListSteps: lambda store, ask: store.list_steps(ask.run_id, ask.limit, ask.after),
+    c.CountsBefore: lambda store, ask: store.counts_before(ask.step_id),
+    c.ListInstanceSteps: lambda store, ask: store.list_instance_steps(
+        ask.instance_id, ask.limit, ask.after
+    ),
+    c.ListPartitions: lambda store, ask: store.list_partitions(
+        ask.instance_id, ask.step, ask.visit, ask.limit, ask.before
+    ),
+    c.ListMoves: lambda store, ask: store.list_moves(ask.instance_id, ask.limit, ask.after),
     c.ListSkippedItems: lambda store, ask: store.list_skipped_items(
         run_id=ask.run_id, step_id=ask.step_id, limit=ask.limit, after=ask.after
     ),

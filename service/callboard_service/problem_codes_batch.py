@@ -54,10 +54,10 @@ BATCH_CODES: Final = (
     problem_code(
         409,
         "definition_changed",
-        "The job's steps have changed",
-        "Steps that have begun are gone, have other names, or another order; `differences` lists "
-        "them.",
-        'Say what became of them: restart with {"steps": {"old": "new", "dropped": null}}; or '
+        "The job's steps, or its parameters, have changed",
+        "Steps that have begun are gone, have other names, or another order; or the parameters of "
+        "the run are none of the job's any more. `differences` lists them.",
+        'Say what became of steps: restart with {"steps": {"old": "new", "dropped": null}}; or '
         "run the code of then.",
     ),
     problem_code(

@@ -126,12 +126,13 @@ CREATE FUNCTION callboard.save_chunk(step_id bigint, held_epoch bigint, reads bi
             and run.id = step.run_id
             and run.epoch = save_chunk.held_epoch
             and coalesce(run.state, '') in ('running', 'stopping')
+            and current_setting('callboard_chunk.is_begun', true) = 'on'
         returning run.state into run_state;
         return run_state;
     end
     $$;
 
-COMMENT ON FUNCTION callboard.save_chunk(step_id bigint, held_epoch bigint, reads bigint, writes bigint, filters bigint, commits bigint, rollbacks bigint, read_skips bigint, process_skips bigint, write_skips bigint, retries bigint, cursor_value jsonb, context jsonb, now timestamp with time zone) IS 'Stores a step''s checkpoint and says in what state its run is; null: it is not held any more. A function, because it runs in sessions whose other statements are the step''s, and needs its own plan settings: live_run is empty one second, and a million rows the next.';
+COMMENT ON FUNCTION callboard.save_chunk(step_id bigint, held_epoch bigint, reads bigint, writes bigint, filters bigint, commits bigint, rollbacks bigint, read_skips bigint, process_skips bigint, write_skips bigint, retries bigint, cursor_value jsonb, context jsonb, now timestamp with time zone) IS 'Stores a step''s checkpoint and says in what state its run is; null: it is not held any more, or this is not the transaction that the chunk began. A function, because it runs in sessions whose other statements are the step''s, and needs its own plan settings: live_run is empty one second, and a million rows the next.';
 
 CREATE FUNCTION callboard.take_event_numbers() RETURNS bigint
     LANGUAGE plpgsql
@@ -1357,6 +1358,8 @@ CREATE INDEX batch_skip_run_idx ON callboard.batch_skip USING btree (run_id, id)
 CREATE INDEX batch_skip_step_idx ON callboard.batch_skip USING btree (step_id, id);
 
 CREATE INDEX batch_step_name_idx ON callboard.batch_step USING btree (instance_id, name, id);
+
+CREATE INDEX batch_step_plain_idx ON callboard.batch_step USING btree (instance_id, id) WHERE (manager_id IS NULL);
 
 CREATE INDEX batch_step_run_idx ON callboard.batch_step USING btree (run_id, id);
 

@@ -45,6 +45,7 @@ async def struck(scene: Scene, cases: Sequence[Case]) -> dict[Case, Told]:
             await scene.desk.operator.stop(run.id)
     dead = {case: await scene.seen(case, run.id) for case, run in runs.items()}
     await victim.kill()
+    await scene.end_lease(victim)
     await scene.nodes.engage("healer")
     over = await seen_over(scene, runs)
     again = await seen_over(scene, await restarted(scene, over))

@@ -13,6 +13,7 @@ from acceptance.places import Place
 from acceptance.timed_work import DELAYS
 from callboard import Callboard
 from callboard.domain.backfill import BackfillState
+from callboard.domain.claim_window import SCAN_EVERY_S
 from callboard.domain.overlap import OverlapPolicy
 from callboard.domain.states import LIVE, RunState
 from callboard.store.contract import BackfillFilter, RunFilter, TriggerFilter
@@ -28,8 +29,9 @@ ORPHANED_SHARDS: Final = (
     " (select from callboard.scheduler_lease as lease"
     " where lease.epoch = shard.epoch and lease.firing_until > clock_timestamp())"
 )
-STUCK_S: Final = 30.0
-"""So long no run ends: then those that are left never will."""
+STUCK_S: Final = 2 * SCAN_EVERY_S
+"""So long no run ends, and all that are due were looked for: then those that are left never
+will."""
 
 
 async def calmed(board: Callboard, place: Place) -> int:

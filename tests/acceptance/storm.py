@@ -21,10 +21,12 @@ from typing import Final
 from acceptance.client import Client
 from acceptance.nodes import Company, NodeProcess, NodeRefused, company, until
 from acceptance.places import Place
+from callboard.domain.claim_window import SCAN_EVERY_S
 from callboard.store.embedded.residue import live_postmaster
 
-STUCK_S: Final = 20.0
-"""So long no run ends: then those that are left never will."""
+STUCK_S: Final = 2 * SCAN_EVERY_S
+"""So long no run ends, and all that are due were looked for: then those that are left never
+will."""
 
 
 class Storm:

@@ -20,6 +20,7 @@ from acceptance.batch_work import COMMITS, ITEMS, SIZE, SUM
 from callboard.domain.batch_step import StepState
 from callboard.domain.states import RunState
 
+LEASE_S: Final = 60.0
 STEPS: Final = ("load", "settle", "report")
 ALL_DONE: Final = {name: ["succeeded"] for name in STEPS}
 IN_CHUNK: Final = ("read", "process", "write", "save")
@@ -73,7 +74,7 @@ class Blow:
 def blow(postgres_servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Blow:
     async def strike() -> Blow:
         newest = postgres_servers[max(postgres_servers, key=int)]
-        async with scene(newest, tmp_path_factory.mktemp("snares")) as one:
+        async with scene(newest, tmp_path_factory.mktemp("snares"), lease_s=LEASE_S) as one:
             books = await killed_while_it_creates(one, BORN, UNBORN)
             cases = await struck(one, CASES)
             (run_id,) = [

@@ -194,6 +194,13 @@ def test_a_planted_fault_is_found(what: str) -> None:
     assert any(words in fault for fault in faults_of(plant(history), asked))
 
 
+def test_a_slot_that_fired_while_the_end_of_its_trigger_waited_is_no_fault() -> None:
+    """The end is of the instant at which its transaction began, which was before the slot."""
+    history, asked = sound()
+    ended = with_trigger(history, next_slot=None, last_slot=at(3), updated_at=at(2.9))
+    assert faults_of(ended, asked) == []
+
+
 def test_an_execution_too_many_is_found() -> None:
     history, asked = sound()
     found = faults_of(history, asked, executions={WISH: 2, FIRED: 1, RETRIED: 1, RETRY: 1})

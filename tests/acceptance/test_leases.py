@@ -65,12 +65,14 @@ async def test_t06_a_handler_that_blocks_the_loop_for_leases_loses_nothing_and_i
         assert sorted(calls) == ["neighbour", "squat"]
         assert board.health().epoch == epoch
         await until(lambda: is_counted(board, "squat"), "the block is counted")
-        ((job, (count, seconds)),) = board.health().loop_blocks.items()
-        assert (job, count) == ("squat", 1)
+        # On a busy machine there may be other blocks, of nobody's.
+        count, seconds = board.health().loop_blocks["squat"]
+        assert count == 1
         assert seconds > BLOCK_S - 2 * WARN_S
     assert "crashed" not in caplog.text
     named = [each for each in caplog.records if getattr(each, "event", "") == "loop.blocked"]
-    assert [(each.run_id, each.job) for each in named] == [(runs[1].id, "squat")]  # type: ignore[attr-defined]
+    told = [(each.run_id, each.job) for each in named]  # type: ignore[attr-defined]
+    assert [each for each in told if each[1] is not None] == [(runs[1].id, "squat")]
     assert re.search(r"squat \(.*test_leases.py:\d+\)$", caplog.text, re.M)
 
 
@@ -86,20 +88,23 @@ async def is_counted(board: Callboard, job: str) -> bool:
     return job in board.health().loop_blocks
 
 
-async def test_a_loop_that_is_blocked_beyond_the_limit_lets_its_runs_go(postgresql: Place) -> None:
+async def test_a_loop_that_is_blocked_beyond_the_limit_lets_its_runs_go(
+    postgresql: Place, tmp_path: Path
+) -> None:
     """The blocked node's own end is refused by its epoch; then it is as good as any other."""
     async with company(postgresql.dsn, lease_s=LEASE_S, loop_block_limit_s=1.0) as nodes:
         blocked = await nodes.engage("blocked")
         await blocked.ask("define", trace=str(postgresql.trace), with_triggers=False)
         epoch = await blocked.ready()
-        run_id = await blocked.ask(
-            "start", job="blocking_once", arguments={"ask": 1, "seconds": 8.0}
-        )
+        gate = tmp_path / "gate"
+        arguments = {"ask": 1, "gate": str(gate)}
+        run_id = await blocked.ask("start", job="blocking_once", arguments=arguments)
         await until(lambda: has_begun(postgresql, run_id), "the handler blocks the loop")
         other = await nodes.engage("other")
         end = await ended(other, run_id)
         assert (end["state"], end["node"], end["crashes"]) == ("succeeded", "other", 1)
         assert executions(postgresql.trace)[run_id] == 2
+        _set(gate)
         await until(lambda: is_back(blocked, epoch), "the blocked node is registered anew")
         assert (await ended(blocked, run_id))["node"] == "other"
 
@@ -123,7 +128,8 @@ async def test_h07_a_node_without_its_database_stops_its_handlers_before_its_lea
     fragile: Place, proxy: Proxy, line: Line
 ) -> None:
     """Though its other calls may hang for longer; and when the line is back it works again."""
-    async with company(proxy.dsn, lease_s=2.0, deadline_s=6.0) as nodes:
+    # A fifth of the lease is left to stop them in: a second, lest a busy machine takes longer.
+    async with company(proxy.dsn, lease_s=5.0, deadline_s=8.0) as nodes:
         node = await nodes.engage("cut-off")
         epoch = await node.ready()
         await node.ask("define", trace=str(fragile.trace), with_triggers=False)
@@ -219,15 +225,19 @@ async def parked_run(board: Callboard, run_id: int) -> Run:
     return parked
 
 
-async def test_h09_a_node_that_is_ended_in_order_burns_no_attempt(postgresql: Place) -> None:
+async def test_h09_a_node_that_is_ended_in_order_burns_no_attempt(
+    postgresql: Place, tmp_path: Path
+) -> None:
     """Neither of what it works on nor of what waits there for a place."""
     async with company(postgresql.dsn, drain_s=0.3, capacity=2) as nodes:
         leaver = await nodes.engage("leaver")
         await leaver.ask("define", trace=str(postgresql.trace), with_triggers=False)
-        arguments = {"ask": 1, "seconds": 1.5}
-        ids = [await leaver.ask("start", job="slow", arguments=arguments) for _ in range(6)]
+        gate = tmp_path / "gate"
+        arguments = {"ask": 1, "gate": str(gate)}
+        ids = [await leaver.ask("start", job="gated", arguments=arguments) for _ in range(6)]
         await until(lambda: are_begun(postgresql, 2), "two of them run")
         assert await leaver.close() == 0
+        _set(gate)
         stayer = await nodes.engage("stayer")
         ends = [await ended(stayer, run_id) for run_id in ids]
     assert {(end["state"], end["node"], end["crashes"]) for end in ends} == {

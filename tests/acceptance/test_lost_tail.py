@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from acceptance.boards import is_away, is_ready, real_board
+from acceptance.boards import SHORT_DEADLINE_S, is_away, is_ready, real_board
 from acceptance.calm import drained
 from acceptance.nodes import until
 from acceptance.places import Place
@@ -68,7 +68,12 @@ async def test_h11_what_a_failover_loses_is_derived_again_from_the_slots(
     fragile: Place, server: FragileServer
 ) -> None:
     kept, lost, later = Asked(), Asked(), Asked()
-    config: dict[str, Any] = {"lease_s": 2.0, "firing_lease_s": 2.0, "capacity": 20}
+    config: dict[str, Any] = {
+        "lease_s": 2.0,
+        "firing_lease_s": 2.0,
+        "capacity": 20,
+        "deadline_s": SHORT_DEADLINE_S,
+    }
     with tempfile.TemporaryDirectory(prefix="callboard-tail-") as directory:
         copy = Path(directory) / "pgdata"
         async with (

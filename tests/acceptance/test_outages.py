@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from acceptance.boards import DEADLINE_S, drain, is_away, is_ready, real_board
-from acceptance.nodes import until
+from acceptance.boards import SHORT_DEADLINE_S, drain, is_away, is_ready, real_board
+from acceptance.nodes import PATIENCE_S, until
 from acceptance.places import Place
 from acceptance.proxy import Line, Proxy
 from acceptance.servers import FragileServer
@@ -24,8 +24,9 @@ from callboard import Callboard, NewRun, RunContext, RunState
 from callboard.errors import StoreUnavailable
 from support.history import Asked
 
-CALL_S = 2 * DEADLINE_S + 1.0
-"""A call waits for the transaction before it, then for its own."""
+CALL_S = 10 * SHORT_DEADLINE_S
+"""A call waits for the transaction before it, then for its own: twice the deadline, on a machine
+that has nothing else to do."""
 OUTAGE_S = 1.5
 
 Outage = Callable[[], Awaitable[None]]
@@ -73,7 +74,7 @@ class Gate:
 @asynccontextmanager
 async def busy_board(place: Place, dsn: str, gate: Gate, **config: Any) -> AsyncIterator[Callboard]:
     """A board with triggers that fire every second, and a run that waits at the gate."""
-    async with real_board(dsn, **config) as board:
+    async with real_board(dsn, deadline_s=SHORT_DEADLINE_S, **config) as board:
         await define_all(board, place.trace)
         board.handlers.register("gate", gate.wait)
         await board.define("gate", name="gate", arguments={"trace": str(place.trace)})
@@ -124,7 +125,7 @@ async def test_a_board_lives_through_an_outage_and_loses_nothing(
         await outages.end()
         await until(lambda: is_ready(board), "the board is ready again")
         # Ended in the outage, recorded behind it, by the same registration.
-        run = await board.wait_run(gated, timeout_s=10)
+        run = await board.wait_run(gated, timeout_s=PATIENCE_S)
         assert (run.state, run.crashes, run.epoch) == (RunState.SUCCEEDED, 0, epoch)
         await start(board, asked, "quick")
         await drain(board)
@@ -153,7 +154,7 @@ async def test_an_outage_longer_than_the_lease_has_the_runs_executed_again(
         gate.may_end.set()
         await outages.end()
         await until(lambda: is_ready(board), "the board is ready again")
-        run = await board.wait_run(gated, timeout_s=15)
+        run = await board.wait_run(gated, timeout_s=PATIENCE_S)
         assert (run.state, run.crashes) == (RunState.SUCCEEDED, 1)
         assert run.epoch is not None
         assert epoch is not None
@@ -168,7 +169,7 @@ async def test_a_board_that_starts_in_an_outage_is_ready_once_it_is_over(
     fragile: Place, proxy: Proxy, outages: Outages, how: str
 ) -> None:
     await outages.begin(how)
-    opening = real_board(proxy.dsn)
+    opening = real_board(proxy.dsn, deadline_s=SHORT_DEADLINE_S)
     task = asyncio.create_task(opening.__aenter__())
     seen = proxy.connections
 

@@ -14,6 +14,18 @@ from support.history import Asked
 
 RESCUE = timedelta(seconds=QUICK["lease_s"] + 5)
 HELD = "select id from callboard.live_run where node = $1 and state = 'running'"
+LEFT = (
+    "select name, epoch, lease_until - now() as lease_left, vitals from callboard.node",
+    (
+        "select id, job, state, node, epoch, limited, crashes, requeued, now() - due_at as late,"
+        " now() - started_at as runs_for from callboard.live_run order by id limit 20"
+    ),
+    (
+        "select state, wait_event_type, wait_event, now() - xact_start as since, query"
+        " from pg_stat_activity where datname = current_database()"
+    ),
+)
+"""What says why runs are left."""
 
 
 async def start_many(
@@ -38,7 +50,7 @@ async def held_by(place: Place, node: NodeProcess, least: int = 1) -> list[int]:
     return ids
 
 
-async def drained(node: NodeProcess) -> None:
+async def drained(place: Place, node: NodeProcess) -> None:
     """No trigger is active, and every run has ended."""
     left: list[str] = []
 
@@ -56,7 +68,10 @@ async def drained(node: NodeProcess) -> None:
     try:
         await until(is_empty, "every run has ended")
     except AssertionError as error:
-        raise AssertionError(f"{error}; left are {left[:10]}") from None
+        error.add_note(f"left are {left[:10]}")
+        for query in LEFT:
+            error.add_note("\n".join(str(dict(row)) for row in await place.rows(query)))
+        raise
 
 
 async def close_all(nodes: Company) -> None:
@@ -86,11 +101,14 @@ async def test_runs_of_a_killed_node_are_rescued_within_its_lease_and_five_secon
         # The first one runs the embedded server, which dies with it.
         victim, *others = [await nodes.engage(f"node-{n}") for n in range(size)]
         await victim.ask("define", trace=str(place.trace))
-        await start_many(others[0], asked, "slow", 8 * size, seconds=1.0)
-        held = await held_by(place, victim, least=2)
+        await start_many(others[0], asked, "slow", 8 * size, seconds=2.0)
+        await held_by(place, victim, least=2)
+        # So that it ends nothing while it is asked what it holds.
+        victim.freeze()
+        held = await held_by(place, victim)
         killed_at = await place.value("select now()")
         await victim.kill()
-        await drained(others[0])
+        await drained(place, others[0])
         await close_all(nodes)
     history = await place.history()
     assert place.faults(history, asked) == []
@@ -132,8 +150,8 @@ async def test_a_node_woken_after_its_lease_changes_nothing_of_what_was_taken_ov
         assert {run_id: now[run_id] for run_id in ended} == ended
         # It is as good as any other again.
         await start_many(sleeper, asked, "slow", 4, seconds=0.3)
-        await held_by(place, sleeper)
-        await drained(sleeper)
+        await until(lambda: has_run_behind(place, sleeper, epoch), "the sleeper works again")
+        await drained(place, sleeper)
         await close_all(nodes)
     history = await place.history()
     assert place.faults(history, asked) == []
@@ -142,6 +160,12 @@ async def test_a_node_woken_after_its_lease_changes_nothing_of_what_was_taken_ov
 async def ended_runs(place: Place) -> dict[int, tuple[object, ...]]:
     rows = await place.rows("select * from callboard.ended_run")
     return {row["id"]: tuple(row.values()) for row in rows}
+
+
+async def has_run_behind(place: Place, node: NodeProcess, old: int) -> bool:
+    """Whether the node works, or has worked, under a later epoch."""
+    query = "select count(*) from callboard.run where node = $1 and epoch > $2"
+    return bool(await place.value(query, node.name, old))
 
 
 async def has_new_epoch(node: NodeProcess, old: int) -> bool:
@@ -163,7 +187,7 @@ async def test_a_second_node_of_the_same_name_gives_up_and_the_first_goes_on(
             await second.ready()
         assert await second.died() != 0
         await start_many(first, asked, "quick", 1)
-        await drained(first)
+        await drained(postgresql, first)
         await close_all(nodes)
     history = await postgresql.history()
     assert postgresql.faults(history, asked) == []
@@ -182,7 +206,7 @@ async def test_a_closing_node_hands_over_in_order(place: Place) -> None:
         await start_many(leaver, asked, "slow", 8, seconds=2.0)
         await held_by(place, leaver)
         assert await leaver.close() == 0
-        await drained(stayer)
+        await drained(place, stayer)
         await close_all(nodes)
     history = await place.history()
     assert {run.crashes for run in history.runs.values()} == {0}

@@ -34,6 +34,7 @@ PLAIN: Final = (
     "slow",
     "blocking",
     "blocking_once",
+    "gated",
     "patient",
     "not_json",
     "talkative",
@@ -109,11 +110,20 @@ async def failing(ctx: RunContext, trace: str, ask: int = 0) -> None:
         raise ValueError(f"always: {token}")
 
 
-async def blocking_once(ctx: RunContext, trace: str, ask: int = 0, seconds: float = 0.0) -> str:
-    """Blocks the loop the first time that the run is executed."""
+async def blocking_once(ctx: RunContext, trace: str, gate: str, ask: int = 0) -> str:
+    """Blocks the loop until there is the file `gate`, the first time that the run is executed."""
     with execution(ctx, trace) as token:
         if executions(Path(trace))[ctx.run_id] == 1:
-            time.sleep(seconds)  # noqa: ASYNC251
+            while not Path(gate).exists():  # noqa: ASYNC240
+                time.sleep(0.02)  # noqa: ASYNC251
+        return token
+
+
+async def gated(ctx: RunContext, trace: str, gate: str, ask: int = 0) -> str:
+    """Ends when there is the file `gate`."""
+    with execution(ctx, trace) as token:
+        while not Path(gate).exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
+            await asyncio.sleep(0.02)
         return token
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from callboard import RunState
@@ -14,6 +17,7 @@ from callboard.errors import Conflict, InvalidInput, NotFound
 from callboard.testing import VirtualClock
 from support.batch_node import BatchNode, batch_job
 from support.boards import meanwhile
+from support.factories import make_job, make_run
 
 MONDAY = "2026-01-05"
 
@@ -67,6 +71,37 @@ async def test_a_step_is_stored_from_its_beginning_to_its_end(
     assert [move.node for move in history.moves] == ["x"]
 
 
+async def test_a_run_begins_with_all_but_the_partitions_in_pages(
+    node: BatchNode, journal: BatchJournal, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    """However many there are, no read takes long, and the transaction takes none of them."""
+    monkeypatch.setattr("callboard.batch_journal.PAGE", 2)
+    managers = [await node.step(run, f"step{n}") for n in range(3)]
+    for name in "acb":
+        await node.end_step(await node.step(run, f"step0:{name}", manager_id=managers[0].id))
+    places = [("step0", 1), ("step0", 2), ("step1", 1), ("step1", 2), ("step2", 1)]
+    moves = [Move(node=name, visit=visit, code="Y", target={"end": "Y"}) for name, visit in places]
+    await journal.record_moves(run, tuple(reversed(moves)))
+    steps = [{"name": name, "kind": "tasklet"} for name in ("step0", "step1", "step2")]
+    history = await journal.begin_run(run, definition_of_spec({"steps": steps}))
+    assert [step.name for step in history.steps] == ["step0", "step1", "step2"]
+    assert {step.exit_code for step in history.steps} == {"LOST"}
+    assert [(move.node, move.visit) for move in history.moves] == places
+    partitions = await journal.partitions(managers[0])
+    assert sorted(each.name for each in partitions) == ["step0:a", "step0:b", "step0:c"]
+    assert {each.manager_id for each in partitions} == {managers[0].id}
+
+
+async def test_a_step_that_goes_on_knows_what_those_before_it_have_counted(
+    node: BatchNode, journal: BatchJournal, run: Run, step: StepExecution
+):
+    counts = StepCounts(reads=3, writes=2)
+    await node.end_step(step, StepState.FAILED, counts=counts)
+    again = await node.step(run)
+    assert await journal.counts_before(again) == {step.id: counts}
+    assert await journal.counts_before(step) == {}
+
+
 async def test_a_child_is_the_same_for_the_same_step(
     node: BatchNode, journal: BatchJournal, run: Run, step: StepExecution
 ):
@@ -117,6 +152,26 @@ async def test_a_child_is_waited_for(
     assert (await meanwhile(clock, journal.wait_child(child))).state is RunState.SUCCEEDED
     with pytest.raises(NotFound):
         await journal.wait_child(4711)
+
+
+async def test_very_many_that_wait_look_no_more_often_than_a_few(clock: VirtualClock) -> None:
+    """However many runs wait on one node, it asks about a hundred times a second."""
+    looks = 0
+
+    async def ask(command: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return make_run(command.run_id, make_job(), state=RunState.RUNNING)
+
+    journal = BatchJournal(ask, clock)
+    waiting = [asyncio.create_task(journal.wait_child(n)) for n in range(1, 2001)]
+    await clock.advance(100)
+    looks = 0
+    await clock.advance(60)
+    assert looks <= 60 * 100 + len(waiting)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
 
 
 async def test_a_parked_child_is_not_waited_for(

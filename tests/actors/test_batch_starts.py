@@ -88,6 +88,16 @@ async def test_the_identity_of_any_instance_is_taken(
     assert len(await all_runs(store)) == 1
 
 
+async def test_who_meets_a_parked_run_is_told_what_helps(node: BatchNode):
+    await node.start(day=MONDAY)
+    run = await node.claim()
+    await node.begin(run)
+    await node.end(run, RunState.PARKED)
+    refusal = await refused(node, starting(MONDAY))
+    assert refusal.code == "instance_already_exists"
+    assert "that is parked: retry it, stop it or recover it" in str(refusal)
+
+
 async def test_what_does_not_identify_makes_no_other_instance(node: BatchNode):
     """Case 7."""
     await node.start(day=MONDAY, note="a")
@@ -155,8 +165,9 @@ async def test_a_bulk_start_is_done_whole_or_not_at_all(node: BatchNode, store: 
 
 
 async def test_a_bulk_start_of_one_identity_twice_is_refused(node: BatchNode, store: MemoryStore):
-    refusal = await refused(node, starting(MONDAY, MONDAY))
-    assert refusal.code == "instance_already_exists"
+    with pytest.raises(InvalidInput, match=r"identifying parameters of runs\[1\]") as raised:
+        await node.ask(starting(TUESDAY, MONDAY, MONDAY))
+    assert [problem.field for problem in raised.value.problems] == ["runs[2]"]
     assert not await store.list_instances("default", "settlement", 10)
 
 

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from callboard.commands import ClaimedRun, ClaimRuns, EndRuns, HandBack, NextDueAt
+from callboard.commands import (
+    ClaimedRun,
+    ClaimRuns,
+    EndRuns,
+    HandBack,
+    ListStoppingRuns,
+    NextDueAt,
+)
 from callboard.config import BoardConfig
 from callboard.domain.job import Job
 from callboard.domain.node import Node
@@ -22,16 +29,18 @@ from callboard.errors import StoreUnavailable
 from callboard.events import (
     AssignmentUnsure,
     Committed,
+    Hinted,
     LeaseGained,
     LeaseLost,
     LeaseRenewed,
     RunsAssigned,
 )
-from callboard.executor import CLAIM_LIMIT, Drain, Executor
+from callboard.executor import Drain, Executor
 from callboard.runners.context import RunContext
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.standard import standard_runners
 from callboard.runtime import AsyncioActor, ask
+from callboard.standing_offer import CLAIM_LIMIT
 from callboard.testing import VirtualClock
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,6 +78,7 @@ class Store(AsyncioActor):
         self.due: list[int] = []
         self.held: set[int] = set()
         self.ended: dict[int, RunState] = {}
+        self.stopping: list[int] = []
         self.commands: list[Any] = []
         self.answers: list[Callable[[], None]] | None = None
         """Where claims wait for their answer; None: they are answered at once."""
@@ -93,6 +103,8 @@ class Store(AsyncioActor):
                 return len(back)
             case NextDueAt():
                 return None
+            case ListStoppingRuns():
+                return [make_run(each, stop_mode=StopMode.COOPERATIVE) for each in self.stopping]
 
     def _claim(self, message: ClaimRuns) -> Any:
         taken, self.due = self.due[: message.limit], self.due[message.limit :]
@@ -328,6 +340,53 @@ async def test_a_stop_that_overtakes_the_answer_of_the_claim_is_not_lost(stage: 
     assert stage.store.ended == {1: RunState.STOPPED}
 
 
+async def test_a_stop_that_another_node_hints_at_is_looked_up(stage: Stage) -> None:
+    await stage.gain(due=3)
+    stage.store.stopping = [2]
+    await stage.tell(Hinted(topic="stops"))
+    assert stage.store.ended == {2: RunState.STOPPED}
+    assert stage.store.of(ListStoppingRuns) == [ListStoppingRuns(epoch=EPOCH)]
+
+
+async def test_a_hinted_stop_that_overtakes_the_answer_of_the_claim_is_not_lost(
+    stage: Stage,
+) -> None:
+    stage.store.answers = []
+    await stage.gain(due=1)
+    stage.store.stopping = [1]
+    await stage.tell(Hinted(topic="stops"))
+    (answer,), stage.store.answers = stage.store.answers, None
+    answer()
+    await stage.clock.settle()
+    assert stage.store.ended == {1: RunState.STOPPED}
+
+
+async def test_a_node_that_holds_nothing_asks_for_no_stops(stage: Stage) -> None:
+    await stage.tell(Hinted(topic="stops"))
+    await stage.gain()
+    await stage.tell(Hinted(topic="stops"))
+    assert stage.store.of(ListStoppingRuns) == []
+
+
+async def test_a_burst_of_hinted_stops_is_two_looks(stage: Stage) -> None:
+    """One that is under way, and one for all that came up meanwhile."""
+    await stage.gain(due=1)
+    for _ in range(50):
+        stage.executor.actor_ref.tell(Hinted(topic="stops"))
+    await stage.clock.settle()
+    assert len(stage.store.of(ListStoppingRuns)) <= 2
+
+
+async def test_hinted_stops_that_nobody_can_tell_are_left_to_the_renewal(stage: Stage) -> None:
+    await stage.gain(due=1)
+    stage.store.is_away, stage.store.stopping = True, [1]
+    await stage.tell(Hinted(topic="stops"))
+    assert stage.working == {1}
+    stage.store.is_away = False
+    await stage.tell(Hinted(topic="stops"))
+    assert stage.store.ended == {1: RunState.STOPPED}
+
+
 async def test_h09_a_drain_hands_back_at_once_what_has_not_begun(stage: Stage) -> None:
     late = await waiting(stage)
     draining = asyncio.create_task(
@@ -427,7 +486,7 @@ async def test_the_capacity_holds_whatever_comes(clock: VirtualClock, seed: int)
                     number += count
                     await stage.tell(Committed(due_at=clock.now()))
                 case 2:
-                    if stage.store.of(ClaimRuns) and stage.executor._offered > 0:
+                    if stage.store.of(ClaimRuns) and stage.executor._offer.room > 0:
                         number += 1
                         await stage.assign(number)
                 case 3:
@@ -438,7 +497,7 @@ async def test_the_capacity_holds_whatever_comes(clock: VirtualClock, seed: int)
                 case 5:
                     stage.store.is_away = rng.random() < 0.3
             assert stage.most <= 3
-            assert stage.executor._held.keys() <= stage.store.held | {
+            assert stage.executor._places.held.keys() <= stage.store.held | {
                 one.run.id for one in stage.executor._reports.ended
             }
         stage.store.is_away = False

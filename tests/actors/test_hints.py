@@ -72,6 +72,14 @@ async def test_a_node_that_is_alone_tells_nobody():
     assert store.topics == []
 
 
+async def test_stops_are_told_by_a_node_that_knows_of_no_other_too():
+    store = Told()
+    one = hints(store, is_wanted=False)
+    one.tell({"events", "stops"})
+    await one.sent()
+    assert store.topics == [["stops"]]
+
+
 async def test_a_commit_of_nothing_is_not_told():
     store = Told()
     one = hints(store)

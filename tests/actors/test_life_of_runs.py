@@ -242,7 +242,7 @@ async def test_an_executor_that_crashed_gives_its_runs_back(open_board, clock: V
     seen = await board.get_run(run.id)
     assert seen.state is RunState.RUNNING
     assert board._actors["executor"]._actor_weakref() is not executor
-    assert run.id in board._actors["executor"]._actor_weakref()._held
+    assert run.id in board._actors["executor"]._actor_weakref()._places.held
 
 
 async def broken() -> None:

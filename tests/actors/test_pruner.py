@@ -10,6 +10,7 @@ import pytest
 from callboard import every, job
 from callboard.config import BoardConfig
 from callboard.pruner import prune_pace_s
+from callboard.store.memory import MemoryStore
 from callboard.testing import VirtualClock
 from support.boards import all_runs
 
@@ -58,3 +59,24 @@ async def test_as_many_runs_of_a_job_are_kept_as_there_are_to_be(
     await board.schedule("t", every(seconds=10), tick)
     await clock.advance(305)
     assert 5 <= len(await all_runs(board)) <= 5 + 6
+
+
+@pytest.mark.parametrize(("answer", "times"), [(0, 10), (None, 1)])
+async def test_room_is_made_every_minute_where_the_store_needs_any(
+    open_board: OpenBoard,
+    clock: VirtualClock,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: int | None,
+    times: int,
+) -> None:
+    asked: list[float | None] = []
+
+    async def make_room(keep_s: float | None) -> int | None:
+        asked.append(keep_s)
+        return answer
+
+    monkeypatch.setattr(store, "make_room", make_room)
+    await open_board(keep_runs_s=86_400.0)
+    await clock.advance(605)
+    assert asked == [86_400.0] * times

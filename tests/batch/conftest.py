@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from callboard import BoardConfig, Callboard
-from support.postgres import database
+from support.postgres import migrated
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def board() -> AsyncIterator[Callboard]:
 @pytest.fixture
 async def newest_dsn(postgres_servers: Mapping[str, str]) -> AsyncIterator[str]:
     """A fresh database on the newest PostgreSQL alone, for what is not about its version."""
-    async with database(next(iter(postgres_servers.values()))) as dsn:
+    async with migrated(next(iter(postgres_servers.values()))) as dsn:
         yield dsn
 
 

@@ -15,7 +15,7 @@ from callboard.batch import BatchJob, Params, StepContext, identifying, referenc
 from callboard.domain.batch_step import StepCounts, StepState
 from callboard.domain.states import RunState
 from support.batch_boards import begun, over, ran, ran_again, step_of, steps_of
-from support.postgres import database
+from support.postgres import migrated
 from support.postgres_store import connected
 
 TABLES = """
@@ -98,6 +98,26 @@ async def test_b07_rows_of_a_failed_chunk_are_rolled_back_with_its_checkpoint(
     step = await step_of(pg_board, run)
     assert (step.state, step.checkpoint.cursor) == (StepState.FAILED, {"orders": 3})
     assert step.counts == StepCounts(reads=6, writes=3, commits=1, rollbacks=1)
+    assert (await ran_again(pg_board, run)).state is RunState.SUCCEEDED
+    assert await rows(shop) == list(range(1, 10))
+
+
+async def test_a_chunk_that_rolls_back_and_begins_again_fails_the_step_and_keeps_no_row(
+    pg_board: Callboard, shop: str
+) -> None:
+    job = BatchJob("settlement", SettleParams)
+
+    async def trap(ctx: StepContext, chunk: Any, tx: Any) -> None:
+        if not ctx.run.previous_run_id and chunk[0]["id"] == 4:
+            await tx.execute("rollback")
+            await tx.execute("begin")
+            await tx.execute("insert into line values (77)")
+
+    settlement(job, trap)
+    run = await ran(pg_board, job, {"business_date": "2026-01-05"})
+    assert run.error is not None
+    assert "leave commit and rollback to the chunk" in run.error.message
+    assert await rows(shop) == [1, 2, 3]
     assert (await ran_again(pg_board, run)).state is RunState.SUCCEEDED
     assert await rows(shop) == list(range(1, 10))
 
@@ -211,7 +231,7 @@ async def test_chunks_in_an_application_s_own_database(
 ) -> None:
     """The rows and their checkpoint are in one database, the run in another; a stop is seen."""
     servers = request.getfixturevalue("postgres_servers")
-    async with database(next(iter(servers.values()))) as board_dsn:
+    async with migrated(next(iter(servers.values()))) as board_dsn:
         config = BoardConfig(node_name="worker")
         async with Callboard(board_dsn, config=config, databases={"shop": shop}) as board:
             job = BatchJob("settlement", SettleParams, database="shop")

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from callboard import BoardConfig, Callboard, StopMode
+from callboard import BoardConfig, Callboard, Run, StopMode
 from callboard.batch import AGAIN, BatchJob, StepContext
 from callboard.clock import SystemClock
+from callboard.commands import GetBatchRuns
 from callboard.domain.batch_step import StepCounts, StepExecution, StepState
 from callboard.domain.states import RunState
 from callboard.store.memory import MemoryStore
@@ -295,6 +296,58 @@ async def test_a_kill_cancels_the_step_and_its_chunk_is_not_committed(board: Cal
     gate.open.set()
     assert (await ran_again(board, run)).state is RunState.SUCCEEDED
     assert out == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+async def test_a_killed_run_whose_step_swallows_that_has_the_exit_code_of_a_stopped_one(
+    board: Callboard,
+) -> None:
+    """The step has left its chunk as it was, and so has failed; the run was asked to stop."""
+    job = BatchJob("one")
+    gate = Gate()
+
+    @job.step
+    async def load(ctx: StepContext) -> None:
+        try:
+            async for _ in ctx.chunks(range(9), size=3):
+                await gate.wait()
+        except BaseException:  # noqa: BLE001 - what is tried here
+            return
+
+    run = await begun(board, job)
+    await gate.reached.wait()
+    await board.operator.stop(run.id, mode=StopMode.KILL)
+    run = await over(board, run)
+    assert (await step_of(board, run)).state is StepState.FAILED
+    assert (run.state, exit_code(run)) == (RunState.STOPPED, "STOPPED")
+    assert await stored_code(board, run) == "STOPPED"
+    gate.open.set()
+
+
+@pytest.mark.parametrize(("given", "told"), [("FAILED", "STOPPED"), ("MINE", "MINE")])
+async def test_a_step_that_fails_while_its_run_stops_has_the_last_word_only_by_a_code_of_its_own(
+    board: Callboard, given: str, told: str
+) -> None:
+    job = BatchJob("one")
+
+    @job.step
+    async def load(ctx: StepContext) -> None:
+        await board.operator.stop(ctx.run_id)
+        raise ValueError("it fails besides")
+
+    @load.after
+    async def says(step: StepExecution) -> str:
+        return given
+
+    run = await ran(board, job)
+    assert run.error is not None
+    assert (run.state, run.error.message) == (RunState.STOPPED, "it fails besides")
+    assert (exit_code(run), await stored_code(board, run)) == (told, told)
+
+
+async def stored_code(board: Callboard, run: Run) -> str:
+    """The exit code that the batch run has."""
+    found = await board._ask(GetBatchRuns(run_ids=(run.id,)))
+    return found[run.id].exit_code
 
 
 async def test_a_thread_that_does_not_end_is_left_behind_and_keeps_a_place(

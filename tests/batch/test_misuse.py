@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from callboard import Callboard, EnvSecrets, on_demand
-from callboard.batch import BatchJob, Params, StepContext, identifying, reference, secret
+from callboard.batch import BatchJob, Params, Partition, StepContext, identifying, reference, secret
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
-from callboard.errors import InvalidInput
+from callboard.errors import Conflict, InvalidInput
 from support.batch_boards import over, ran, ran_again, steps_of
 from support.postgres_store import connected
 
@@ -186,6 +186,44 @@ async def test_the_value_of_a_secret_is_kept_nowhere(board_with_secret: Callboar
     assert "hunter2" not in repr((step, run))
 
 
+@pytest.mark.parametrize(
+    ("plan", "field"),
+    [
+        ({"north": {"by": ["token hunter2"]}}, "only.plan.north: "),
+        ({"hunter2": {"n": 1}}, "only.plan: "),
+        ([{"n": 1}, {"hunter2": 1}], "only.plan.1: "),
+    ],
+)
+async def test_a_plan_with_the_value_of_a_secret_is_refused(
+    board_with_secret: Callboard, plan: Any, field: str
+) -> None:
+    class Login(Params):
+        token: str = secret()
+
+    async def work(ctx: StepContext) -> None: ...
+
+    job = BatchJob("job", Login)
+    job.add(Partition("only", plan=lambda ctx, grid: plan, step=work))
+    run = await ran(board_with_secret, job, {"token": {"$secret": "env:API"}})
+    assert run.error is not None
+    assert run.error.message.startswith(f"{field}has the value of a secret in it")
+    (step,) = await steps_of(board_with_secret, run)
+    assert step.plan is None
+    assert "hunter2" not in repr((step, run))
+
+
+async def test_a_plan_without_the_value_of_a_secret_is_kept(board_with_secret: Callboard) -> None:
+    class Login(Params):
+        token: str = secret()
+
+    async def work(ctx: StepContext) -> None: ...
+
+    job = BatchJob("job", Login)
+    job.add(Partition("only", plan=lambda ctx, grid: [{"n": 1}], step=work))
+    run = await ran(board_with_secret, job, {"token": {"$secret": "env:API"}})
+    assert run.state is RunState.SUCCEEDED, run.error
+
+
 @pytest.fixture
 async def board_with_secret() -> AsyncIterator[Callboard]:
     known = EnvSecrets({"CALLBOARD_SECRET_API": "hunter2"})
@@ -208,13 +246,14 @@ async def test_a_run_that_cannot_begin_says_why_and_shows_no_code_of_ours(board:
         job.step("only")(work)
     first = await ran(board, jobs[0], {"day": 1})
     await board.define(jobs[1])
-    again = await ran_again(board, first)
+    with pytest.raises(Conflict, match="day 1 is not a text"):
+        await board.operator.restart(first.id)
     await board.schedule("nightly", on_demand(), "job")
     (fired,) = await board.fire_trigger("default", "nightly")
-    for run, why in (again, "1 is not a text"), (await over(board, fired), "is missing"):
-        assert run.error is not None
-        assert (run.error.type, run.error.traceback) == ("INVALID_INPUT", None)
-        assert f"arguments.day: {why}" in run.error.message
+    run = await over(board, fired)
+    assert run.error is not None
+    assert (run.error.type, run.error.traceback) == ("INVALID_INPUT", None)
+    assert "arguments.day: is missing" in run.error.message
 
 
 @pytest.mark.parametrize("close", ["close", "terminate"])

@@ -91,4 +91,4 @@ async def test_a_failed_run_is_tried_again_by_its_jobs_policy_where_it_got_to(ne
 
 
 async def _is_idle(worker: Any) -> bool:
-    return not worker._actors["executor"]._actor_weakref()._held
+    return not worker._actors["executor"]._actor_weakref()._places.held

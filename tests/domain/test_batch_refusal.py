@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun, InstanceState
+from callboard.domain.batch_parameter import rules_from_spec
 from callboard.domain.batch_refusal import (
     abandon_refusal,
     definition_refusal,
     delete_refusal,
+    parameters_refusal,
     recover_refusal,
     restart_refusal,
     running_of,
@@ -200,3 +202,55 @@ def test_a_changed_definition_is_refused_with_the_differences():
 
 def _alone(name: str) -> dict[str, Any]:
     return {"start": name, "nodes": {name: {"kind": "step"}}}
+
+
+SECRET = {"$secret": "env:TOKEN"}
+DAY = {"name": "day", "type": "integer"}
+
+
+def parameters(said: list[dict[str, Any]] | None, **changes: Any) -> Conflict | None:
+    """Of going on with `day=1`, by the job as it declares its parameters now."""
+    values: dict[str, Any] = {"arguments": {"day": 1}, **changes}
+    of = BatchRun(run_id=7, instance_id=5, **values)
+    rules = rules_from_spec({} if said is None else {"parameters": said})
+    return parameters_refusal(instance(), rules, of)
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "problem"),
+    [
+        ([{"name": "day", "type": "string"}], "day", "1 is not a text"),
+        ([DAY, {"name": "site", "type": "string"}], "site", "is missing"),
+        ([DAY, {"name": "token", "type": "string", "secret": True}], "token", "is missing"),
+        ([], "day", "is not one of the parameters"),
+        ([{**DAY, "choices": [2]}], "day", "1 is none of the choices"),
+    ],
+)
+def test_a_run_does_not_go_on_with_parameters_that_its_job_has_no_more(
+    said: list[dict[str, Any]], name: str, problem: str
+):
+    refusal = parameters(said)
+    assert code(refusal) == "definition_changed"
+    assert refusal is not None
+    assert f"{name} {problem}" in str(refusal)
+    (difference,) = refusal.facts["differences"]
+    assert (difference["parameter"], difference["problem"]) == (name, problem)
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        (None, {}),
+        ([DAY, {"name": "site", "type": "string", "default": "north"}], {}),
+        ([DAY, {"name": "site", "type": "string", "required": False}], {}),
+        ([{"name": "day", "type": "number"}], {}),
+        ([DAY], {"arguments": {"day": 1, "note": "x"}, "references": ("note",)}),
+        ([DAY, {"name": "token", "type": "string"}], {"arguments": {"day": 1, "token": SECRET}}),
+        (
+            [DAY, {"name": "token", "type": "string", "secret": True}],
+            {"arguments": {"day": 1, "token": "plain"}},
+        ),
+    ],
+)
+def test_it_goes_on_with_those_that_fit(said: list[dict[str, Any]] | None, changes: dict[str, Any]):
+    assert parameters(said, **changes) is None

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from callboard.domain.claim_window import MARGIN, SCAN_EVERY_S, SWEEP, ClaimWindow
+from callboard.domain.claim_window import (
+    LONGEST_REST_S,
+    MARGIN,
+    SCAN_EVERY_S,
+    SWEEP,
+    ClaimWindow,
+)
 from callboard.domain.run import Run
 from support.factories import NOW, after, make_job, make_run
 
@@ -77,6 +83,19 @@ def test_dear_looks_half_a_minute_back_take_a_twentieth_of_the_time_at_the_most(
     window = claimed(claimed(ClaimWindow(), []), [], at=1.0, took=0.1)
     assert window.due_from(3.0) == NOW - MARGIN
     assert window.due_from(3.2) == NOW - SWEEP
+
+
+def test_a_node_that_stood_still_over_a_look_looks_at_everything_soon_all_the_same():
+    """A process that is stopped in the middle of a claim, and wakes up an hour later."""
+    window = claimed(ClaimWindow(), [], took=3600.0)
+    assert window.due_from(3600.0 + LONGEST_REST_S) == NOW - SWEEP
+    assert window.hinted().due_from(3600.0 + LONGEST_REST_S) is None
+    assert window.due_from(3600.0 + SCAN_EVERY_S) is None
+
+
+def test_a_node_that_stood_still_over_a_look_half_a_minute_back_takes_the_next_one_soon():
+    window = claimed(claimed(ClaimWindow(), []), [], at=1.0, took=4.0)
+    assert window.due_from(5.0 + LONGEST_REST_S) == NOW - SWEEP
 
 
 def test_a_sweep_that_finds_more_than_it_may_take_goes_on_there():

@@ -95,7 +95,7 @@ def test_the_service_loads_botocore_only_when_glue_is_asked_of_it() -> None:
 
 
 BELOW = {
-    "callboard": "asyncpg, orjson, pykka, callboard_sql",
+    "callboard": "asyncpg, orjson, pykka, callboard_sql, callboard.config, callboard.definition",
     "callboard_service": "aiohttp.web, msgspec, prometheus_client, rich.console, typer, callboard",
 }
 

@@ -23,7 +23,7 @@ from callboard.runners.contract import Outcome, Runners
 from callboard.runners.file_threads import THREADS
 from callboard.runners.handlers import HandlerRegistry
 from callboard.runners.program_host import ProgramHost
-from runners.rig import TRACE_ID, Rig, command_job, eventually, make_run, open_rig
+from runners.rig import DEADLINE_S, TRACE_ID, Rig, command_job, eventually, make_run, open_rig
 
 READY_AND_ON = "echo ready; while :; do sleep 0.05; done"
 
@@ -293,7 +293,10 @@ async def test_a_daemon_without_the_mark_is_left_alone(rig: Rig) -> None:
     os.kill(child, signal.SIGKILL)
 
 
-async def test_output_of_a_child_that_ends_soon_after_is_kept(rig: Rig) -> None:
+async def test_output_of_a_child_that_ends_soon_after_is_kept(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callboard.runners.program_host.LINGER_S", DEADLINE_S)  # "soon" is relative
     _, attempt = await rig.execute(command_job(shell="(sleep 0.1; echo later) & echo now"))
     assert attempt.texts() == ["now", "later"]
 
@@ -337,9 +340,10 @@ async def test_no_descriptor_thread_or_zombie_is_left(
     )
     await asyncio.gather(*(rig.execute(job) for job in jobs))
     assert threading.active_count() <= threads + THREADS
-    await eventually(lambda: open_files() == files)
+    # Fewer: what earlier tests left may go meanwhile.
+    await eventually(lambda: open_files() <= files)
     rig.runners.close()
-    await eventually(lambda: threading.active_count() == threads)
+    await eventually(lambda: threading.active_count() <= threads)
     assert children_of(os.getpid()) - before == set()
 
 

@@ -17,6 +17,7 @@ from callboard.domain.run import RunError, StopMode
 from callboard.domain.states import RunState
 from callboard.runners.contract import Outcome
 from callboard.runners.log import LIMIT_BYTES
+from callboard.runners.program_host import LAST_CHANCE_S
 from callboard.runners.result import HEAD_CHARACTERS, TRUNCATED
 from runners.contract_rows import ROWS, Row
 from runners.contract_server import contract_server, moved
@@ -170,13 +171,14 @@ async def test_a_kill_ends_its_run_without_asking(row: Row, begin: Begin, rig: R
 
 
 @having("child")
-async def test_a_kill_leaves_no_process_within_a_second(row: Row, begin: Begin) -> None:
+async def test_a_kill_leaves_no_process_and_no_grace_passes(row: Row, begin: Begin) -> None:
+    """Within a second, where the machine has nothing else to do."""
     attempt = begin(row, "child")
     await attempt.printed("pids")
     pids = [int(pid) for pid in attempt.texts()[0].split()[1:]]
     assert all(map(is_there, pids))
     attempt.control.request_stop(StopMode.KILL, 0)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(LAST_CHANCE_S - 1):
         await attempt.outcome()
         await eventually(lambda: not any(map(is_there, pids)))
 

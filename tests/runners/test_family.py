@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -90,19 +91,20 @@ def test_one_that_has_ended_has_no_members(start: Start) -> None:
 
 
 def test_without_proc_the_group_is_all_that_is_known(
-    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pathlib import Path
-
     family = start("echo ready; sleep 100")
     with monkeypatch.context() as patch:
-        patch.setattr("callboard.runners.family._PROC", Path(tmp_path, "none"))
+        patch.setattr("callboard.runners.family._PROC", tmp_path / "none")
         assert [member.pid for member in family.living()] == [family.leader]
 
 
-def test_looks_in_quick_succession_see_who_came_and_who_went(start: Start) -> None:
-    family = start("sleep 100 & echo ready; sleep 0.2; kill $!; wait; setsid sleep 100")
+def test_looks_in_quick_succession_see_who_came_and_who_went(start: Start, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    until_seen = f"while [ ! -e {seen} ]; do sleep 0.02; done"
+    family = start(f"sleep 100 & echo ready; {until_seen}; kill $!; wait; setsid sleep 100; :")
     first = family.living(soon=True)
+    seen.touch()
     assert family.leader in {member.pid for member in first}
     gone = {member for member in first if member.pid != family.leader}
     while any(member in gone for member in family.living(soon=True)):
@@ -117,7 +119,7 @@ def test_where_the_last_id_is_a_strangers_every_look_is_a_whole_one(
 ) -> None:
     """Containers with a load average of their host."""
     monkeypatch.setattr("callboard.runners.family._last_pid", lambda: 4_000_000)
-    family = start("echo ready; sleep 0.1; sleep 100")
+    family = start("echo ready; sleep 0.1; sleep 100; :")
     family.living(soon=True)
     while family.leader not in {member.parent for member in family.living(soon=True)}:
         pass

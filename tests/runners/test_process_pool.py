@@ -42,7 +42,7 @@ async def test_close_leaves_no_process_or_descriptor(monkeypatch: pytest.MonkeyP
         pids = groups(rig)
         await attempt.abandon()
     assert not {str(pid) for pid in pids} & set(os.listdir("/proc"))
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(os.listdir("/proc/self/fd")) <= files  # fewer: what earlier tests left may go
 
 
 async def test_what_is_done_with_a_worker_afterwards() -> None:

@@ -47,6 +47,14 @@ def callboard_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "callboard" in thread.name]
 
 
+@pytest.fixture(autouse=True)
+def _threads_of_earlier_tests_have_ended() -> None:
+    """They were let go at the end of their tests, and end a moment later."""
+    for thread in threading.enumerate():
+        if "callboard" in thread.name:
+            thread.join(WAIT_S)
+
+
 async def test_its_return_value_is_the_result(rig: Rig) -> None:
     def add(a: int, b: int) -> int:
         return a + b

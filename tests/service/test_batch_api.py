@@ -119,6 +119,10 @@ async def test_many_instances_are_started_at_once_or_none(client: Client, shop: 
     wrong = {"runs": [fresh, {**fresh, **runs[0]}]}
     problem = await refused(client, "POST", "/v1/runs", "invalid_input", json=wrong)
     assert list(reasons(problem)) == ["runs[1].parameters"]
+    twice = {"runs": [fresh, {"job": "settle", "parameters": {"day": "2026-02-01"}}]}
+    problem = await refused(client, "POST", "/v1/runs", "invalid_input", json=twice)
+    said = "has the job and the identifying parameters of runs[0]"
+    assert reasons(problem) == {"runs[1]": said}
     assert len((await call(client, "GET", f"{JOBS}/instances"))["items"]) == 4
     for run in started["items"]:
         await call(client, "GET", f"/v1/runs/{run['id']}?{DONE}")

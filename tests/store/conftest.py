@@ -11,8 +11,8 @@ that a database of its own takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -22,7 +22,7 @@ from callboard.store.dsn import open_store
 from callboard.testing import VirtualClock
 from support.backends import BACKENDS
 from support.committing import Committing
-from support.postgres import fresh_database
+from support.postgres import migrated_database
 from support.postgres_store import opened
 
 StoreFactory: TypeAlias = Callable[[], Store]
@@ -57,19 +57,28 @@ def contract_databases(postgres_servers: Mapping[str, str]) -> Mapping[str, str]
     loop = asyncio.new_event_loop()
     try:
         return {
-            major: loop.run_until_complete(_migrated_database(server))
+            major: loop.run_until_complete(migrated_database(server))
             for major, server in postgres_servers.items()
         }
     finally:
         loop.close()
 
 
-async def _migrated_database(server_dsn: str) -> str:
-    dsn = await fresh_database(server_dsn)
-    store = open_store(dsn, clock=VirtualClock())
-    await store.open()
-    await store.close()
-    return dsn
+@pytest.fixture(scope="session")
+def empty() -> Iterator[Callable[[str], None]]:
+    """Empties a contract database, on a connection that is kept: to plan it anew takes longer."""
+    loop = asyncio.new_event_loop()
+    kept: dict[str, asyncpg.Connection[Any]] = {}
+
+    async def execute(dsn: str) -> None:
+        if dsn not in kept:
+            kept[dsn] = await asyncpg.connect(dsn)
+        await kept[dsn].execute(EMPTIED, timeout=30)
+
+    yield lambda dsn: loop.run_until_complete(execute(dsn))
+    for connection in kept.values():
+        loop.run_until_complete(connection.close())
+    loop.close()
 
 
 @pytest.fixture(params=BACKENDS)
@@ -85,21 +94,13 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def new_store(backend: str, clock: VirtualClock) -> StoreFactory:
+def new_store(backend: str, clock: VirtualClock, empty: Callable[[str], None]) -> StoreFactory:
     """Gives a store on this test's database, not open yet."""
     if backend == "memory:":
         memory = open_store(backend, clock=clock)
         return lambda: memory
-    await _empty(backend)
+    empty(backend)
     return lambda: open_store(backend, clock=clock)
-
-
-async def _empty(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(EMPTIED, timeout=30)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

@@ -26,14 +26,17 @@ from callboard.domain.batch_instance import InstanceState
 from callboard.domain.batch_step import Checkpoint, StepCounts, StepState
 from callboard.domain.run import NewRun, Run, StopMode
 from callboard.domain.states import RunState
+from callboard.domain.trigger import Trigger
 from callboard.errors import Conflict
 from callboard.store.contract import RunFilter, Store
 from callboard.store.contract_chunks import StepNotHeld
 from callboard.testing import VirtualClock
 from support.batch_node import NUMBER, BatchNode, batch_job, ending
-from support.factories import LEASE, NOW, TRACE_ID, make_end
+from support.factories import LEASE, NOW, TRACE_ID, make_end, stored_trigger
+from support.postgres_store import connected, seen, someone_waits
 
 MONDAY = "2026-01-05"
+DATED = {"name": "day", "type": "date", "by_slot": True}
 ROUNDS = 5
 Pair = tuple[BatchNode, BatchNode]
 
@@ -210,6 +213,53 @@ async def _unbegun(pair: Pair, job: Any) -> list[Run]:
         ids = await tx.allocate_run_ids(2)
         await tx.insert_runs([queued_run(id, job, {}, TRACE_ID, NOW, NOW) for id in ids])
     return [await node.claim() for node in pair]
+
+
+async def test_a_restart_and_a_slots_begin_of_one_identity_do_not_wait_for_each_other(
+    pair: Pair, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Triggers are locked before instances: none of the two is tried again for a deadlock."""
+    await pair[0].define(batch_job("dated", parameters=[DATED]))
+    stored = await stored_trigger(pair[0].store, job="dated")
+    await _fired(pair[0].store, stored)
+    first = await pair[0].run(RunState.FAILED)
+    await _fired(pair[0].store, stored)
+    second = await pair[1].claim()
+    tries = [_tries(node, monkeypatch) for node in pair]
+    async with connected(postgres_dsn) as other, other.transaction():
+        await other.execute("select from callboard.trigger for update")
+        beginning = asyncio.ensure_future(pair[1].begin(second))
+        await seen(lambda: someone_waits(postgres_dsn))
+        restarting = asyncio.ensure_future(pair[0].restart(first.id))
+        await seen(lambda: someone_waits(postgres_dsn, waiters=2))
+    with pytest.raises(Conflict) as refusal:
+        await beginning
+    assert refusal.value.code == "instance_already_exists"
+    assert (await restarting).previous_run_id == first.id
+    assert tries == [[1], [1]]
+
+
+async def _fired(store: Store, trigger: Trigger) -> None:
+    """A run of the trigger's slot of that day."""
+    job = await store.get_job("default", "dated")
+    assert job is not None
+    async with store.begin() as tx:
+        (run_id,) = await tx.allocate_run_ids(1)
+        run = queued_run(run_id, job, {}, TRACE_ID, NOW, NOW)
+        of_slot = replace(run, trigger=trigger.name, trigger_id=trigger.id, slot=NOW)
+        await tx.insert_runs([of_slot])
+
+
+def _tries(node: BatchNode, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many transactions the node has begun from now on."""
+    begin, tries = node.store.begin, [0]
+
+    def counted() -> Any:
+        tries[0] += 1
+        return begin()
+
+    monkeypatch.setattr(node.store, "begin", counted)
+    return tries
 
 
 # the fence

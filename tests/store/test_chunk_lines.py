@@ -86,11 +86,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def dsn(kind: str, request: pytest.FixtureRequest) -> str:
+def server(request: pytest.FixtureRequest) -> str:
+    """Major version of the server."""
+    return str(getattr(request, "param", "18"))
+
+
+@pytest.fixture
+def dsn(kind: str, server: str, request: pytest.FixtureRequest) -> str:
     if kind == "memory":
         return "memory:"
     databases: Mapping[str, str] = request.getfixturevalue("contract_databases")
-    return databases["18"]
+    return databases[server]
 
 
 @pytest.fixture
@@ -169,6 +175,11 @@ everywhere = pytest.mark.parametrize("kind", ["memory", *ON_SQL], indirect=True)
 on_sql = pytest.mark.parametrize("kind", ON_SQL, indirect=True)
 on_boards = pytest.mark.parametrize("kind", ["memory", *SERVER_KINDS], indirect=True)
 on_foreign = pytest.mark.parametrize("kind", FOREIGN_KINDS, indirect=True)
+on_servers = pytest.mark.parametrize(
+    ("kind", "server"),
+    [("own", "18"), ("foreign", "18"), ("host", "15"), ("foreign pool", "15")],
+    indirect=True,
+)
 
 
 @everywhere
@@ -272,6 +283,84 @@ async def test_a_step_that_ends_the_chunks_transaction_itself_stores_no_checkpoi
     with pytest.raises(UsageError, match="leave commit and rollback"):
         await write(lined, "commit", make_checkpoint(1))
     assert await lined.found() == Checkpoint()
+    assert await save_chunk(lined.line, lined.held, lined.step, make_checkpoint(1))
+
+
+@on_servers
+@pytest.mark.parametrize("text", ["rollback; begin", "commit; begin", "rollback and chain"])
+async def test_a_step_that_puts_another_transaction_in_the_chunks_place_stores_no_checkpoint(
+    lined: Lined, text: str
+) -> None:
+    """What was written before is not in that one; to commit the checkpoint would lose it."""
+
+    async def work() -> None:
+        async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+            for statement in text.split("; "):
+                await tx.connection.execute(statement)
+            await tx.connection.execute("insert into output values (2)")
+            await tx.save(make_checkpoint(2))
+
+    with pytest.raises(UsageError, match=r"another was begun: .* leave commit and rollback"):
+        await work()
+    assert await lined.output() == []
+    assert await lined.found() == Checkpoint()
+    await write(lined, "insert into output values (1)", make_checkpoint(1))
+    assert await lined.output() == [1]
+
+
+@on_servers
+async def test_savepoints_of_the_steps_own_sql_are_its_business(lined: Lined) -> None:
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        for text in (
+            "insert into output values (1)",
+            "savepoint mine",
+            "insert into output values (2)",
+            "rollback to savepoint mine",
+            "insert into output values (3)",
+            "release savepoint mine",
+        ):
+            await tx.connection.execute(text)
+        await tx.save(make_checkpoint(3))
+    assert await lined.output() == [1, 3]
+    assert await lined.found() == make_checkpoint(3)
+
+
+@pytest.mark.parametrize("kind", ["own"], indirect=True)
+async def test_a_savepoint_is_begun_and_ended_as_asyncpgs_transactions_are(lined: Lined) -> None:
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        kept, undone = tx.connection.transaction(), tx.connection.transaction()
+        await kept.start()
+        await tx.connection.execute("insert into output values (1)")
+        await undone.start()
+        await tx.connection.execute("insert into output values (2)")
+        await undone.rollback()
+        await kept.commit()
+        async with tx.connection.transaction(isolation="read_committed"):
+            await tx.connection.execute("insert into output values (3)")
+        await tx.save(make_checkpoint(3))
+    assert await lined.output() == [1, 3]
+
+
+@pytest.mark.parametrize("kind", ["own"], indirect=True)
+async def test_a_savepoint_has_the_chunks_isolation_and_one_life(lined: Lined) -> None:
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        with pytest.raises(asyncpg.InterfaceError, match=r"'serializable'.* read committed"):
+            tx.connection.transaction(isolation="serializable")
+        savepoint = tx.connection.transaction()
+        with pytest.raises(asyncpg.InterfaceError, match="was not begun"):
+            await savepoint.commit()
+        await savepoint.start()
+        with pytest.raises(asyncpg.InterfaceError, match="begun before"):
+            await savepoint.start()
+        await savepoint.commit()
+        with pytest.raises(asyncpg.InterfaceError, match="has ended"):
+            await savepoint.rollback()
+
+
+@on_servers
+async def test_a_chunk_that_made_itself_read_only_is_told_so(lined: Lined) -> None:
+    with pytest.raises(UsageError, match="made read only by a statement of the step"):
+        await write(lined, "set transaction read only", make_checkpoint(1))
     assert await save_chunk(lined.line, lined.held, lined.step, make_checkpoint(1))
 
 

@@ -79,21 +79,21 @@ async def read_catalog(connection: asyncpg.Connection[Any], part: str) -> list[s
     return sorted(str(tuple(row)) for row in await connection.fetch(CATALOG[part]))
 
 
-async def test_an_empty_database_gets_every_migration_in_order(postgres_dsn: str) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_an_empty_database_gets_every_migration_in_order(empty_dsn: str) -> None:
+    async with connected(empty_dsn) as connection:
         assert await migrate(connection) == LABELS
         await verify(connection)
 
 
-async def test_a_migrated_database_gets_none_again(postgres_dsn: str) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_a_migrated_database_gets_none_again(empty_dsn: str) -> None:
+    async with connected(empty_dsn) as connection:
         await migrate(connection)
         assert await migrate(connection) == []
 
 
-async def test_starters_at_the_same_moment_share_the_work(postgres_dsn: str) -> None:
+async def test_starters_at_the_same_moment_share_the_work(empty_dsn: str) -> None:
     async def start() -> list[str]:
-        async with connected(postgres_dsn) as connection:
+        async with connected(empty_dsn) as connection:
             applied = await migrate(connection)
             await verify(connection)
             return applied
@@ -102,18 +102,18 @@ async def test_starters_at_the_same_moment_share_the_work(postgres_dsn: str) -> 
     assert sorted(label for share in shares for label in share) == LABELS
 
 
-async def test_stores_that_open_at_the_same_moment_all_open(postgres_dsn: str) -> None:
+async def test_stores_that_open_at_the_same_moment_all_open(empty_dsn: str) -> None:
     async def start() -> int:
-        async with opened(postgres_dsn) as store:
+        async with opened(empty_dsn) as store:
             return (await store.event_range())[1]
 
     assert await asyncio.gather(*(start() for _ in range(4))) == [0, 0, 0, 0]
 
 
 async def test_a_second_starter_waits_for_the_first_and_finds_the_work_done(
-    postgres_dsn: str,
+    empty_dsn: str,
 ) -> None:
-    async with connected(postgres_dsn) as first, connected(postgres_dsn) as second:
+    async with connected(empty_dsn) as first, connected(empty_dsn) as second:
         await migrate(first)
         await first.execute("delete from callboard.schema_migration where version = 1")
         transaction = first.transaction()
@@ -122,13 +122,13 @@ async def test_a_second_starter_waits_for_the_first_and_finds_the_work_done(
             "insert into callboard.schema_migration (version, name) values (1, 'expand_core')"
         )
         waiting = asyncio.ensure_future(migrate(second))
-        await seen(lambda: someone_waits(postgres_dsn))
+        await seen(lambda: someone_waits(empty_dsn))
         await transaction.commit()
         assert await waiting == []
 
 
 async def test_a_failed_migration_leaves_nothing(
-    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = callboard_sql.Migration(
         version=1,
@@ -137,7 +137,7 @@ async def test_a_failed_migration_leaves_nothing(
         " create table callboard.half (); select nonsense;",
     )
     monkeypatch.setattr("callboard.store.migrate.migrations", lambda: (broken,))
-    async with connected(postgres_dsn) as connection:
+    async with connected(empty_dsn) as connection:
         with pytest.raises(SchemaMismatch):
             await migrate(connection)
         assert await connection.fetchval("select to_regclass('callboard.half')") is None
@@ -145,8 +145,8 @@ async def test_a_failed_migration_leaves_nothing(
 
 
 @pytest.mark.parametrize("step", [migrate, verify])
-async def test_a_newer_schema_is_refused_in_words(postgres_dsn: str, step: Any) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_a_newer_schema_is_refused_in_words(empty_dsn: str, step: Any) -> None:
+    async with connected(empty_dsn) as connection:
         await migrate(connection)
         await connection.execute(
             "insert into callboard.schema_migration (version, name) values (9999, 'expand_x')"
@@ -155,22 +155,22 @@ async def test_a_newer_schema_is_refused_in_words(postgres_dsn: str, step: Any) 
             await step(connection)
 
 
-async def test_a_foreign_schema_of_the_same_name_is_refused(postgres_dsn: str) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_a_foreign_schema_of_the_same_name_is_refused(empty_dsn: str) -> None:
+    async with connected(empty_dsn) as connection:
         await migrate(connection)
         await connection.execute("update callboard.schema_migration set name = 'other'")
         with pytest.raises(SchemaMismatch, match="not this program's"):
             await verify(connection)
 
 
-async def test_a_store_that_may_not_migrate_says_what_is_missing(postgres_dsn: str) -> None:
+async def test_a_store_that_may_not_migrate_says_what_is_missing(empty_dsn: str) -> None:
     with pytest.raises(SchemaMismatch, match=f"lacks {LABELS[0]}.*callboard migrate"):
-        async with opened(postgres_dsn, migrate_on_open=False):
+        async with opened(empty_dsn, migrate_on_open=False):
             pass
 
 
-async def test_a_migrated_database_needs_no_right_to_create_schemas(postgres_dsn: str) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_a_migrated_database_needs_no_right_to_create_schemas(empty_dsn: str) -> None:
+    async with connected(empty_dsn) as connection:
         await migrate(connection)
         role = f"clerk_{(await connection.fetchval('select current_database()'))[-12:]}"
         await connection.execute(f"create role {role}")
@@ -185,15 +185,15 @@ async def test_a_migrated_database_needs_no_right_to_create_schemas(postgres_dsn
             await connection.execute(f"reset role; drop owned by {role}; drop role {role}")
 
 
-@pytest.mark.parametrize("part", CATALOG)
-async def test_schema_sql_is_what_the_migrations_make(postgres_dsn: str, part: str) -> None:
-    async with connected(postgres_dsn) as connection:
+async def test_schema_sql_is_what_the_migrations_make(empty_dsn: str) -> None:
+    async with connected(empty_dsn) as connection:
         await migrate(connection)
-        migrated = await read_catalog(connection, part)
+        migrated = {part: await read_catalog(connection, part) for part in CATALOG}
         await connection.execute("drop schema callboard cascade")
         await connection.execute(SCHEMA)
-        assert await read_catalog(connection, part) == migrated
-        assert migrated
+        for part, rows in migrated.items():
+            assert await read_catalog(connection, part) == rows, part
+            assert rows, part
 
 
 def test_migrations_are_numbered_from_one_without_gaps() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from callboard.store.pool import PINNED_PLANS
 from callboard_sql import load, names
-from support.postgres import database, drop_database, fresh_database
+from support.postgres import drop_database, migrated_database
 from support.postgres_store import connected, opened
 
 FILL = """
@@ -323,9 +323,26 @@ def full_database(postgres_servers: Mapping[str, str]) -> Iterator[str]:
 
 
 async def _filled(server_dsn: str) -> str:
-    dsn = await fresh_database(server_dsn)
+    dsn = await migrated_database(server_dsn)
     async with opened(dsn), connected(dsn) as connection:
         await connection.execute(FILL)
+        await connection.execute("vacuum analyze")
+    return dsn
+
+
+@pytest.fixture(scope="module")
+def empty_database(postgres_servers: Mapping[str, str]) -> Iterator[str]:
+    """A database whose tables were analyzed when nothing was in them."""
+    if "18" not in postgres_servers:
+        pytest.skip("PostgreSQL 18 is not installed")
+    dsn = asyncio.run(_analyzed(postgres_servers["18"]))
+    yield dsn
+    asyncio.run(drop_database(dsn))
+
+
+async def _analyzed(server_dsn: str) -> str:
+    dsn = await migrated_database(server_dsn)
+    async with opened(dsn), connected(dsn) as connection:
         await connection.execute("vacuum analyze")
     return dsn
 
@@ -343,7 +360,7 @@ def skewed_databases(postgres_servers: Mapping[str, str]) -> Iterator[Mapping[st
 
 
 async def _skewed(server_dsn: str, state: str) -> str:
-    dsn = await fresh_database(server_dsn)
+    dsn = await migrated_database(server_dsn)
     async with opened(dsn), connected(dsn) as connection:
         await connection.execute(SKEW.format(state=state))
         await connection.execute("vacuum analyze")
@@ -362,10 +379,9 @@ async def test_a_statement_uses_the_indexes_that_it_names(full_database: str, na
 
 @pytest.mark.parametrize("name", HOT)
 async def test_a_hot_statement_uses_them_on_tables_that_were_empty_when_analyzed(
-    postgres_servers: Mapping[str, str], name: str
+    empty_database: str, name: str
 ) -> None:
-    async with database(postgres_servers["18"]) as dsn, opened(dsn), connected(dsn) as connection:
-        await connection.execute("vacuum analyze")
+    async with connected(empty_database) as connection:
         await _set(connection, _settings(name))
         plan = await _plan(connection, name)
     assert EXPECTED[name] <= _used(plan)

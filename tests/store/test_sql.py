@@ -126,7 +126,7 @@ def test_a_statement_for_an_applications_database_names_no_other_schema(name: st
     text = load_foreign(name)
     code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     assert "callboard." not in code
-    plain = re.sub(r"application\.callboard_\w+", "", code)
+    plain = re.sub(r"application\.callboard_\w+|'callboard_chunk\.is_begun'", "", code)
     assert "callboard_" not in plain, "a table without its schema"
     assert "\t" not in text
     assert text.endswith(";\n")

@@ -19,7 +19,7 @@ from callboard.commands import (
     StartRuns,
 )
 from callboard.domain.batch_definition import definition_of_spec
-from callboard.domain.batch_instance import BatchHistory, BatchInstance
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BegunRun
 from callboard.domain.batch_step import StepCounts, StepExecution, StepState
 from callboard.domain.job import Job
 from callboard.domain.json import Json
@@ -98,7 +98,10 @@ class BatchNode:
         assert job is not None
         definition = definition_of_spec(job.spec)
         command = BeginBatchRun(run_id=run.id, epoch=run.epoch or 0, definition=definition)
-        history: BatchHistory = await self.ask(command)
+        begun: BegunRun = await self.ask(command)
+        history = await self.store.get_batch_history(begun.instance.id)
+        assert history is not None
+        assert begun.run in history.runs
         return history
 
     async def step(self, run: Run, name: str = "load", **more: Any) -> StepExecution:

@@ -26,7 +26,7 @@ from callboard.domain.backfill import Backfill, BackfillState
 from callboard.domain.ledger import Decision
 from callboard.domain.states import ON_NODE, RunState
 from support.executions import Execution
-from support.history import Asked, EventFact, History, RunFact
+from support.history import Asked, EventFact, History, RunFact, decided_until
 from support.slot_promises import BackfilledFact
 
 TOKEN: Final = re.compile(r"\b\d+-\d{19}\b")
@@ -110,9 +110,8 @@ def faults_of_once(history: History, instants: Mapping[str, datetime]) -> Iterat
     """Triggers with one slot each."""
     for trigger in history.triggers:
         if trigger.name in instants:
-            assert trigger.updated_at is not None
             instant = instants[trigger.name]
-            expected = [instant] if instant <= trigger.updated_at else []
+            expected = [instant] if instant <= decided_until(trigger) else []
             decided = [slot.slot for slot in history.slots if slot.trigger_id == trigger.id]
             if decided != expected:
                 yield f"{trigger.name} has the slots {decided}, not {expected}"

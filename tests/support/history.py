@@ -253,7 +253,9 @@ def decided_until(trigger: Trigger) -> datetime:
     if trigger.next_slot is not None:
         return trigger.next_slot - MICROSECOND
     assert trigger.updated_at is not None
-    return trigger.updated_at
+    # A change is of the instant at which its transaction began. Behind it, that one may have waited
+    # for a firing that began later, and decided a slot in between.
+    return max(trigger.updated_at, trigger.last_slot or trigger.updated_at)
 
 
 def _instants(trigger: Trigger, slot: SlotFact) -> Iterator[datetime]:

@@ -66,12 +66,11 @@ async def seen(condition: Callable[[], Awaitable[Any]], *, within_s: float = 20.
             await asyncio.sleep(0.01)
 
 
-async def someone_waits(dsn: str) -> bool:
-    """Whether a statement in the database of `dsn` waits for a lock."""
+async def someone_waits(dsn: str, *, waiters: int = 1) -> bool:
+    """Whether so many statements in the database of `dsn` wait for locks."""
     async with connected(dsn) as connection:
-        return bool(
-            await connection.fetchval(
-                "select count(*) from pg_stat_activity"
-                " where datname = current_database() and wait_event_type = 'Lock'"
-            )
+        waiting: int = await connection.fetchval(
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
         )
+    return waiting >= waiters

@@ -25,7 +25,7 @@ import asyncpg
 from callboard.domain.ledger import Decision
 from callboard.domain.states import LIVE, RunState
 from callboard.domain.trigger import OverlapPolicyName, Trigger
-from support.history import History, RunFact, SlotFact
+from support.history import History, RunFact, SlotFact, decided_until
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WAIT: Final = timedelta(seconds=1)
@@ -90,8 +90,7 @@ def grid(period: timedelta, after: datetime, until: datetime) -> list[datetime]:
 
 def _faults_of_grid(trigger: Trigger, rows: Sequence[SlotFact], period: timedelta) -> Iterator[str]:
     assert trigger.created_at is not None
-    assert trigger.updated_at is not None
-    nominal = grid(period, trigger.created_at, trigger.updated_at)
+    nominal = grid(period, trigger.created_at, decided_until(trigger))
     decided = Counter(
         instant
         for row in rows

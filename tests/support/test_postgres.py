@@ -19,8 +19,8 @@ async def test_a_server_of_the_newest_version_serves_the_session(
         await connection.close()
 
 
-async def test_a_fresh_database_is_empty_and_goes_away(postgres_dsn: str) -> None:
-    connection = await asyncpg.connect(postgres_dsn)
+async def test_a_fresh_database_is_empty_and_goes_away(empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
     try:
         query = "select count(*) from pg_tables where schemaname = 'public'"
         assert await connection.fetchval(query) == 0
@@ -28,12 +28,12 @@ async def test_a_fresh_database_is_empty_and_goes_away(postgres_dsn: str) -> Non
         await connection.close()
 
 
-async def test_a_copy_of_a_template_has_its_tables(postgres_dsn: str) -> None:
-    connection = await asyncpg.connect(postgres_dsn)
+async def test_a_copy_of_a_template_has_its_tables(empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
     await connection.execute("create table planted (n int)")
     await connection.close()
-    template = postgres_dsn.split("?")[0].rsplit("/", 1)[1]
-    async with database(dsn_for(postgres_dsn, "postgres"), template) as copy:
+    template = empty_dsn.split("?")[0].rsplit("/", 1)[1]
+    async with database(dsn_for(empty_dsn, "postgres"), template) as copy:
         connection = await asyncpg.connect(copy)
         assert await connection.fetchval("select count(*) from planted") == 0
         await connection.close()

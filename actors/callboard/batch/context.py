@@ -18,7 +18,11 @@ from callboard.batch.step import Interrupted, Step
 from callboard.batch.transaction import StepTransaction
 from callboard.clock import Clock
 from callboard.domain.batch_code import MAX_CODE, is_exit_code
-from callboard.domain.batch_partitions import partitions_of
+from callboard.domain.batch_partitions import (
+    PartitionsBefore,
+    managers_of,
+    partitions_before,
+)
 from callboard.domain.batch_step import Checkpoint, StepCounts, StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
@@ -59,8 +63,7 @@ class StepContext:
         self._reads = Reads(checkpoints.line, checkpoints.execution.run_id)
         self._exit_code: str | None = None
         self._chunks: list[Chunks] = []
-        self._partitions: Mapping[str, StepExecution] | None = None
-        self._former_names: frozenset[str] | None = None
+        self._partitions: PartitionsBefore | None = None
         self._readings: dict[str, Reading] = {}
 
     def __repr__(self) -> str:
@@ -266,24 +269,13 @@ class StepContext:
         await self.journal.keep_plan(self.execution, plan)
         self.execution = replace(self.execution, plan=plan)
 
-    @property
-    def partitions(self) -> Mapping[str, StepExecution]:
-        """What earlier executions of the step have made of the plan's partitions, by name."""
+    async def partitions(self) -> PartitionsBefore:
+        """What earlier executions of the step have made of its partitions on this visit."""
         if self._partitions is None:
-            self._partitions = partitions_of(self.session.history.steps, self.execution)
+            records = await self.journal.partitions(self.execution)
+            managers = managers_of(self.session.history.steps, self.execution)
+            self._partitions = partitions_before(records, managers)
         return self._partitions
-
-    @property
-    def former_names(self) -> frozenset[str]:
-        """Of all partitions that the step has ever had on this visit: their executions' names."""
-        if self._former_names is None:
-            steps = self.session.history.steps
-            self._former_names = frozenset(
-                step.name
-                for step in steps
-                if step.manager_id is not None and step.visit == self.visit
-            )
-        return self._former_names
 
     async def run_partition(
         self,

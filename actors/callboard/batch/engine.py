@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from callboard.batch.activity import Activity
 from callboard.batch.context import check_exit_code
 from callboard.batch.follow import follow
 from callboard.batch.progress import Pace
@@ -93,6 +94,11 @@ class Engine:
     @property
     def is_stopping(self) -> bool:
         return self._session.is_stopping
+
+    @property
+    def activity(self) -> Activity:
+        """As Follower.activity."""
+        return self._session.activity
 
     async def execute(self, walk: Walk, todo: RunStep) -> Left | FlowEnd:
         """As Follower.execute."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Protocol
 
+from callboard.batch.activity import Activity
 from callboard.batch.side_by_side import side_by_side
 from callboard.domain.batch_step import Move
 from callboard.domain.batch_walk import Walk
@@ -18,6 +19,11 @@ class Follower(Protocol):
     @property
     def is_stopping(self) -> bool:
         """Whether the run is asked to stop."""
+        ...
+
+    @property
+    def activity(self) -> Activity:
+        """Which of the run's flows work."""
         ...
 
     async def execute(self, walk: Walk, todo: RunStep) -> Left | FlowEnd:
@@ -57,7 +63,8 @@ async def _do(walk: Walk, steps: Follower, todo: Work) -> Left | FlowEnd:
 async def _split(walk: Walk, steps: Follower, todo: RunSplit) -> Left:
     """All flows are awaited, whichever fails."""
     works = [partial(follow, flow, steps, todo.trail) for flow in todo.flows]
-    left = walk.join(todo, await side_by_side(works, name=f"split.{todo.name}"))
+    ends = await side_by_side(works, name=f"split.{todo.name}", activity=steps.activity)
+    left = walk.join(todo, ends)
     if left.moves:
         await steps.record(left.moves)
     return left

@@ -6,7 +6,14 @@ How it ends is how the step ends: its exit code is the step's, a failed one fail
 stops it. A run that is parked waits for an operator, so the step fails, and says why. When the run
 of the step is asked to stop, the other one is asked to, and awaited.
 
-Both runs take a place of a node's capacity while the step waits.
+While the step waits, and nothing else of its run works beside it, the run lends its place: the
+other one needs a place of its own, but no node has to have two of them. What limits the jobs
+declare (`max_concurrent_runs`, a queue, a concurrency key) count both runs, as the waiting one is
+running: a job that may have one run cannot wait for another one of its own. When the board closes,
+the run goes on on another node, with the same run of the other job.
+
+A run that waits stays in its node's memory, and the places that are lent also begin more runs that
+will wait: where thousands of them may be queued at once, give their job a `max_concurrent_runs`.
 """
 
 from __future__ import annotations
@@ -81,8 +88,9 @@ class JobStep(Step):
         run_id = await ctx.journal.start_child(ctx.run, ctx.execution, self.job, parameters)
         ctx.state[RUN_ID] = run_id
         ctx.log.info(
-            "waits for run %d of job %s, which needs a free place of its own, here or on another "
-            "node",
+            "waits for run %d of job %s, which needs a place on a node (this run lends its own, "
+            "while it only waits) and room within the limits of its job, if it has any "
+            "(max_concurrent_runs, queue, concurrency key)",
             run_id,
             self.job,
         )
@@ -101,17 +109,27 @@ class JobStep(Step):
 
 
 async def _ended(ctx: StepContext, run_id: int) -> Run:
-    """The other run at its end; it is asked to stop when this one is."""
+    """The other run at its end; it is asked to stop when this one is.
+
+    Raises:
+        Interrupted: the board closes; whoever goes on with this run waits for the other one.
+    """
     asked = asyncio.Event()
-    ctx.when_stopping(asked.set)
+    wake, leaving = asked.set, ctx.session.leaving
+    ctx.when_stopping(wake)
+    leaving.call_when_set(wake)
     waiting = begin_task(ctx.journal.wait_child(run_id), name=f"child.{run_id}", eager=False)
     stopping = begin_task(asked.wait(), name=f"child.{run_id}.stop", eager=False)
     try:
-        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            await ctx.journal.stop_child(run_id)
-        return await waiting
+        with ctx.session.activity.waiting():
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                if not ctx.stopping:
+                    ctx.check_stop()
+                await ctx.journal.stop_child(run_id)
+            return await waiting
     finally:
+        leaving.forget(wake)
         await end_all((waiting, stopping))
 
 

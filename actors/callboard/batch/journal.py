@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from callboard.domain.batch_instance import BatchHistory
+from callboard.domain.batch_partitions import PartitionRecord
 from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
@@ -20,9 +21,9 @@ class Journal(Protocol):
     more, StoreUnavailable when nobody can say."""
 
     async def begin_run(self, run: Run, definition: JsonObject) -> BatchHistory:
-        """All that the run's instance has done; steps that an earlier holder left running have
-        failed now, with exit code LOST. A run that was started without an instance (by a trigger,
-        a workflow) gets one.
+        """What the run's instance has done: of its runs this one, its steps without partitions, its
+        moves. Steps that an earlier holder left running have failed now, with exit code LOST. A
+        run that was started without an instance (by a trigger, a workflow) gets one.
 
         Args:
             definition: steps and flow as the node's code has them, `domain.batch_definition`.
@@ -51,6 +52,16 @@ class Journal(Protocol):
         Raises:
             Conflict: start_limit_exceeded; nothing is stored.
         """
+        ...
+
+    async def partitions(self, step: StepExecution) -> list[PartitionRecord]:
+        """What has become of the partitions of a partitioned step on its visit, of whatever plan,
+        in no order."""
+        ...
+
+    async def counts_before(self, step: StepExecution) -> dict[int, StepCounts]:
+        """What the executions whose work it goes on with have counted, as far as the board knows,
+        by their ids."""
         ...
 
     async def keep_plan(self, step: StepExecution, plan: tuple[JsonObject, ...]) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
 from callboard.batch.local_stop import LocalStop
 from callboard.batch.side_by_side import side_by_side
+from callboard.batch.state import Masked, check_secrets
 from callboard.batch.step import Interrupted, Step
 from callboard.batch.step_life import is_lost
 from callboard.batch.tasklet import FunctionStep
@@ -93,14 +94,20 @@ class Partition(Step):
         if plan is None:
             plan = await self._planned(ctx)
             await ctx.keep_plan(plan)
-        before = {name: last for name, last in ctx.partitions.items() if last.state in PASSED}
+        known = (await ctx.partitions()).last
+        before = {name: last for name, last in known.items() if last.state in PASSED}
         stop = LocalStop(ctx.session.stop)
         works = [
             partial(self._partition, ctx, entry, stop)
             for entry in plan
             if entry["name"] not in before
         ]
-        parts = await side_by_side(works, name=f"partition.{self.name}", limit=self.concurrency)
+        parts = await side_by_side(
+            works,
+            name=f"partition.{self.name}",
+            limit=self.concurrency,
+            activity=ctx.session.activity,
+        )
         _raise_worst(parts)
         codes = [last.exit_code for last in before.values()]
         ctx.exit_code = worst_code([*codes, *(part.code for part in parts)])
@@ -113,7 +120,10 @@ class Partition(Step):
             given = await ctx.in_thread(self.plan, ctx, self.grid)
             if inspect.isawaitable(given):
                 given = await given
-        return plan_of(given, f"{self.name}.plan")
+        plan = plan_of(given, f"{self.name}.plan")
+        for entry in plan:
+            _check_secrets(entry, f"{self.name}.plan", ctx.session.masked)
+        return plan
 
     async def _partition(self, ctx: StepContext, entry: JsonObject, stop: LocalStop) -> _Part:
         name, inputs = str(entry["name"]), entry["inputs"]
@@ -134,6 +144,12 @@ class Partition(Step):
             if self.on_failure == "stop":
                 stop.halt()
         return part
+
+
+def _check_secrets(entry: JsonObject, field: str, masked: Masked | None) -> None:
+    """A plan is stored and shown as it is."""
+    check_secrets(entry["name"], field, masked)
+    check_secrets(entry["inputs"], f"{field}.{entry['name']}", masked)
 
 
 @dataclass(frozen=True, slots=True)

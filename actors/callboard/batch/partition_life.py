@@ -29,6 +29,7 @@ async def run_partition(
     Args:
         stop: what it is stopped by; the run's flag by default.
     """
+    before = await manager.partitions()
     session = manager.session if stop is None else replace(manager.session, stop=stop)
     work = step if isinstance(step, Step) else FunctionStep(step, name="partition")
     full_name = partition_name(manager.step, name)
@@ -39,7 +40,7 @@ async def run_partition(
         manager.visit,
         pace=manager.pace,
         manager_id=manager.execution.id,
-        is_again=name not in manager.partitions and full_name in manager.former_names,
+        is_again=name not in before.last and name in before.former,
         inputs=inputs,
     )
     return await live(work, ctx, lambda state, code: (state, ()))

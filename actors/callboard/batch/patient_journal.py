@@ -10,7 +10,8 @@ from typing import Any
 from callboard.batch.journal import Journal
 from callboard.batch.outages import Patience
 from callboard.domain.batch_instance import BatchHistory
-from callboard.domain.batch_step import Move, StepExecution, StepState
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import Move, StepCounts, StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 
@@ -27,6 +28,12 @@ class PatientJournal:
 
     async def begin_step(self, run: Run, name: str, visit: int, **how: Any) -> StepExecution:
         return await self._ask(lambda: self._journal.begin_step(run, name, visit, **how))
+
+    async def partitions(self, step: StepExecution) -> list[PartitionRecord]:
+        return await self._ask(lambda: self._journal.partitions(step))
+
+    async def counts_before(self, step: StepExecution) -> dict[int, StepCounts]:
+        return await self._ask(lambda: self._journal.counts_before(step))
 
     async def keep_plan(self, step: StepExecution, plan: tuple[JsonObject, ...]) -> None:
         await self._ask(lambda: self._journal.keep_plan(step, plan))

@@ -7,14 +7,15 @@ cancelled: what had not committed is rolled back. One that swallows its cancella
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random  # noqa: TID251 - the type only; the board brings the generator
 from typing import Any
 
+from callboard.batch.activity import Activity
 from callboard.batch.database import Databases, UnknownDatabase
 from callboard.batch.engine import Engine
 from callboard.batch.job import BatchJob
@@ -27,6 +28,7 @@ from callboard.batch.step_life import is_lost
 from callboard.clock import Clock
 from callboard.domain.batch_definition import definition_of_spec, disagreements
 from callboard.domain.batch_instance import BatchHistory, BatchRun
+from callboard.domain.batch_step import FAILED, STOPPED
 from callboard.domain.json import Json, JsonObject
 from callboard.domain.run import Run, RunError
 from callboard.domain.states import RunState
@@ -35,7 +37,7 @@ from callboard.runners.attempt import Attempt
 from callboard.runners.capture import Capture
 from callboard.runners.context import RunContext, StopFlag, context_of, current
 from callboard.runners.contract import Outcome
-from callboard.runners.control import Phase
+from callboard.runners.control import Phase, StopCause
 from callboard.runners.coroutine import CoroutineRunner
 from callboard.runners.ending import Detached, Ended, to_outcome
 from callboard.runners.handlers import HandlerRegistry, UnknownHandler
@@ -151,7 +153,7 @@ class BatchRunner:
             session = self._session(attempt, context, job, line, history)
         except InvalidInput as refusal:  # the code declares other parameters than it did
             return _refused(INVALID_INPUT, refusal)
-        return await Engine(job, session, history).run()
+        return _asked(await Engine(job, session, history).run(), attempt)
 
     def _session(
         self,
@@ -176,6 +178,7 @@ class BatchRunner:
             history=history,
             stop=context.stop,
             leaving=self._leaving,
+            activity=Activity(attempt.lend),
             job_state=State(
                 _batch_run(history, attempt.run)[1],
                 name="job_state",
@@ -238,6 +241,19 @@ def _refused(code: str, refusal: Exception) -> Outcome:
     """The run cannot begin, and never will."""
     error = RunError(type=code.upper(), message=str(refusal))
     return Outcome(state=RunState.FAILED, error=error, kinds=(error.type,))
+
+
+def _asked(outcome: Outcome, attempt: Attempt) -> Outcome:
+    """The outcome with an exit code that fits what the attempt makes of it: a run that has failed
+    although it was asked to stop is stopped. A code of the job's own stays."""
+    result = outcome.result
+    if outcome.state is not RunState.FAILED or attempt.phase is Phase.GOING:
+        return outcome
+    if attempt.control.cause is not StopCause.REQUESTED or not isinstance(result, Mapping):
+        return outcome
+    if result["exit_code"] != FAILED:
+        return outcome
+    return replace(outcome, result={**result, "exit_code": STOPPED})
 
 
 def _outcome_of(error: BaseException, phase: Phase) -> Outcome:

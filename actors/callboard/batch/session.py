@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 - the type only; the board brings the generator
 from typing import Any
 
+from callboard.batch.activity import Activity
 from callboard.batch.journal import Journal
 from callboard.batch.mirror import Mirror
 from callboard.batch.outages import Patience
-from callboard.batch.state import State
+from callboard.batch.state import Masked, State
 from callboard.clock import Clock
 from callboard.domain.batch_instance import BatchHistory
 from callboard.domain.batch_step import StepCounts, StepExecution
@@ -38,11 +39,13 @@ class Session:
     """The board's own, when that is another one."""
     patience: Patience
     history: BatchHistory
-    """What the instance had done when the run began here."""
+    """What the instance had done when the run began here; partitions are not among its steps."""
     stop: StopFlag
     """Set on the loop's thread."""
     leaving: StopFlag = field(default_factory=StopFlag)
     """Set when the board closes: the run goes on elsewhere, from its next boundary on."""
+    activity: Activity = field(default_factory=Activity)
+    """Whether the run needs its place."""
     job_state: State
     """The job's context as the steps that have ended left it."""
     output: RunLog
@@ -55,12 +58,17 @@ class Session:
     def is_stopping(self) -> bool:
         return self.stop.is_set()
 
-    def known_counts(self, name: str) -> dict[int, StepCounts]:
-        """What the board knows that earlier executions of a step have counted; nothing, where they
-        were counted by the board itself."""
-        if self.mirror is None:
+    @property
+    def masked(self) -> Masked | None:
+        """Takes the run's secrets out of a text; None: it has none."""
+        return None if self.output.mask is None else self.output.masked
+
+    async def known_counts(self, step: StepExecution) -> Mapping[int, StepCounts]:
+        """What the board knows that the executions have counted whose work this one goes on with,
+        by their ids; nothing, where they were counted by the board itself."""
+        if self.mirror is None or step.first_id == step.id:
             return {}
-        return {step.id: step.counts for step in self.history.steps if step.name == name}
+        return await self.journal.counts_before(step)
 
     def mirror_of(self, step: StepExecution) -> Mirror | None:
         """What keeps the board's record of the step, where its chunks commit elsewhere."""

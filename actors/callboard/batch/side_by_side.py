@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from callboard.batch.activity import Activity
 from callboard.runtime import begin_task
 
 T = TypeVar("T")
@@ -16,12 +17,15 @@ async def side_by_side(
     *,
     name: str,
     limit: int | None = None,
+    activity: Activity | None = None,
 ) -> list[T]:
     """What each gave, in their order. When one raises, the others are cancelled and awaited.
 
     Args:
         limit: so many at once at the most; the next is begun when one has ended.
+        activity: the run's, of which each of them is a line from now on.
     """
+    lines = Activity() if activity is None else activity
     waiting = list(enumerate(works))
     waiting.reverse()
     results: dict[int, T] = {}
@@ -31,12 +35,17 @@ async def side_by_side(
             while waiting and (limit is None or len(running) < limit):
                 at, work = waiting.pop()
                 running[begin_task(work(), name=f"{name}.{at}", eager=False)] = at
-            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                lines.begin()
+            with lines.waiting():
+                ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
-                results[running[task]] = task.result()
-                del running[task]
+                at = running.pop(task)
+                lines.end()
+                results[at] = task.result()
     finally:
         await end_all(running)
+        for _ in running:
+            lines.end()
     return [results[at] for at in sorted(results)]
 
 

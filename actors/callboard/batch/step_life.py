@@ -84,7 +84,7 @@ async def begin_step(
     if pace is None:
         pace = Pace(name, done=0, output=session.output, clock=session.clock)
         pace.expected = execution.expected
-    masked = None if session.output.mask is None else session.output.masked
+    masked = session.masked
     checkpoints = Checkpoints(
         session.line,
         execution,
@@ -95,7 +95,7 @@ async def begin_step(
         mirror=session.mirror_of(execution),
         masked=masked,
     )
-    await checkpoints.open(session.known_counts(name))
+    await checkpoints.open(await session.known_counts(execution))
     job_state = State(session.job_state.snapshot(), name="job_state", masked=masked)
     return StepContext(session, checkpoints, job_state=job_state, pace=pace, inputs=inputs)
 

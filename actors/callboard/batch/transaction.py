@@ -30,8 +30,8 @@ class StepTransaction:
     """`async with ctx.transaction() as tx:`; rolled back when the block raises.
 
     The methods that write are asyncpg's own. On a board in memory there is no SQL, and the
-    checkpoint alone commits. BEGIN, COMMIT and ROLLBACK are not the block's to say: one that ends
-    the transaction and begins another by its own SQL loses what was written before.
+    checkpoint alone commits. BEGIN, COMMIT and ROLLBACK are not the block's to say: where another
+    transaction has taken the place of its own, nothing is stored, with UsageError. Savepoints are.
     """
 
     def __init__(self, checkpoints: Checkpoints, *, timeout_s: float | None = None) -> None:

@@ -1,5 +1,4 @@
-"""A batch run begins on its node: it gets its instance, if it has none yet, and all that this has
-done.
+"""A batch run begins on its node: it gets its instance, if it has none yet.
 
 Steps that an earlier holder of the run left running have failed. A run that a trigger, a workflow
 or a caller's transaction created has no instance: what it was not given of its parameters is filled
@@ -20,7 +19,7 @@ from callboard.commands import BeginBatchRun
 from callboard.domain.batch_arguments import Parameters, canonical
 from callboard.domain.batch_identity import identity_key
 from callboard.domain.batch_increment import filled
-from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun, BegunRun
 from callboard.domain.batch_life import taken_over
 from callboard.domain.batch_parameter import ParameterRule, rules_from_spec
 from callboard.domain.batch_refusal import (
@@ -40,7 +39,7 @@ FILLS: Final = 100
 """How often the next parameters are worked out anew because somebody else has just taken them."""
 
 
-async def begin_batch_run(work: Work, command: BeginBatchRun) -> BatchHistory:
+async def begin_batch_run(work: Work, command: BeginBatchRun) -> BegunRun:
     run = await held_run(work, command.run_id, command.epoch)
     if not run.is_batch:
         # Its job was of another kind when it was created: its end would settle no instance.
@@ -52,26 +51,36 @@ async def begin_batch_run(work: Work, command: BeginBatchRun) -> BatchHistory:
     if instance is None or instance.live_run_id != run.id:
         raise run_not_held(run.id)
     await _take_over(work, instance)
-    history = await read_history(work, instance)
-    batch = next(each for each in history.runs if each.run_id == run.id)
-    refusal = definition_refusal(history, batch.definition, command.definition)
+    outline = await read_outline(work, instance, run.id)
+    (batch,) = outline.runs
+    refusal = definition_refusal(outline, batch.definition, command.definition)
     if refusal is not None:
         raise refusal
     begun = replace(batch, definition=command.definition, begun_at=batch.begun_at or work.now)
-    if begun == batch:
-        return history
-    await work.tx.update_batch_runs([begun])
-    return replace(history, runs=tuple(begun if each is batch else each for each in history.runs))
+    if begun != batch:
+        await work.tx.update_batch_runs([begun])
+    is_first = not outline.steps and not outline.moves
+    return BegunRun(instance=instance, run=begun, is_first=is_first)
 
 
-async def read_history(work: Work, instance: BatchInstance) -> BatchHistory:
-    """All that the locked instance has done."""
+async def read_outline(work: Work, instance: BatchInstance, *run_ids: int) -> BatchHistory:
+    """What the locked instance has done, as far as it says whether a run can go on: these of its
+    runs, the last execution of each step and those that run, by which ways nodes were left. The
+    whole would keep the job store for seconds where there are very many partitions, or rounds."""
+    runs = await work.tx.find_batch_runs(run_ids)
     return BatchHistory(
         instance=instance,
-        runs=tuple(await work.tx.batch_runs_of_instance(instance.id)),
-        steps=tuple(await work.tx.steps_of_instance(instance.id)),
-        moves=tuple(await work.tx.moves_of_instance(instance.id)),
+        runs=tuple(runs[run_id] for run_id in sorted(runs)),
+        steps=tuple(await work.tx.outline_of_instance(instance.id)),
+        moves=tuple(await work.tx.ways_of_instance(instance.id)),
     )
+
+
+async def live_run_of(work: Work, instance: BatchInstance) -> Run | None:
+    """The run that the instance says is live; nothing is locked."""
+    if instance.live_run_id is None:
+        return None
+    return (await work.tx.read_runs([instance.live_run_id])).get(instance.live_run_id)
 
 
 async def last_parameters(work: Work, group: str, job: str) -> tuple[int, JsonObject | None]:
@@ -90,7 +99,7 @@ async def _take_over(work: Work, instance: BatchInstance) -> None:
     await store_cuts(work, {instance.id: instance}, ended)
 
 
-async def _begin_new(work: Work, run: Run, definition: JsonObject) -> BatchHistory:
+async def _begin_new(work: Work, run: Run, definition: JsonObject) -> BegunRun:
     name = (run.group, run.job)
     job = (await work.tx.lock_jobs([name])).get(name)
     if job is None:
@@ -107,7 +116,7 @@ async def _begin_new(work: Work, run: Run, definition: JsonObject) -> BatchHisto
         begun_at=work.now,
     )
     await work.tx.insert_batch_run(batch)
-    return BatchHistory(instance=instance, runs=(batch,))
+    return BegunRun(instance=instance, run=batch, is_first=True)
 
 
 async def _new_instance(work: Work, run: Run, job: Job) -> tuple[BatchInstance, Parameters]:
@@ -132,7 +141,7 @@ async def _new_instance(work: Work, run: Run, job: Job) -> tuple[BatchInstance, 
         if is_new:
             return instance, parameters
         if last_id == seen or given == run.arguments:
-            raise start_refusal(instance)
+            raise start_refusal(instance, await live_run_of(work, instance))
         seen = last_id
     raise Conflict("unique_key_busy", f"too many runs of job {run.job!r} begin at once")
 

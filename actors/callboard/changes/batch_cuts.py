@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from callboard.changes.work import Work
 from callboard.domain.batch_instance import BatchInstance
 from callboard.domain.batch_life import with_partitions
-from callboard.domain.batch_step import StepExecution
+from callboard.domain.batch_step import StepCounts, StepExecution
 
 
 async def store_cuts(
@@ -19,10 +19,8 @@ async def store_cuts(
     """
     if not cut:
         return
-    ended = {step.id: step for step in cut}
-    for instance_id in sorted({step.instance_id for step in cut if step.plan is not None}):
-        steps = await work.tx.steps_of_instance(instance_id)
-        ended |= {step.id: step for step in with_partitions(ended, steps)}
-    await work.tx.update_steps([*ended.values()])
-    for step in ended.values():
+    counts = await work.tx.partition_counts([step for step in cut if step.plan is not None])
+    ended = [with_partitions(step, counts.get(step.id, StepCounts())) for step in cut]
+    await work.tx.update_steps(ended)
+    for step in ended:
         work.step_changed(instances[step.instance_id], step)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from callboard.changes.batch_begin import read_history
+from callboard.changes.batch_begin import live_run_of, read_outline
 from callboard.changes.batch_ends import settle_instances
 from callboard.changes.work import Work
 from callboard.domain.amend import amended
@@ -46,14 +46,15 @@ async def check_restart(work: Work, run: Run, names: JsonObject = NO_NAMES) -> R
         Conflict: as of RestartRun.
     """
     await settle_instances(work)
-    job = await _job_of(work, run)
+    job = await batch_job_of(work, run)
     instance_id = run.instance_id or 0
     instance = (await work.tx.lock_instances([instance_id])).get(instance_id)
     if instance is None:
         raise NotFound("instance", instance_id)
-    history = await read_history(work, instance)
-    definition = checked_definition(history, job, await _live_run(work, instance), names)
-    runs = {batch.run_id: batch for batch in history.runs}
+    outline = await read_outline(work, instance, run.id, instance.last_run_id)
+    live = await live_run_of(work, instance)
+    definition = checked_definition(outline, job, run.id, live, names)
+    runs = {batch.run_id: batch for batch in outline.runs}
     return Restart(
         job=job,
         instance=instance,
@@ -87,8 +88,9 @@ async def rename_steps(work: Work, restart: Restart) -> None:
         await work.tx.rename_steps(restart.instance.id, restart.names)
 
 
-async def _job_of(work: Work, run: Run) -> Job:
-    """By name: one that was deleted and made anew goes on with the instances of the old one."""
+async def batch_job_of(work: Work, run: Run) -> Job:
+    """The run's job, locked. By name: one that was deleted and made anew goes on with the instances
+    of the old one. Raises NotFound, Conflict not_batch."""
     name = (run.group, run.job)
     job = (await work.tx.lock_jobs([name])).get(name)
     if job is None:
@@ -96,9 +98,3 @@ async def _job_of(work: Work, run: Run) -> Job:
     if job.kind != "batch":
         raise job_not_batch(job.name)
     return job
-
-
-async def _live_run(work: Work, instance: BatchInstance) -> Run | None:
-    if instance.live_run_id is None:
-        return None
-    return (await work.tx.read_runs([instance.live_run_id])).get(instance.live_run_id)

@@ -22,7 +22,7 @@ from callboard.domain.batch_parameter import rules_from_spec
 from callboard.domain.batch_refusal import start_refusal
 from callboard.domain.given_terms import NO_TERMS
 from callboard.domain.job import Job
-from callboard.domain.run import NewRun
+from callboard.domain.run import NewRun, Run
 from callboard.errors import Conflict, FieldProblem, InvalidInput
 
 Jobs: TypeAlias = Mapping[tuple[str, str], Job]
@@ -55,6 +55,8 @@ class Reservations:
     problems: dict[int, InvalidInput] = field(default_factory=dict)
     """By command."""
     present: dict[Identity, BatchInstance] = field(default_factory=dict)
+    live: dict[int, Run] = field(default_factory=dict)
+    """The live runs of those that were there, by their ids."""
     fresh: set[Identity] = field(default_factory=set)
     """Made just now, and nobody's yet."""
     unique_keys: set[UniqueKey] = field(default_factory=set)
@@ -66,15 +68,19 @@ class Reservations:
             return None
         if place in self.problems:
             return self.problems[place]
-        own = set[Identity]()
+        own: dict[Identity, int] = {}
+        repeats: list[FieldProblem] = []
         for index, new in enumerate(command.runs):
             wish = self._wish((place, index), new)
             if wish is None:
                 continue
-            if wish.identity not in self.fresh or wish.identity in own:
-                return start_refusal(self.present[wish.identity])
-            own.add(wish.identity)
-        return None
+            if wish.identity not in self.fresh:
+                instance = self.present[wish.identity]
+                return start_refusal(instance, self.live.get(instance.live_run_id or 0))
+            if (first := own.setdefault(wish.identity, index)) != index:
+                reason = f"has the job and the identifying parameters of runs[{first}]"
+                repeats.append(FieldProblem(f"runs[{index}]", reason, "leave one of them out"))
+        return InvalidInput(*repeats) if repeats else None
 
     def take(self, work: Work, place: int, command: StartRuns) -> StartRuns:
         """The command with its runs as runs of their instances, which are its own from now on."""
@@ -176,6 +182,9 @@ async def _make(work: Work, made: Reservations, commands: Mapping[int, StartRuns
         )
         if is_new:
             made.fresh.add(identity)
+    there = [made.present[each].live_run_id for each in made.present if each not in made.fresh]
+    if ids := [run_id for run_id in there if run_id is not None]:
+        made.live = await work.tx.read_runs(ids)
 
 
 def _instance(wish: _Wish, run_id: int) -> BatchInstance:

@@ -30,20 +30,21 @@ RESUMED = frozenset({StepState.FAILED, StepState.STOPPED})
 async def begin_step(work: Work, command: BeginStep) -> StepExecution:
     run = await held_run(work, command.run_id, command.epoch)
     instance = await instance_of(work, run)
-    executions = await work.tx.steps_named(instance.id, command.name)
-    last = _last_of_visit(executions, command.visit)
+    last = await work.tx.last_execution(instance.id, command.name, command.visit)
     if last is not None and last.state is StepState.RUNNING and last.run_id == run.id:
         return last
-    if command.start_limit is not None and len(executions) >= command.start_limit:
-        raise start_limit_exceeded(command.name, command.start_limit)
+    await _check_limit(work, instance.id, command)
     step = await work.tx.insert_step(_fresh(command, instance.id, last, work))
     work.step_changed(instance, step)
     return step
 
 
-def _last_of_visit(executions: Sequence[StepExecution], visit: int) -> StepExecution | None:
-    of_visit = [step for step in executions if step.visit == visit]
-    return of_visit[-1] if of_visit else None
+async def _check_limit(work: Work, instance_id: int, command: BeginStep) -> None:
+    limit = command.start_limit
+    if limit is None:
+        return
+    if await work.tx.count_executions(instance_id, command.name, limit) >= limit:
+        raise start_limit_exceeded(command.name, limit)
 
 
 def _fresh(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from callboard.errors import CallboardError
 from callboard.store.contract import Store
+
+ALWAYS: Final = frozenset({"stops"})
+"""Whoever holds the run may have come since this node last counted the others."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +37,7 @@ class Hints:
 
     def tell(self, topics: Iterable[str]) -> None:
         """Hint that there is something new, as soon as may be."""
-        if not self._is_wanted():
-            return
-        self._topics.update(topics)
+        self._topics.update(topics if self._is_wanted() else ALWAYS.intersection(topics))
         if self._topics and self._sending is None:
             self._sending = self._spawn(self._send(), name="job-store-notify")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from callboard.changes.batch_restart_checks import (
     NO_NAMES,
+    batch_job_of,
     check_restart,
     prepared,
     rename_steps,
@@ -60,7 +61,7 @@ async def retry_locked(work: Work, run: Run) -> Run:
     job = await check_retry(work, run)
     if job is None:
         return await _release(work, run)
-    return await _try_again(work, run, job)
+    return await _try_again(work, run, job, await _gate_of(work, run))
 
 
 async def restart_locked(work: Work, run: Run, names: JsonObject = NO_NAMES) -> Run:
@@ -68,8 +69,11 @@ async def restart_locked(work: Work, run: Run, names: JsonObject = NO_NAMES) -> 
     attempt to get one."""
     if run.instance_id is None:
         return await _retry_unbegun(work, run)
+    # Locked in the order of a slot's begin: the job, its trigger, the instance.
+    await batch_job_of(work, run)
+    gate = await _gate_of(work, run)
     restart = await check_restart(work, run, names)
-    created = await _try_again(work, await prepared(work, run, restart), restart.job)
+    created = await _try_again(work, await prepared(work, run, restart), restart.job, gate)
     await rename_steps(work, restart)
     return created
 
@@ -79,11 +83,10 @@ async def _retry_unbegun(work: Work, run: Run) -> Run:
         raise refusal
     job = await check_retry(work, run)
     assert job is not None
-    return await _try_again(work, run, job)
+    return await _try_again(work, run, job, await _gate_of(work, run))
 
 
-async def _try_again(work: Work, run: Run, job: Job) -> Run:
-    gate = await _gate_of(work, run)
+async def _try_again(work: Work, run: Run, job: Job, gate: Gate) -> Run:
     again = NextAttempt(run=run, is_held=gate.holds(run), is_restart=True)
     if not again.is_held:
         await check_room(work, job)

@@ -17,6 +17,7 @@ from callboard.commands.backfills import (
 from callboard.commands.batch import (
     BeginBatchRun,
     BeginStep,
+    CountsBefore,
     DeleteInstance,
     EndStep,
     GetBatchHistory,
@@ -27,6 +28,9 @@ from callboard.commands.batch import (
     KeepPlan,
     ListBatchRuns,
     ListInstances,
+    ListInstanceSteps,
+    ListMoves,
+    ListPartitions,
     ListSkippedItems,
     ListSteps,
     RecordMoves,
@@ -87,6 +91,7 @@ from callboard.commands.reads import (
     ListNodes,
     ListQueues,
     ListRuns,
+    ListStoppingRuns,
     ListTriggers,
     MakeRoom,
     NextDueAt,
@@ -202,6 +207,7 @@ __all__ = [
     "CountLiveRuns",
     "CountQueue",
     "CountTriggers",
+    "CountsBefore",
     "CreateBackfill",
     "CreateCalendar",
     "CreateJob",
@@ -254,13 +260,17 @@ __all__ = [
     "ListBatchRuns",
     "ListCalendars",
     "ListDeliveries",
+    "ListInstanceSteps",
     "ListInstances",
     "ListJobs",
+    "ListMoves",
     "ListNodes",
+    "ListPartitions",
     "ListQueues",
     "ListRuns",
     "ListSkippedItems",
     "ListSteps",
+    "ListStoppingRuns",
     "ListTriggers",
     "ListWatchedSlots",
     "ListWebhooks",
@@ -450,6 +460,7 @@ Read: TypeAlias = (
     | GetRun
     | GetRuns
     | ListRuns
+    | ListStoppingRuns
     | CountLiveRuns
     | NextDueAt
     | NextOverdue
@@ -460,6 +471,10 @@ Read: TypeAlias = (
     | ListBatchRuns
     | GetBatchHistory
     | GetStep
+    | CountsBefore
+    | ListInstanceSteps
+    | ListMoves
+    | ListPartitions
     | ListSkippedItems
     | ListSteps
     | GetBackfill

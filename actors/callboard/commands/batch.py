@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_step import Move, SkippedItem, StepCounts, StepExecution, StepState
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun, BegunRun
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import (
+    NO_MOVE,
+    Move,
+    SkippedItem,
+    StepCounts,
+    StepExecution,
+    StepState,
+)
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
 from callboard.runtime import Command
@@ -68,9 +76,9 @@ class DeleteInstance(Command[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeginBatchRun(Command[BatchHistory]):
+class BeginBatchRun(Command[BegunRun]):
     """See batch/journal.py, as of the five that follow. Refused: Conflict run_not_held and the
-    refusals named there."""
+    refusals named there. What the instance has done is read behind it, in pages."""
 
     run_id: int
     epoch: int
@@ -172,6 +180,46 @@ class ListSteps(Command[list[StepExecution]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountsBefore(Command[dict[int, StepCounts]]):
+    """What the executions have counted whose work an execution of a step goes on with, by their
+    ids."""
+
+    step_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListInstanceSteps(Command[list[StepExecution]]):
+    """One page of an instance's, without partitions, by id."""
+
+    instance_id: int
+    limit: int = 100
+    after: int = 0
+    """Id of the last one of the page before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPartitions(Command[list[PartitionRecord]]):
+    """One page of a step's on a visit, by name, backwards, each as it was executed last."""
+
+    instance_id: int
+    step: str
+    visit: int
+    limit: int = 100
+    before: str = ""
+    """Name of the last one of the page before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListMoves(Command[list[Move]]):
+    """One page of an instance's, by node and visit."""
+
+    instance_id: int
+    limit: int = 100
+    after: tuple[str, int] = NO_MOVE
+    """Node and visit of the last one of the page before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListSkippedItems(Command[list[SkippedItem]]):
     """Of a step execution, or of all of a run; in the order in which they were stored."""
 
@@ -179,4 +227,4 @@ class ListSkippedItems(Command[list[SkippedItem]]):
     step_id: int | None = None
     limit: int = 100
     after: int = 0
-    """So many are left out first."""
+    """Id of the last one of the page before."""

@@ -39,8 +39,8 @@ class Prune(Command[dict[str, int]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakeRoom(Command[int]):
-    """Prepare the store for the history to come; how many parts were made."""
+class MakeRoom(Command[int | None]):
+    """Prepare the store for the history to come; parts made (None: it has none)."""
 
     keep_s: float | None
     """Seconds for which ended runs are kept; None: for ever."""
@@ -146,6 +146,13 @@ class ListRuns(Command[list[Run]]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountLiveRuns(Command[dict[RunState, int]]):
     pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStoppingRuns(Command[list[Run]]):
+    """Runs that are held under this epoch and have been asked to stop, by id."""
+
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,8 +74,18 @@ class BatchRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BegunRun:
+    """A run that has begun on its node."""
+
+    instance: BatchInstance
+    run: BatchRun
+    is_first: bool
+    """Whether the instance has done nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchHistory:
-    """All that an instance has done."""
+    """All that an instance has done, or as much of it as somebody has asked for."""
 
     instance: BatchInstance
     runs: tuple[BatchRun, ...] = ()

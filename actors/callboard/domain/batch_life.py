@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -18,7 +17,6 @@ from callboard.domain.batch_step import (
     StepCounts,
     StepExecution,
     StepState,
-    sum_of,
 )
 from callboard.domain.run import Run
 from callboard.domain.states import RunState
@@ -101,25 +99,10 @@ def taken_over(step: StepExecution, now: datetime) -> StepExecution:
     )
 
 
-def with_partitions(
-    ended: Mapping[int, StepExecution], steps: Iterable[StepExecution]
-) -> list[StepExecution]:
-    """Those of the ended steps that have had partitions, with what these have counted.
-
-    Args:
-        ended: by id; those that were partitioned count what they have done themselves.
-        steps: of their instance.
-    """
-    parts: defaultdict[int, list[StepCounts]] = defaultdict(list)
-    for step in steps:
-        if step.manager_id is not None and step.manager_id in ended:
-            parts[step.manager_id].append(step.counts)
-    return [_counting(ended[id], sum_of(counts)) for id, counts in parts.items()]
-
-
-def _counting(step: StepExecution, more: StepCounts) -> StepExecution:
-    counts = step.counts.plus(more)
-    return replace(step, checkpoint=replace(step.checkpoint, counts=counts))
+def with_partitions(step: StepExecution, counts: StepCounts) -> StepExecution:
+    """The step, which counts what it has done itself, with what its partitions have counted."""
+    together = step.counts.plus(counts)
+    return replace(step, checkpoint=replace(step.checkpoint, counts=together))
 
 
 def _why(changes: Sequence[Run], *, is_stopped: bool, is_lost: bool) -> str:

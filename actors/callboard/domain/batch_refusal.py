@@ -7,25 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from callboard.domain.batch_arguments import canonical
 from callboard.domain.batch_definition import differences
-from callboard.domain.batch_instance import BatchHistory, BatchInstance, InstanceState
+from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun, InstanceState
+from callboard.domain.batch_parameter import ParameterRule
 from callboard.domain.batch_step import StepExecution, StepState
 from callboard.domain.json import JsonObject
 from callboard.domain.run import Run
+from callboard.domain.secret_reference import is_reference
 from callboard.domain.states import RunState
-from callboard.errors import MOST_SAID, Conflict
+from callboard.errors import MOST_SAID, Conflict, InvalidInput
 
 _UNKNOWN = frozenset({RunState.PARKED, RunState.LOST})
 """States of live runs of which nobody knows what becomes of them."""
+_DECIDE = "retry it, stop it or recover it"
 
 
-def start_refusal(present: BatchInstance) -> Conflict:
-    """Of a start with the identifying parameters of an instance that exists, whatever its state."""
+def start_refusal(present: BatchInstance, live: Run | None = None) -> Conflict:
+    """Of a start with the identifying parameters of an instance that exists, whatever its state.
+
+    Args:
+        live: the run that the instance says is live.
+    """
     fix = {
         InstanceState.LIVE: "wait for it, or stop it",
         InstanceState.SUCCEEDED: "start the job with other identifying parameters",
         InstanceState.ABANDONED: "start the job with other identifying parameters",
     }.get(present.state, f"restart run {present.last_run_id}")
+    if live is not None and live.state in _UNKNOWN:
+        fix = f"that is {live.state}: {_DECIDE}"
     return Conflict(
         "instance_already_exists",
         f"job {present.job!r} has been started with these identifying parameters: instance "
@@ -102,6 +112,43 @@ def definition_refusal(
     )
 
 
+def parameters_refusal(
+    instance: BatchInstance, rules: tuple[ParameterRule, ...] | None, of: BatchRun
+) -> Conflict | None:
+    """Of going on with the parameters of a run that are none of the job's any more; None: they are.
+
+    What has identified nothing, and is declared no more, keeps nobody from going on. Of secrets the
+    node that executes it has the values.
+
+    Args:
+        rules: the job's as it is; None: it declares no parameters.
+    """
+    if rules is None:
+        return None
+    declared = {rule.name for rule in rules}
+    secret = {rule.name for rule in rules if rule.is_secret and rule.name in of.arguments}
+    hidden = secret | {name for name, value in of.arguments.items() if is_reference(value)}
+    left_out = hidden | ({*of.references} - declared)
+    kept = {name: value for name, value in of.arguments.items() if name not in left_out}
+    try:
+        canonical(tuple(rule for rule in rules if rule.name not in hidden), kept, prefix="")
+    except InvalidInput as error:
+        problems = error.problems
+    else:
+        return None
+    said = "; ".join(f"{each.field} {each.reason}" for each in problems[:MOST_SAID])
+    fix = "declare it as it was, and a new one with a default"
+    return Conflict(
+        "definition_changed",
+        f"the parameters of job {instance.job!r} are not those that instance {instance.id} was "
+        f"started with: {said} ({fix})",
+        instance_id=instance.id,
+        differences=[
+            {"parameter": each.field, "problem": each.reason, "fix": fix} for each in problems
+        ],
+    )
+
+
 def abandon_refusal(run: Run, instance: BatchInstance | None) -> Conflict | None:
     """Of giving up a run, and its instance with it; None: it can be given up.
 
@@ -173,7 +220,7 @@ def run_not_held(run_id: int) -> Conflict:
 
 def unknown_refusal(run: Run) -> Conflict:
     """Of a run of which nobody knows what becomes of it."""
-    message = f"run {run.id} is {run.state}: retry it, stop it or recover it first"
+    message = f"run {run.id} is {run.state}: {_DECIDE} first"
     return Conflict("run_state_unknown", message, **_facts(run), state=run.state.value)
 
 

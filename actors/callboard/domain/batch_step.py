@@ -162,6 +162,8 @@ class SkippedItem:
     """Its text, cut."""
     error_type: str
     error_message: str
+    id: int = 0
+    """Of all that were stored before it, it is the highest."""
     step_id: int = 0
     at: datetime | None = None
 
@@ -178,3 +180,7 @@ class Move:
     """`{"to": node}`, `{"end": code}`, `{"fail": code}` or `{"stop": node to resume at | null}`."""
     run_id: int = 0
     at: datetime | None = None
+
+
+NO_MOVE: Final = ("", 0)
+"""Before the node and visit of any move."""

@@ -24,6 +24,9 @@ SWEEP_EVERY_S: Final = 1.0
 SCAN_EVERY_S: Final = 30.0
 REST: Final = 20.0
 """Behind a look further back there are so many times what it took until the next one."""
+LONGEST_REST_S: Final = 20.0
+"""Whatever it took: what seems a dear look is more often a process or a database that stood still,
+and what was left behind meanwhile has nobody but the next look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class ClaimWindow:
             began, ended: monotonic, of the claim as it was seen from here.
         """
         frontier = now if len(runs) < limit else runs[-1].due_at
-        rested_at = ended + REST * (ended - began)
+        rested_at = ended + min(REST * (ended - began), LONGEST_REST_S)
         sweep_at = max(ended + SWEEP_EVERY_S, rested_at)
         if self.due_from(began) is None:
             return ClaimWindow(

@@ -199,7 +199,7 @@ class BatchInsight:
         were stored. Raises NotFound run, step.
 
         Args:
-            after: so many are left out first.
+            after: id of the last one of the page before.
         """
         command = c.ListSkippedItems(run_id=run_id, step_id=step_id, limit=limit, after=after)
         items = await self._board._ask(command)
@@ -226,7 +226,7 @@ class BatchInsight:
         live = await self._live_run(history.instance)
 
         def explained() -> tuple[PlannedStep, ...]:
-            definition = checked_definition(history, job, live, names)
+            definition = checked_definition(history, job, run_id, live, names)
             return explain_restart(definition, mapped_history(history, names))
 
         return await computed(len(history.steps), explained)

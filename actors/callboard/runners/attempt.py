@@ -56,6 +56,8 @@ class Stage:
     """Called once for each attempt that was not abandoned, in whatever task it ends."""
     on_fault: Callable[[BaseException], None]
     """Called when `on_end` raised."""
+    on_lend: Callable[[Attempt, bool], None] = lambda attempt, is_lent: None
+    """Called in the attempt's task when its place is lent, or taken back."""
     secrets: Secrets = field(default_factory=Secrets)
     log_limit_bytes: int = LIMIT_BYTES
     timeout_grace_s: float = TIMEOUT_GRACE_S
@@ -219,6 +221,12 @@ class Attempt:
         if self._alarms is None:
             self._alarms = []
         self._alarms.append(clock.call_at(clock.monotonic() + seconds, callback))
+
+    def lend(self, is_lent: bool) -> None:
+        """Lend the place on the node while all of the work only waits for other runs, and take it
+        back before the work goes on."""
+        if not self.is_over:
+            self._stage.on_lend(self, is_lent)
 
     # its log, made when somebody writes the first line
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +59,11 @@ class StopFlag:
         self._wakers.append(waker)
         if self._is_set:
             self._wake()
+
+    def forget(self, waker: Callable[[], object]) -> None:
+        """Do not call it any more: for what ends long before the flag does."""
+        with suppress(ValueError):  # it was called, or is about to be
+            self._wakers.remove(waker)
 
     def _wait(self, timeout_s: float | None) -> None:
         event = self._event

@@ -43,8 +43,8 @@ class ChunkPool(Protocol):
         ...
 
     @property
-    def settings(self) -> str | None:
-        """The statement that settles a transaction's settings; None: the sessions have them."""
+    def begin(self) -> str:
+        """The statements that begin a chunk's transaction, sent together."""
         ...
 
     async def take(self, run_id: int) -> Connection:
@@ -72,6 +72,16 @@ SETTINGS: Final = {
 """Of sessions of our own. A reader's cursor may wait for as long as its items take."""
 
 
+MARK: Final = "callboard_chunk.is_begun"
+"""A setting that is `on` in a chunk's transaction, and in no other one that takes its place."""
+_MARKED: Final = f"set local {MARK} = 'on'"
+
+
+def _begin(idle: tuple[str, str]) -> str:
+    """Of a session whose settings are somebody else's."""
+    return f"begin isolation level read committed; set local {idle[0]} = {idle[1]}; {_MARKED}"
+
+
 def _idle_setting(idle_s: float) -> tuple[str, str]:
     return "idle_in_transaction_session_timeout", str(round(idle_s * 1000))
 
@@ -94,7 +104,7 @@ class OwnChunkPool:
         self._connect = connect
         self._deadline_s = deadline_s
         self._idle = _idle_setting(idle_s)
-        self._settings = None if has_settings else "set local {} = {}".format(*self._idle)
+        self._begin = f"begin; {_MARKED}" if has_settings else _begin(self._idle)
         self._chunks: Sessions | None = None
         self._readings: Sessions | None = None
         self._is_closed = False
@@ -104,8 +114,8 @@ class OwnChunkPool:
         return self._deadline_s
 
     @property
-    def settings(self) -> str | None:
-        return self._settings
+    def begin(self) -> str:
+        return self._begin
 
     async def take(self, run_id: int) -> Connection:
         self._check_open()
@@ -163,7 +173,7 @@ class HostChunkPool:
             raise invalid("pool", reason, f"make it at least {kept + 2}")
         self._pool = pool
         self._deadline_s = deadline_s
-        self._settings = "set local {} = {}".format(*_idle_setting(idle_s))
+        self._begin = _begin(_idle_setting(idle_s))
         self._chunks = asyncio.Semaphore(spare // 2)
         self._readings = asyncio.Semaphore(spare - spare // 2)
 
@@ -172,8 +182,8 @@ class HostChunkPool:
         return self._deadline_s
 
     @property
-    def settings(self) -> str:
-        return self._settings
+    def begin(self) -> str:
+        return self._begin
 
     async def take(self, run_id: int) -> Connection:
         """As ChunkPool.take; the host's pool resets its connections itself."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_step import SkippedItem, StepExecution
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import NO_MOVE, Move, SkippedItem, StepCounts, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
@@ -264,11 +265,35 @@ class Store(Protocol):
         """One page of the run's, partitions among them, by id; those behind `after`."""
         ...
 
+    async def counts_before(self, step_id: int) -> dict[int, StepCounts]:
+        """What the executions have counted whose work an execution of a step goes on with, by
+        their ids."""
+        ...
+
+    async def list_instance_steps(
+        self, instance_id: int, limit: int, after: int = 0
+    ) -> list[StepExecution]:
+        """One page of the instance's, without partitions, by id; those behind `after`."""
+        ...
+
+    async def list_partitions(
+        self, instance_id: int, step: str, visit: int, limit: int, before: str = ""
+    ) -> list[PartitionRecord]:
+        """One page of the step's partitions on that visit, by name, backwards, each as it was
+        executed last; those before the name `before`."""
+        ...
+
+    async def list_moves(
+        self, instance_id: int, limit: int, after: tuple[str, int] = NO_MOVE
+    ) -> list[Move]:
+        """One page of the instance's, by node and visit; those behind `after`."""
+        ...
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:
-        """Of the step, or of all steps of the run, in the order in which they were stored; the
-        first `after` of them are left out."""
+        """Of the step, or of all steps of the run, in the order in which they were stored; those
+        behind the id `after`."""
         ...
 
     async def batch_origin(self) -> str:
@@ -304,6 +329,10 @@ class Store(Protocol):
 
     async def count_live_runs(self) -> dict[RunState, int]:
         """How many live runs are in each state; states without one are left out."""
+        ...
+
+    async def stopping_runs(self, epoch: int) -> list[Run]:
+        """Runs that are held under this epoch and have been asked to stop, by id."""
         ...
 
     async def next_due_at(self) -> datetime | None:
@@ -388,8 +417,8 @@ class Store(Protocol):
         """Remove what is older, but for the newest batch of events; rows removed by table."""
         ...
 
-    async def make_room(self, keep_s: float | None) -> int:
-        """Prepare for the history to come; how many parts were made.
+    async def make_room(self, keep_s: float | None) -> int | None:
+        """Prepare for the history to come; how many parts were made (None: this needs no room).
 
         Args:
             keep_s: seconds for which ended runs are kept; None: for ever.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from callboard.domain.batch_instance import BatchInstance, BatchRun
-from callboard.domain.batch_step import Move, StepExecution
+from callboard.domain.batch_step import Move, StepCounts, StepExecution
 from callboard.domain.json import JsonObject
 
 
@@ -41,10 +41,6 @@ class BatchVerbs(Protocol):
 
     async def insert_batch_run(self, run: BatchRun) -> None: ...
 
-    async def batch_runs_of_instance(self, instance_id: int) -> list[BatchRun]:
-        """Oldest first; nothing is locked."""
-        ...
-
     async def find_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
         """By run id; nothing is locked: whoever changes one has locked its instance."""
         ...
@@ -58,12 +54,24 @@ class BatchVerbs(Protocol):
         started_at = now."""
         ...
 
-    async def steps_of_instance(self, instance_id: int) -> list[StepExecution]:
-        """By id."""
+    async def outline_of_instance(self, instance_id: int) -> list[StepExecution]:
+        """Of each step its last execution, and all that run, partitions only among these; by id.
+
+        However long the history is, they are few.
+        """
         ...
 
-    async def steps_named(self, instance_id: int, name: str) -> list[StepExecution]:
-        """Those of this name, on whatever visit, by id."""
+    async def partition_counts(self, managers: Sequence[StepExecution]) -> dict[int, StepCounts]:
+        """What the partitions of each have counted together, by its id; those without partitions
+        are left out."""
+        ...
+
+    async def last_execution(self, instance_id: int, name: str, visit: int) -> StepExecution | None:
+        """Of the step, or partition, on that visit."""
+        ...
+
+    async def count_executions(self, instance_id: int, name: str, most: int) -> int:
+        """How often the step was executed, on whatever visit; `most`, where it was more often."""
         ...
 
     async def lock_running_steps(self, instance_ids: Sequence[int]) -> list[StepExecution]:
@@ -99,6 +107,7 @@ class BatchVerbs(Protocol):
         visit."""
         ...
 
-    async def moves_of_instance(self, instance_id: int) -> list[Move]:
-        """In the order in which they were made."""
+    async def ways_of_instance(self, instance_id: int) -> list[Move]:
+        """By which nodes were left, on whatever visit: each node, code and target once, in the
+        order in which they were taken first; visits, runs and times are not said."""
         ...

@@ -13,7 +13,8 @@ from itertools import islice, takewhile
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_step import SkippedItem, StepExecution
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import NO_MOVE, Move, SkippedItem, StepCounts, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery, DeliveryState
@@ -261,6 +262,30 @@ class MemoryStore:
             steps = self._tables.batch.steps.of_run(run_id)
             return [step for step in steps if step.id > after][:limit]
 
+    async def counts_before(self, step_id: int) -> dict[int, StepCounts]:
+        with self._journal.hidden():
+            return memory_batch.counts_before(self._tables, step_id)
+
+    async def list_instance_steps(
+        self, instance_id: int, limit: int, after: int = 0
+    ) -> list[StepExecution]:
+        with self._journal.hidden():
+            return memory_batch.list_instance_steps(self._tables, instance_id, limit, after)
+
+    async def list_partitions(
+        self, instance_id: int, step: str, visit: int, limit: int, before: str = ""
+    ) -> list[PartitionRecord]:
+        with self._journal.hidden():
+            return memory_batch.list_partitions(
+                self._tables, instance_id, step, visit, limit, before
+            )
+
+    async def list_moves(
+        self, instance_id: int, limit: int, after: tuple[str, int] = NO_MOVE
+    ) -> list[Move]:
+        with self._journal.hidden():
+            return memory_batch.list_moves(self._tables, instance_id, limit, after)
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:
@@ -319,6 +344,10 @@ class MemoryStore:
     async def count_live_runs(self) -> dict[RunState, int]:
         with self._journal.hidden():
             return {state: n for state, n in self._tables.runs.live_counts.items() if n}
+
+    async def stopping_runs(self, epoch: int) -> list[Run]:
+        with self._journal.hidden():
+            return self._tables.runs.stopping_of(epoch)
 
     async def next_due_at(self) -> datetime | None:
         with self._journal.hidden():
@@ -422,8 +451,8 @@ class MemoryStore:
             self._journal.commit()
             return removed
 
-    async def make_room(self, keep_s: float | None) -> int:
-        return 0
+    async def make_room(self, keep_s: float | None) -> int | None:
+        return None
 
     def _newest_event(self) -> int:
         return self._tables.newest_event.rows.get(None, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
@@ -9,8 +10,16 @@ from typing import Any
 
 from callboard.domain.amend import amended
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_rename import renamed_moves, renamed_step
-from callboard.domain.batch_step import Checkpoint, Move, SkippedItem, StepExecution
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_rename import SEPARATOR, renamed_moves, renamed_step
+from callboard.domain.batch_step import (
+    Checkpoint,
+    Move,
+    SkippedItem,
+    StepCounts,
+    StepExecution,
+    sum_of,
+)
 from callboard.domain.json import JsonObject
 from callboard.store.memory_batch_tables import BatchTables
 from callboard.store.memory_tables import Tables
@@ -63,9 +72,6 @@ class MemoryBatch:
     async def insert_batch_run(self, run: BatchRun) -> None:
         self._tables.batch.runs.write(run.run_id, amended(run, context=_copied(run.context)))
 
-    async def batch_runs_of_instance(self, instance_id: int) -> list[BatchRun]:
-        return self._tables.batch.runs.of_instance(instance_id)
-
     async def find_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
         return find_batch_runs(self._tables, run_ids)
 
@@ -87,12 +93,28 @@ class MemoryBatch:
         self._tables.batch.steps.write(new_id, stored)
         return stored
 
-    async def steps_of_instance(self, instance_id: int) -> list[StepExecution]:
-        return self._tables.batch.steps.of_instance(instance_id)
+    async def outline_of_instance(self, instance_id: int) -> list[StepExecution]:
+        table = self._tables.batch.steps
+        last = {step.name: step for step in table.of_instance(instance_id) if is_plain(step)}
+        found = {step.id: step for step in (*last.values(), *table.running(instance_id))}
+        return [found[step_id] for step_id in sorted(found)]
 
-    async def steps_named(self, instance_id: int, name: str) -> list[StepExecution]:
+    async def partition_counts(self, managers: Sequence[StepExecution]) -> dict[int, StepCounts]:
+        table, ids = self._tables.batch.steps, {step.id for step in managers}
+        counts: defaultdict[int, list[StepCounts]] = defaultdict(list)
+        for run_id in {step.run_id for step in managers}:
+            for step in table.of_run(run_id):
+                if step.manager_id is not None and step.manager_id in ids:
+                    counts[step.manager_id].append(step.counts)
+        return {manager_id: sum_of(each) for manager_id, each in counts.items()}
+
+    async def last_execution(self, instance_id: int, name: str, visit: int) -> StepExecution | None:
+        steps = reversed(self._tables.batch.steps.of_instance(instance_id))
+        return next((step for step in steps if (step.name, step.visit) == (name, visit)), None)
+
+    async def count_executions(self, instance_id: int, name: str, most: int) -> int:
         steps = self._tables.batch.steps.of_instance(instance_id)
-        return [step for step in steps if step.name == name]
+        return min(most, sum(step.name == name for step in steps))
 
     async def lock_running_steps(self, instance_ids: Sequence[int]) -> list[StepExecution]:
         table = self._tables.batch.steps
@@ -130,8 +152,13 @@ class MemoryBatch:
             made[move.node, move.visit] = amended(move, at=move.at or self._now)
         table.write(instance_id, tuple(made.values()) or None)
 
-    async def moves_of_instance(self, instance_id: int) -> list[Move]:
-        return [*self._tables.batch.moves.rows.get(instance_id, ())]
+    async def ways_of_instance(self, instance_id: int) -> list[Move]:
+        ways: list[Move] = []
+        for move in self._tables.batch.moves.rows.get(instance_id, ()):
+            way = Move(node=move.node, code=move.code, target=move.target)
+            if way not in ways:
+                ways.append(way)
+        return ways
 
 
 def _with_life_of(stored: BatchInstance, instance: BatchInstance) -> BatchInstance:
@@ -214,6 +241,55 @@ def batch_history(tables: Tables, instance_id: int) -> BatchHistory | None:
     )
 
 
+def counts_before(tables: Tables, step_id: int) -> dict[int, StepCounts]:
+    """Of the executions whose work that one goes on with."""
+    step = tables.batch.steps.rows.get(step_id)
+    if step is None:
+        return {}
+    return {
+        each.id: each.counts
+        for each in tables.batch.steps.of_instance(step.instance_id)
+        if each.name == step.name and each.first_id == step.first_id and each.id < step_id
+    }
+
+
+def list_instance_steps(
+    tables: Tables, instance_id: int, limit: int, after: int
+) -> list[StepExecution]:
+    """One page of those that are no partitions, by id."""
+    steps = tables.batch.steps.of_instance(instance_id)
+    return [step for step in steps if is_plain(step) and step.id > after][:limit]
+
+
+def list_partitions(
+    tables: Tables, instance_id: int, step: str, visit: int, limit: int, before: str
+) -> list[PartitionRecord]:
+    """One page of the step's on that visit, by name, backwards, each as it was executed last."""
+    last: dict[str, PartitionRecord] = {}
+    for each in tables.batch.steps.of_instance(instance_id):
+        if each.manager_id is None or each.visit != visit:
+            continue
+        if each.name.partition(SEPARATOR)[0] == step and (not before or each.name < before):
+            last[each.name] = PartitionRecord(
+                name=each.name,
+                manager_id=each.manager_id,
+                state=each.state,
+                exit_code=each.exit_code,
+            )
+    return [last[name] for name in sorted(last, reverse=True)[:limit]]
+
+
+def list_moves(tables: Tables, instance_id: int, limit: int, after: tuple[str, int]) -> list[Move]:
+    """One page, by node and visit."""
+    moves = tables.batch.moves.rows.get(instance_id, ())
+    places = {(move.node, move.visit): move for move in moves}
+    return [places[place] for place in sorted(places) if place > after][:limit]
+
+
+def is_plain(step: StepExecution) -> bool:
+    return step.manager_id is None
+
+
 def list_skipped_items(
     tables: Tables, run_id: int | None, step_id: int | None, limit: int, after: int
 ) -> list[SkippedItem]:
@@ -222,7 +298,7 @@ def list_skipped_items(
     ids = [] if run_id is None else [step.id for step in batch.steps.of_run(run_id)]
     ids = ids if step_id is None else [step_id]
     numbers = sorted(number for each in ids for number in batch.skips.numbers_of(each))
-    return [batch.skips.rows[number] for number in numbers[after : after + limit]]
+    return [batch.skips.rows[number] for number in numbers if number > after][:limit]
 
 
 def closed_before(tables: Tables, cutoff: datetime | None) -> list[int]:

@@ -91,8 +91,8 @@ class MemoryChunkLine:
             batch, now = self._tables.batch, self._clock.now()
             batch.steps.write(step.id, amended(step, checkpoint=checkpoint, committed_at=now))
             for item in skipped:
-                stored = amended(item, step_id=step.id, at=now)
-                batch.skips.write(next(batch.skip_numbers), stored)
+                number = next(batch.skip_numbers)
+                batch.skips.write(number, amended(item, id=number, step_id=step.id, at=now))
             self._journal.commit()
 
 

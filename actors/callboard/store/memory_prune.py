@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import chain, islice, takewhile
 from typing import Any, TypeVar
 
+from callboard.domain.amend import amended
 from callboard.store.contract import Cutoffs
 from callboard.store.memory_batch import closed_before
 from callboard.store.memory_journal import Table
@@ -100,6 +101,8 @@ def _prune_batch(tables: Tables, cutoff: datetime | None, limit: int) -> dict[st
     bare = [each for each in closed if not batch.steps.of_instance(each)][:limit]
     moves = sum(len(batch.moves.rows.get(each, ())) for each in bare)
     _remove(batch.moves, bare)
+    for run in chain.from_iterable(map(batch.runs.of_instance, bare)):
+        batch.runs.write(run.run_id, amended(run, context={}, definition={}))
     return {"batch_skips": removed, "batch_steps": gone, "batch_moves": moves}
 
 

@@ -86,6 +86,10 @@ class RunTable(Table[int, Run]):
         due = takewhile(lambda each: each[0] <= now, self.overdue)
         return [run_id for _, run_id in islice(due, limit)]
 
+    def stopping_of(self, epoch: int) -> list[Run]:
+        """Runs of an epoch that have been asked to stop, by id."""
+        return [run for run in self.held_by(epoch) if run.state is RunState.STOPPING]
+
     def held_by(self, epoch: int | None) -> list[Run]:
         """Running, stopping and lost runs of an epoch, by id."""
         return [self.rows[run_id] for run_id in sorted(self._held.get(epoch, ()))]

@@ -437,12 +437,11 @@ class MemoryTransaction(MemoryWebhooks, MemoryBookmarks, MemoryWorkflows, Memory
             return None
         renewed = replace(node, lease_until=self._now + lease, vitals=vitals or node.vitals)
         self._tables.nodes.write(epoch, renewed)
-        held = self._tables.runs.held_by(epoch)
         return Renewal(
             now=self._now,
             lease_until=renewed.lease_until,
             live_nodes=sum(map(self._is_live, self._tables.nodes.rows.values())),
-            stopping=tuple(run for run in held if run.state is RunState.STOPPING),
+            stopping=tuple(self._tables.runs.stopping_of(epoch)),
         )
 
     async def delete_node(self, epoch: int) -> bool:

@@ -13,7 +13,8 @@ import asyncpg
 from callboard.clock import Clock
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
-from callboard.domain.batch_step import SkippedItem, StepExecution
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_step import NO_MOVE, Move, SkippedItem, StepCounts, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.delivery import Delivery
@@ -301,6 +302,30 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_steps.list_steps(sql, run_id, limit, after)
 
+    async def counts_before(self, step_id: int) -> dict[int, StepCounts]:
+        async with self._reading() as sql:
+            return await postgres_steps.counts_before(sql, step_id)
+
+    async def list_instance_steps(
+        self, instance_id: int, limit: int, after: int = 0
+    ) -> list[StepExecution]:
+        async with self._reading() as sql:
+            return await postgres_steps.list_instance_steps(sql, instance_id, limit, after)
+
+    async def list_partitions(
+        self, instance_id: int, step: str, visit: int, limit: int, before: str = ""
+    ) -> list[PartitionRecord]:
+        async with self._reading() as sql:
+            return await postgres_steps.list_partitions(
+                sql, instance_id, step, visit, limit, before
+            )
+
+    async def list_moves(
+        self, instance_id: int, limit: int, after: tuple[str, int] = NO_MOVE
+    ) -> list[Move]:
+        async with self._reading() as sql:
+            return await postgres_steps.list_moves(sql, instance_id, limit, after)
+
     async def list_skipped_items(
         self, *, run_id: int | None = None, step_id: int | None = None, limit: int, after: int = 0
     ) -> list[SkippedItem]:
@@ -378,6 +403,10 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_history.count_live_runs(sql)
 
+    async def stopping_runs(self, epoch: int) -> list[Run]:
+        async with self._reading() as sql:
+            return await postgres_nodes.stopping_runs(sql, epoch)
+
     async def next_due_at(self) -> datetime | None:
         async with self._reading() as sql:
             return await postgres_history.next_due_at(sql, self._clock.database_now())
@@ -430,6 +459,6 @@ class PostgresStore:
         async with self._reading() as sql:
             return await postgres_prune.prune(sql, cutoffs)
 
-    async def make_room(self, keep_s: float | None) -> int:
+    async def make_room(self, keep_s: float | None) -> int | None:
         async with self._reading() as sql:
             return await postgres_partitions.make_room(sql, keep_s)

@@ -15,13 +15,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
 from asyncpg import exceptions as pg
-from asyncpg.transaction import Transaction
 
 from callboard.clock import Clock
 from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, StepExecution
 from callboard.domain.states import RunState
 from callboard.errors import StoreError, StoreUnavailable, UsageError
-from callboard.store.chunk_pool import ChunkPool
+from callboard.store.chunk_connection import ChunkConnection
+from callboard.store.chunk_pool import MARK, ChunkPool
 from callboard.store.contract_chunks import ChunkTransaction, StepNotHeld
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows_batch import checkpoint_from_row, counts_as_values
@@ -112,56 +112,71 @@ class _BoardSave:
         return RunState(state)
 
 
-class ChunkConnection:
-    """The connection as the step's code has it: until its chunk ends.
-
-    The next chunk may commit on the same one; what is still at work for this one must not write
-    there.
-    """
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection: Connection | None = connection
-
-    def __getattr__(self, name: str) -> Any:
-        if self._connection is None:
-            reason = "the chunk's transaction has ended"
-            raise pg.InterfaceError(f"cannot use {name} of its connection: {reason}")
-        return getattr(self._connection, name)
-
-    def close_to_code(self) -> None:
-        self._connection = None
-
-
 class PostgresChunk:
     """A `contract_chunks.ChunkTransaction`, whichever database it is in."""
 
-    __slots__ = ("_connection", "_save", "connection")
+    __slots__ = ("_connection", "_deadline_s", "_save", "connection")
 
-    def __init__(self, connection: Connection, save: Save) -> None:
+    def __init__(self, connection: Connection, save: Save, deadline_s: float) -> None:
         self._connection = connection
         self._save = save
+        self._deadline_s = deadline_s
         self.connection: Any = ChunkConnection(connection)
 
     async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
         if _is_closed(self._connection):
             raise StoreUnavailable(CLOSED)
         if not self._connection.is_in_transaction():
-            raise UsageError(
-                "the chunk's transaction was ended by a statement of the step: "
-                "leave commit and rollback to the chunk"
-            )
+            raise UsageError(f"{_ENDED}: {_LEAVE}")
         try:
             return await self._save(checkpoint, skipped)
-        except StoreError as error:
-            if isinstance(error.__cause__, pg.InFailedSQLTransactionError):
+        except StepNotHeld as error:
+            if not await self._is_the_chunks():
                 raise UsageError(
-                    "nothing of the chunk was stored: one of its statements failed, and its error "
-                    "was passed over; put such a statement into a transaction of its own within "
-                    "the chunk (a savepoint)"
+                    f"{_ENDED}, and another was begun: {_LOST_ROWS}; {_LEAVE}"
                 ) from error
             raise
+        except StoreError as error:
+            if (reason := self._fault_of_step(error)) is not None:
+                raise UsageError(reason) from error
+            raise
+
+    async def _is_the_chunks(self) -> bool:
+        """Whether the transaction is the one that the chunk began."""
+        try:
+            mark: str | None = await self._connection.fetchval(
+                "select current_setting($1, true)", MARK, timeout=self._deadline_s
+            )
+        except DRIVER_ERRORS as error:
+            raise translated(error) from error
+        return mark == "on"
+
+    def _fault_of_step(self, error: StoreError) -> str | None:
+        if isinstance(error.__cause__, pg.InFailedSQLTransactionError):
+            return _FAILED
+        if isinstance(error.__cause__, pg.ReadOnlySQLTransactionError):
+            return _READ_ONLY if _can_write(self._connection) else None
+        return None
+
+
+_ENDED: Final = "the chunk's transaction was ended by a statement of the step"
+_LEAVE: Final = "leave commit and rollback to the chunk"
+_LOST_ROWS: Final = "what was written before is not in it"
+_FAILED: Final = (
+    "nothing of the chunk was stored: one of its statements failed, and its error was passed over; "
+    "put such a statement into a transaction of its own within the chunk (a savepoint)"
+)
+_READ_ONLY: Final = (
+    "nothing of the chunk was stored: its transaction was made read only by a statement of the "
+    "step, and its checkpoint has to be written in it; read by `ctx.db` instead"
+)
+
+
+def _can_write(connection: Connection) -> bool:
+    """Whether the server has said that its transactions may write, where it says such things."""
+    said = connection.get_settings()
+    names = "in_hot_standby", "default_transaction_read_only"
+    return all(getattr(said, name, None) == "off" for name in names)
 
 
 def _is_closed(connection: Connection) -> bool:
@@ -178,14 +193,13 @@ CLOSED: Final = (
 
 
 class ChunkBlock:
-    """The context manager of one chunk: a transaction of asyncpg's, so that those of the step's
-    code nest in it.
+    """The context manager of one chunk.
 
     Raises StoreUnavailable where it cannot be begun, and where nobody knows whether it was
     committed; what the database says against the commit, and what the block raises, as it is.
     """
 
-    __slots__ = ("_chunk", "_connection", "_pool", "_run_id", "_save", "_transaction")
+    __slots__ = ("_chunk", "_connection", "_pool", "_run_id", "_save")
 
     def __init__(self, pool: ChunkPool, run_id: int, save: Callable[[Connection], Save]) -> None:
         self._pool = pool
@@ -195,19 +209,19 @@ class ChunkBlock:
     async def __aenter__(self) -> ChunkTransaction:
         connection = await self._pool.take(self._run_id)
         try:
-            self._transaction = await _started(connection, self._pool)
+            await _begin(connection, self._pool)
         except BaseException:
             await self._pool.give_back(connection)
             raise
         self._connection = connection
-        self._chunk = PostgresChunk(connection, self._save(connection))
+        self._chunk = PostgresChunk(connection, self._save(connection), self._pool.deadline_s)
         return self._chunk
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         end = _commit if error is None else _roll_back
         self._chunk.connection.close_to_code()
         try:
-            await end(self._connection, self._transaction, self._pool.deadline_s)
+            await end(self._connection, self._pool.deadline_s)
         finally:
             await self._pool.give_back(self._connection)
 
@@ -222,29 +236,22 @@ async def chunk_connection(pool: ChunkPool, run_id: int) -> AsyncIterator[Connec
         await pool.give_back(connection)
 
 
-async def _started(connection: Connection, pool: ChunkPool) -> Transaction:
+async def _begin(connection: Connection, pool: ChunkPool) -> None:
     try:
         with _Deadline(connection, pool.deadline_s):
-            if pool.settings is None:
-                transaction = connection.transaction()
-                await transaction.start()
-            else:
-                transaction = connection.transaction(isolation="read_committed")
-                await transaction.start()
-                await connection.execute(pool.settings)
+            await connection.execute(pool.begin)
     except DRIVER_ERRORS as error:
         drop(connection)
         raise translated(error) from error
     except BaseException:
         drop(connection)
         raise
-    return transaction
 
 
-async def _commit(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
+async def _commit(connection: Connection, deadline_s: float) -> None:
     try:
         with _Deadline(connection, deadline_s):
-            await transaction.commit()
+            done = await connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
         ours = translated(error)
         if isinstance(error, pg.PostgresError) and not isinstance(error, _LOST):
@@ -256,6 +263,8 @@ async def _commit(connection: Connection, transaction: Transaction, deadline_s: 
     except BaseException:
         drop(connection)
         raise
+    if done != "COMMIT":
+        raise UsageError(_FAILED)
 
 
 _LOST: Final = (
@@ -267,10 +276,10 @@ _LOST: Final = (
 """Answers to a COMMIT that say nothing of what the step did; it may even have taken place."""
 
 
-async def _roll_back(connection: Connection, transaction: Transaction, deadline_s: float) -> None:
+async def _roll_back(connection: Connection, deadline_s: float) -> None:
     try:
         with _Deadline(connection, deadline_s):
-            await transaction.rollback()
+            await connection.execute("ROLLBACK")
     except DRIVER_ERRORS:
         drop(connection)
     except BaseException:

@@ -51,13 +51,17 @@ async def renew_node(
     row = await sql.row("renew_node", epoch, lease, now, to_json_or_none(vitals))
     if row is None:
         return None
-    stopping = await sql.rows("list_stopping_runs", epoch)
+    stopping = await stopping_runs(sql, epoch)
     return Renewal(
         now=row["now"],
         lease_until=row["lease_until"],
         live_nodes=row["live_nodes"],
-        stopping=tuple(run_from_row(run) for run in stopping),
+        stopping=tuple(stopping),
     )
+
+
+async def stopping_runs(sql: Statements, epoch: int) -> list[Run]:
+    return [run_from_row(row) for row in await sql.rows("list_stopping_runs", epoch)]
 
 
 async def lock_runs_of_node(sql: Statements, epoch: int) -> list[Run]:

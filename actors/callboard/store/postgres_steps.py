@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from callboard.domain.batch_rename import renamed_moves, renamed_step
-from callboard.domain.batch_step import Move, SkippedItem, StepExecution
+from callboard.domain.batch_partitions import PartitionRecord
+from callboard.domain.batch_rename import renamed_moves
+from callboard.domain.batch_step import Move, SkippedItem, StepCounts, StepExecution
 from callboard.domain.json import JsonObject
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows_batch import (
     counts_as_values,
+    counts_from_row,
     move_from_row,
+    partition_from_row,
     skipped_from_row,
     step_from_row,
+    way_from_row,
 )
 from callboard.store.statements import Statements, in_parts
 
@@ -44,18 +48,54 @@ async def insert_step(sql: Statements, step: StepExecution, now: datetime | None
     return replace(step, id=row["id"], first_id=row["first_id"], started_at=row["started_at"])
 
 
-async def steps_of_instance(sql: Statements, instance_id: int) -> list[StepExecution]:
-    return [step_from_row(row) for row in await sql.rows("list_batch_steps", instance_id)]
+async def outline_of_instance(sql: Statements, instance_id: int) -> list[StepExecution]:
+    return [step_from_row(row) for row in await sql.rows("list_batch_outline", instance_id)]
 
 
-async def steps_named(sql: Statements, instance_id: int, name: str) -> list[StepExecution]:
-    rows = await sql.rows("list_batch_steps_named", instance_id, name)
-    return [step_from_row(row) for row in rows]
+async def partition_counts(
+    sql: Statements, managers: Sequence[StepExecution]
+) -> dict[int, StepCounts]:
+    if not managers:
+        return {}
+    run_ids, ids = [step.run_id for step in managers], [step.id for step in managers]
+    rows = await sql.rows("list_batch_partition_counts", run_ids, ids)
+    return {row["manager_id"]: counts_from_row(row) for row in rows}
+
+
+async def last_execution(
+    sql: Statements, instance_id: int, name: str, visit: int
+) -> StepExecution | None:
+    row = await sql.row("get_batch_last_step", instance_id, name, visit)
+    return None if row is None else step_from_row(row)
+
+
+async def count_executions(sql: Statements, instance_id: int, name: str, most: int) -> int:
+    starts: int = await sql.value("get_batch_step_starts", instance_id, name, most)
+    return starts
 
 
 async def list_steps(sql: Statements, run_id: int, limit: int, after: int) -> list[StepExecution]:
     rows = await sql.rows("list_batch_steps_of_run", run_id, after, limit)
     return [step_from_row(row) for row in rows]
+
+
+async def counts_before(sql: Statements, step_id: int) -> dict[int, StepCounts]:
+    rows = await sql.rows("list_batch_counts_before", step_id)
+    return {row["id"]: counts_from_row(row) for row in rows}
+
+
+async def list_instance_steps(
+    sql: Statements, instance_id: int, limit: int, after: int
+) -> list[StepExecution]:
+    rows = await sql.rows("list_batch_plain_steps", instance_id, after, limit)
+    return [step_from_row(row) for row in rows]
+
+
+async def list_partitions(
+    sql: Statements, instance_id: int, step: str, visit: int, limit: int, before: str
+) -> list[PartitionRecord]:
+    rows = await sql.rows("list_batch_partitions", instance_id, step, visit, before, limit)
+    return [partition_from_row(row) for row in rows]
 
 
 async def get_step(sql: Statements, step_id: int) -> StepExecution | None:
@@ -99,19 +139,11 @@ async def update_steps(sql: Statements, steps: Sequence[StepExecution]) -> None:
 async def rename_steps(
     sql: Statements, instance_id: int, names: JsonObject, now: datetime | None
 ) -> None:
-    steps = await steps_of_instance(sql, instance_id)
-    renamed = [(step.id, renamed_step(step, names)) for step in steps]
-    if dropped := [step_id for step_id, step in renamed if step is None]:
-        await sql.rows("delete_batch_steps", dropped)
-    before = {step.id: step.name for step in steps}
-    changed = [
-        (step_id, step.name)
-        for step_id, step in renamed
-        if step is not None and step.name != before[step_id]
-    ]
-    for part in in_parts(changed):
-        ids, new_names = zip(*part, strict=True)
-        await sql.rows("rename_batch_steps", ids, new_names)
+    if dropped := [old for old, name in names.items() if name is None]:
+        await sql.rows("delete_batch_steps", instance_id, dropped)
+    given = {old: name for old, name in names.items() if name is not None}
+    if given:
+        await sql.rows("rename_batch_steps", instance_id, [*given], [*given.values()])
     moves = await moves_of_instance(sql, instance_id)
     if (kept := renamed_moves(moves, names)) != moves:
         await sql.rows("delete_batch_moves", instance_id)
@@ -141,6 +173,17 @@ async def put_moves(
 
 async def moves_of_instance(sql: Statements, instance_id: int) -> list[Move]:
     return [move_from_row(row) for row in await sql.rows("list_batch_moves", instance_id)]
+
+
+async def list_moves(
+    sql: Statements, instance_id: int, limit: int, after: tuple[str, int]
+) -> list[Move]:
+    rows = await sql.rows("list_batch_moves_page", instance_id, *after, limit)
+    return [move_from_row(row) for row in rows]
+
+
+async def ways_of_instance(sql: Statements, instance_id: int) -> list[Move]:
+    return [way_from_row(row) for row in await sql.rows("list_batch_ways", instance_id)]
 
 
 async def list_skipped_items(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from callboard.domain.backfill import Backfill, BackfilledSlot
 from callboard.domain.batch_instance import BatchInstance, BatchRun
-from callboard.domain.batch_step import Move, StepExecution
+from callboard.domain.batch_step import Move, StepCounts, StepExecution
 from callboard.domain.bookmark import Bookmark
 from callboard.domain.calendar import Calendar
 from callboard.domain.condition_cycle import ConditionLink
@@ -260,9 +260,6 @@ class PostgresTransaction:
     async def insert_batch_run(self, run: BatchRun) -> None:
         await postgres_batch.insert_batch_run(self._sql, run)
 
-    async def batch_runs_of_instance(self, instance_id: int) -> list[BatchRun]:
-        return await postgres_batch.batch_runs_of_instance(self._sql, instance_id)
-
     async def find_batch_runs(self, run_ids: Sequence[int]) -> dict[int, BatchRun]:
         return await postgres_batch.find_batch_runs(self._sql, run_ids)
 
@@ -272,11 +269,17 @@ class PostgresTransaction:
     async def insert_step(self, step: StepExecution) -> StepExecution:
         return await postgres_steps.insert_step(self._sql, step, self._given_now)
 
-    async def steps_of_instance(self, instance_id: int) -> list[StepExecution]:
-        return await postgres_steps.steps_of_instance(self._sql, instance_id)
+    async def outline_of_instance(self, instance_id: int) -> list[StepExecution]:
+        return await postgres_steps.outline_of_instance(self._sql, instance_id)
 
-    async def steps_named(self, instance_id: int, name: str) -> list[StepExecution]:
-        return await postgres_steps.steps_named(self._sql, instance_id, name)
+    async def partition_counts(self, managers: Sequence[StepExecution]) -> dict[int, StepCounts]:
+        return await postgres_steps.partition_counts(self._sql, managers)
+
+    async def last_execution(self, instance_id: int, name: str, visit: int) -> StepExecution | None:
+        return await postgres_steps.last_execution(self._sql, instance_id, name, visit)
+
+    async def count_executions(self, instance_id: int, name: str, most: int) -> int:
+        return await postgres_steps.count_executions(self._sql, instance_id, name, most)
 
     async def has_lease(self, epoch: int) -> bool:
         return await postgres_nodes.has_lease(self._sql, epoch, self._given_now)
@@ -299,8 +302,8 @@ class PostgresTransaction:
     async def put_moves(self, instance_id: int, moves: Sequence[Move]) -> None:
         await postgres_steps.put_moves(self._sql, instance_id, moves, self._given_now)
 
-    async def moves_of_instance(self, instance_id: int) -> list[Move]:
-        return await postgres_steps.moves_of_instance(self._sql, instance_id)
+    async def ways_of_instance(self, instance_id: int) -> list[Move]:
+        return await postgres_steps.ways_of_instance(self._sql, instance_id)
 
     async def count_waiting(self, keys: Sequence[WaitingKey]) -> list[int]:
         return await postgres_queues.count_waiting(self._sql, keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callboard.domain.batch_instance import BatchInstance, BatchRun, InstanceState
+from callboard.domain.batch_partitions import PartitionRecord
 from callboard.domain.batch_step import (
     Checkpoint,
     Move,
@@ -73,17 +74,30 @@ def checkpoint_from_row(row: Row) -> Checkpoint:
     return Checkpoint(
         cursor=None if cursor is None else from_json(cursor),
         context=from_json(row["context"]),
-        counts=StepCounts(
-            reads=row["reads"],
-            writes=row["writes"],
-            filters=row["filters"],
-            commits=row["commits"],
-            rollbacks=row["rollbacks"],
-            read_skips=row["read_skips"],
-            process_skips=row["process_skips"],
-            write_skips=row["write_skips"],
-            retries=row["retries"],
-        ),
+        counts=counts_from_row(row),
+    )
+
+
+def counts_from_row(row: Row) -> StepCounts:
+    return StepCounts(
+        reads=row["reads"],
+        writes=row["writes"],
+        filters=row["filters"],
+        commits=row["commits"],
+        rollbacks=row["rollbacks"],
+        read_skips=row["read_skips"],
+        process_skips=row["process_skips"],
+        write_skips=row["write_skips"],
+        retries=row["retries"],
+    )
+
+
+def partition_from_row(row: Row) -> PartitionRecord:
+    return PartitionRecord(
+        name=row["name"],
+        manager_id=row["manager_id"],
+        state=StepState(row["state"]),
+        exit_code=row["exit_code"],
     )
 
 
@@ -111,6 +125,10 @@ def move_from_row(row: Row) -> Move:
         run_id=row["run_id"],
         at=row["at"],
     )
+
+
+def way_from_row(row: Row) -> Move:
+    return Move(node=row["node"], code=row["code"], target=from_json(row["target"]))
 
 
 def skipped_from_row(row: Row) -> SkippedItem:

@@ -18,6 +18,7 @@ from callboard_service.cli import (
     runs,
     triggers,
     webhooks,
+    workflows,
 )
 from callboard_service.cli.command import api_command
 from callboard_service.cli.doctor import doctor
@@ -57,6 +58,7 @@ def build_app() -> typer.Typer:
     app.add_typer(triggers.app, name="triggers", rich_help_panel=CLIENT)
     app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
     app.add_typer(batch.app, name="batch", rich_help_panel=CLIENT)
+    app.add_typer(workflows.app, name="workflows", rich_help_panel=CLIENT)
     app.add_typer(calendars.app, name="calendars", rich_help_panel=CLIENT)
     app.add_typer(webhooks.app, name="webhooks", rich_help_panel=CLIENT)
     app.add_typer(queues.app, name="queues", rich_help_panel=CLIENT)

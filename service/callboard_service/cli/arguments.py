@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -42,6 +43,19 @@ def parse_arguments(texts: list[str] | None, jsons: list[str] | None) -> dict[st
     return found
 
 
+def parse_texts(given: list[str] | None) -> dict[str, str]:
+    """Texts by name, each a word `NAME=TEXT` of the command.
+
+    Raises:
+        typer.BadParameter: no `=`, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, value = _parts(text, "NAME=TEXT", found)
+        found[name] = value
+    return found
+
+
 def text_fixes(texts: list[str] | None) -> dict[str, str]:
     """What may be wrong with an argument that was given as a text, by its field."""
     names = [text.partition("=")[0] for text in texts or []]
@@ -62,7 +76,7 @@ def parse_period(text: str, option: str = "--every") -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _parts(text: str, option: str, found: dict[str, Any]) -> tuple[str, str]:
+def _parts(text: str, option: str, found: Mapping[str, Any]) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)

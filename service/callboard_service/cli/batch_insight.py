@@ -42,7 +42,7 @@ async def running(session: Session, job: JobName, group: Group = None) -> None:
 
 async def instances(session: Session, job: JobName, group: Group = None, limit: Limit = 50) -> None:
     """List the instances of a batch job, newest first."""
-    from callboard_service.cli.batch_view import INSTANCE_COLUMNS, instance_row
+    from callboard_service.cli.batch_view import INSTANCE_COLUMNS, instance_rows
     from callboard_service.cli.client import path_of
 
     page = await session.api.list(path_of("jobs", job, "instances"), {"group": group}, limit)
@@ -50,8 +50,7 @@ async def instances(session: Session, job: JobName, group: Group = None, limit: 
     if output.as_json:
         output.document(page)
     else:
-        rows = [instance_row(each, utc=output.utc) for each in page["items"]]
-        output.table(INSTANCE_COLUMNS, rows)
+        output.table(INSTANCE_COLUMNS, instance_rows(page["items"], utc=output.utc))
 
 
 async def instance(session: Session, instance: InstanceId) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from callboard_service.cli.text import (
@@ -11,6 +12,7 @@ from callboard_service.cli.text import (
     show_duration,
     show_instant,
     show_json,
+    show_rate,
     show_span,
 )
 from callboard_service.cli.views import run_state
@@ -55,12 +57,36 @@ def _parameter(rule: Resource) -> str:
     return text if rule.get("identifying", True) else f"({text})"
 
 
-def instance_row(instance: Resource, *, utc: bool) -> list[object]:
+def instance_rows(instances: Sequence[Resource], *, utc: bool) -> list[list[object]]:
+    """Of one job; what tells them apart comes first."""
+    names = _telling([instance["parameters"] for instance in instances])
+    return [_instance_row(each, names, utc=utc) for each in instances]
+
+
+def _instance_row(instance: Resource, names: Sequence[str], *, utc: bool) -> list[object]:
     return [
         instance["id"], instance["state"],
-        shorten(show_json(instance["parameters"]), WIDEST), instance["last_run_id"],
+        shorten(_identity(instance["parameters"], names), WIDEST), instance["last_run_id"],
         show_instant(instance["created_at"], utc=utc), show_instant(instance["ended_at"], utc=utc),
     ]  # fmt: skip
+
+
+def _telling(identities: Sequence[Resource]) -> list[str]:
+    """Names of parameters: first those whose values differ, otherwise as they come."""
+    names = dict.fromkeys(name for identity in identities for name in identity)
+    values = {name: {show_json([each.get(name)]) for each in identities} for name in names}
+    return sorted(names, key=lambda name: len(values[name]) == 1)
+
+
+def _identity(parameters: Resource, names: Sequence[str]) -> str:
+    """`day=2026-01-05 size=3`, as `start` takes them."""
+    known = (name for name in names if name in parameters)
+    return " ".join(f"{name}={_value(parameters[name])}" for name in known)
+
+
+def _value(value: Any) -> str:
+    is_plain = isinstance(value, str) and value and not any(map(str.isspace, value))
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def instance_facts(instance: Resource, *, utc: bool) -> Facts:
@@ -127,7 +153,7 @@ def totals_facts(totals: Resource) -> Facts:
     yield "runs", totals["runs"]
     yield from counts_facts(totals["counts"])
     yield "time", show_duration(totals["wall_s"])
-    yield "rate", None if totals["rate"] is None else f"{totals['rate']:,.4g} a second"
+    yield "rate", None if totals["rate"] is None else f"{show_rate(totals['rate'])} a second"
     yield "expected", totals["expected"]
     yield "left", None if totals["eta_s"] is None else show_duration(totals["eta_s"])
 
@@ -146,7 +172,7 @@ def totals_row(step: Resource) -> list[object]:
     return [
         step_name(step), step["executions"], step["state"], counts["reads"], counts["writes"],
         skips_of(counts), counts["commits"], show_duration(step["wall_s"]),
-        f"{step['rate']:,.4g}/s" if step["rate"] else None,
+        f"{show_rate(step['rate'])}/s" if step["rate"] else None,
     ]  # fmt: skip
 
 

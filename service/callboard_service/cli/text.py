@@ -70,6 +70,11 @@ def show_period(seconds: float) -> str:
     return "".join(parts)
 
 
+def show_rate(rate: float) -> str:
+    """How many in a second: `12,346`, `123.5`, `0.25`."""
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
+
+
 def counted(count: int, noun: str) -> str:
     """`no slots`, `1 slot`, `2 slots`."""
     return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"

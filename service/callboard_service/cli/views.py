@@ -15,6 +15,7 @@ from callboard_service.cli.text import (
     show_json,
     show_local,
     show_period,
+    show_rate,
     show_span,
     show_time,
 )
@@ -281,7 +282,7 @@ def progress_text(progress: Resource | None) -> str:
         text = f"{100 * done / total:.0f} % ({text} of {total:,.12g})"
     parts = [text, note or ""]
     if (rate := progress.get("rate")) is not None:
-        parts.append(f"{rate:,.4g} a second")
+        parts.append(f"{show_rate(rate)} a second")
     if (eta_s := progress.get("eta_s")) is not None:
         parts.append(f"{show_duration(eta_s)} left")
     return ", ".join(filter(None, parts))

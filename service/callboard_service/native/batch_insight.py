@@ -86,16 +86,11 @@ async def get_context(call: Call[OneRun]) -> web.Response:
 async def list_skipped(call: Call[StepsQuery]) -> web.Response:
     query, run_id = call.query, call.run_id
     place = place_of("skipped", query)
-    after = place[0] if place else 0
-    items = await call.board.operator.skipped(run_id=run_id, limit=query.limit + 1, after=after)
+    items = await call.board.operator.skipped(
+        run_id=run_id, limit=query.limit + 1, after=place[0] if place else 0
+    )
     return json_answer(
-        page_of(
-            "skipped",
-            query,
-            items,
-            shown_as=skipped_item_resource,
-            place=lambda _: (after + query.limit,),
-        )
+        page_of("skipped", query, items, shown_as=skipped_item_resource, place=by_id)
     )
 
 

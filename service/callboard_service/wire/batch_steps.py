@@ -66,6 +66,7 @@ class StepContextResource(msgspec.Struct, kw_only=True):
 class SkippedItemResource(msgspec.Struct, kw_only=True):
     """An item that was passed over."""
 
+    id: int
     step_id: int
     phase: Annotated[str, msgspec.Meta(description="read, process or write")]
     item: Annotated[str, msgspec.Meta(description="its text, cut")]

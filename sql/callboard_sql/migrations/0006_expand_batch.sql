@@ -85,6 +85,8 @@ comment on column callboard.batch_step.cursor_value is
     'Of the last item of the last committed chunk.';
 create index batch_step_name_idx on callboard.batch_step (instance_id, name, id);
 create index batch_step_run_idx on callboard.batch_step (run_id, id);
+create index batch_step_plain_idx on callboard.batch_step (instance_id, id)
+    where manager_id is null;
 create unique index batch_step_running_key on callboard.batch_step (instance_id, name, visit)
     where state = 'running';
 
@@ -123,12 +125,13 @@ create function callboard.save_chunk(
             and run.id = step.run_id
             and run.epoch = save_chunk.held_epoch
             and coalesce(run.state, '') in ('running', 'stopping')
+            and current_setting('callboard_chunk.is_begun', true) = 'on'
         returning run.state into run_state;
         return run_state;
     end
     $$;
 comment on function callboard.save_chunk(int8, int8, int8, int8, int8, int8, int8, int8, int8, int8, int8, jsonb, jsonb, timestamptz) is
-    'Stores a step''s checkpoint and says in what state its run is; null: it is not held any more. A function, because it runs in sessions whose other statements are the step''s, and needs its own plan settings: live_run is empty one second, and a million rows the next.';
+    'Stores a step''s checkpoint and says in what state its run is; null: it is not held any more, or this is not the transaction that the chunk began. A function, because it runs in sessions whose other statements are the step''s, and needs its own plan settings: live_run is empty one second, and a million rows the next.';
 
 create table callboard.batch_move (
     instance_id int8 not null references callboard.batch_instance (id) on delete cascade,

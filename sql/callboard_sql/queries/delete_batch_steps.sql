@@ -1,6 +1,8 @@
--- delete_batch_steps: forget step executions, with the items that they have skipped.
--- takes ids int8[]
+-- delete_batch_steps: forget the executions of steps of an instance, and of their partitions, with
+--     the items that they have skipped.
+-- takes instance_id int8, names text[]
 -- returns nothing
--- index batch_step_pkey
+-- index batch_step_name_idx
 delete from callboard.batch_step
-where id = any($1::int8[]);
+where instance_id = $1
+    and split_part(name, ':', 1) = any($2::text[]);

@@ -1,8 +1,10 @@
 -- prune_batch_moves: remove the moves of instances that were closed long ago and have no steps any
---     more, a hundred instances at most; they are not looked at again.
+--     more, and what their runs kept to go on with; a hundred instances at most, which are not
+--     looked at again.
 -- takes before timestamptz, limit int8
 -- returns batch_moves int8
--- index batch_instance_closed_idx, batch_step_name_idx, batch_move_pkey, batch_instance_pkey
+-- index batch_instance_closed_idx, batch_step_name_idx, batch_move_pkey, batch_instance_pkey,
+--     batch_run_instance_idx
 with closed as materialized (
     select id
     from callboard.batch_instance
@@ -27,6 +29,13 @@ with closed as materialized (
         )
     )
     returning id
+), emptied as (
+    update callboard.batch_run as run
+    set
+        context = '{}',
+        definition = '{}'
+    from bare
+    where run.instance_id = bare.id
 ), gone as (
     delete from callboard.batch_move as move
     using bare

@@ -15,7 +15,7 @@ from callboard_service.app import build_app
 from callboard_service.settings import Settings
 from doors.batch.conftest import Client
 from doors.batch.jobs import Works, seed_job
-from support.postgres import database
+from support.postgres import migrated
 from support.service_calls import call
 
 JOB = "/api/jobs/brutalizedSystemJob"
@@ -27,7 +27,7 @@ async def node(postgres_servers: Mapping[str, str]) -> AsyncIterator[tuple[Clien
     works = Works()
     async with AsyncExitStack() as stack:
         server = postgres_servers[max(postgres_servers, key=int)]
-        dsn = await stack.enter_async_context(database(server))
+        dsn = await stack.enter_async_context(migrated(server))
         clients: list[Client] = []
         for name, executes in (("near", True), ("far", False)):
             handlers = HandlerRegistry(modules=())
@@ -82,5 +82,6 @@ async def test_races_over_both_nodes_have_one_winner_each(node: tuple[Client, Cl
 
 async def _ended(client: Client, run_id: int) -> Any:
     """The execution when it has ended, by the native API's waiting."""
-    await call(client, "GET", f"/v1/runs/{run_id}?wait_s=20")
+    while (await call(client, "GET", f"/v1/runs/{run_id}?wait_s=20"))["ended_at"] is None:
+        pass
     return await call(client, "GET", f"/api/executions/{run_id}")

@@ -150,6 +150,41 @@ async def test_steps_and_contexts_are_documents(client: Client, board: Callboard
     }
 
 
+async def test_steps_are_shown_in_pages(client: Client, board: Callboard, shop: Shop):
+    execution = await run(client, board, "settle", **DAY)
+    place = f"/api/executions/{execution['id']}"
+    assert execution["nextStepExecutions"] is None
+    load, report = execution["stepExecutions"]
+    first = await call(client, "GET", f"{place}?count=1")
+    assert first["stepExecutions"] == [load]
+    assert first["nextStepExecutions"] == f"{place}?after={load['id']}&count=1"
+    second = await call(client, "GET", first["nextStepExecutions"])
+    assert second["stepExecutions"] == [report]
+    assert second["nextStepExecutions"] is None
+
+
+async def test_the_next_page_of_step_summaries_is_a_link(
+    client: Client, board: Callboard, shop: Shop
+):
+    execution = await run(client, board, "settle", **DAY)
+    place = f"/api/executions/{execution['id']}/steps"
+    load, report = (str(each["id"]) for each in execution["stepExecutions"])
+    async with client.get(f"{place}?count=1") as response:
+        assert list(await response.json()) == [load]
+        link = response.links["next"]["url"].path_qs
+    assert link == f"{place}?after={load}&count=1"
+    async with client.get(link) as response:
+        assert list(await response.json()) == [report]
+        assert "next" not in response.links
+
+
+async def test_a_page_of_steps_has_its_bounds(client: Client, board: Callboard, shop: Shop):
+    execution = await run(client, board, "settle", **DAY)
+    for query in ("count=0", "count=1001", "after=-1", "after=x", "page=2"):
+        path = f"/api/executions/{execution['id']}/steps?{query}"
+        await refused(client, "GET", path, 400, "INVALID_QUERY")
+
+
 async def test_an_exit_code_of_the_job_s_own_is_shown(client: Client, board: Callboard):
     """Case 23."""
     job = BatchJob("coded")

@@ -62,6 +62,15 @@ def test_runs_of_jobs_and_workflows(glue: Any, make_job: MakeJob) -> None:
         wait_run(glue, job, run_id)
 
 
+def test_pages_of_large_jobs_and_runs_are_shorter(glue: Any, make_job: MakeJob) -> None:
+    large = {"--text": "x" * 900_000}
+    names = sorted(make_job(DefaultArguments=large) for _ in range(6))
+    page = glue.get_jobs(MaxResults=100)
+    assert (len(page["Jobs"]), "NextToken" in page) == (4, True)
+    assert [job["Name"] for job in pages(glue, "get_jobs", "Jobs", 100)] == names
+    assert list(pages(glue, "list_jobs", "JobNames", 100)) == names
+
+
 def test_a_token_goes_on_without_the_size_and_past_what_was_deleted(
     glue: Any, names: list[str]
 ) -> None:

@@ -8,10 +8,13 @@ import os
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from callboard_service.cli.app import build_app
@@ -53,8 +56,16 @@ def name() -> str:
     return f"n{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture(scope="session")
+def command_line() -> Iterator[Typer]:
+    """The command line; its commands are made once, which takes as long as most calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command), raising=False)
+        yield build_app()
+
+
 @pytest.fixture
-def local(monkeypatch: pytest.MonkeyPatch) -> Callboard:
+def local(command_line: Typer, monkeypatch: pytest.MonkeyPatch) -> Callboard:
     """Call the command in this process, which is fast, without any server."""
     for key in set(os.environ) - set(plain_environment()):
         monkeypatch.delenv(key)
@@ -62,7 +73,7 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Callboard:
     def call(*words: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Done:
         # Help and errors are wrapped at the terminal's width.
         done = CliRunner().invoke(
-            build_app(), list(words), input=stdin, env={"COLUMNS": "200", **(env or {})}
+            command_line, list(words), input=stdin, env={"COLUMNS": "200", **(env or {})}
         )
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

@@ -131,6 +131,8 @@ class ServiceProcess:
         except urllib.error.HTTPError as error:
             error.close()
             return False
+        except OSError:  # it takes its time
+            return False
 
     def kill(self) -> None:
         self.program.end(signal.SIGKILL)

@@ -19,6 +19,7 @@ from callboard_service.cli.batch_parameters import (
     parse_parameters,
     quoting_fixes,
 )
+from callboard_service.cli.batch_view import instance_rows
 from callboard_service.cli.views import progress_text
 from service.cli.conftest import Beside, Done
 from service.conftest import Client
@@ -42,6 +43,29 @@ def batch(beside: Beside, client: Client, shop: Shop) -> Batch:
 def test_progress_of_a_batch_run_has_its_rate_and_what_is_left() -> None:
     said = {"done": 50, "total": 200, "note": "load", "rate": 1234.5, "eta_s": 90.0, "step": "load"}
     assert progress_text(said) == "25 % (50 of 200), load, 1,234 a second, 1m 30s left"
+
+
+def test_instances_show_first_what_tells_them_apart() -> None:
+    def instance(**parameters: Any) -> dict[str, Any]:
+        same = {"state": "succeeded", "last_run_id": 1, "created_at": None, "ended_at": None}
+        return {"id": 1, "parameters": parameters, **same}
+
+    note = "an order as any other"
+    rows = instance_rows(
+        [
+            instance(b=True, note=note, on="x" * 40, day="2026-01-05", n=7),
+            instance(b=True, note=note, on="x" * 40, day="2026-01-06", n=7, late="1"),
+        ],
+        utc=True,
+    )
+    shown = [str(row[2]) for row in rows]
+    assert shown[0].startswith(f'day=2026-01-05 b=true note="{note}" on=xxx')
+    assert shown[1].startswith(f'day=2026-01-06 late=1 b=true note="{note}"')
+    assert all(len(text) == 60 for text in shown)
+    assert [row[2] for row in instance_rows([instance(n=7, day="2026-01-05")], utc=True)] == [
+        "n=7 day=2026-01-05"
+    ]
+    assert [row[2] for row in instance_rows([instance()], utc=True)] == [""]
 
 
 async def document(batch: Batch, *words: str) -> Any:

@@ -21,6 +21,7 @@ COMMANDS = (
     "jobs",
     "triggers",
     "runs",
+    "workflows",
     "queues",
     "start",
     "stop",

@@ -13,25 +13,25 @@ from service.cli.conftest import Beside, Callboard, Run
 ALL = [f"{migration.version:04}_{migration.name}" for migration in migrations()]
 
 
-async def test_it_applies_what_is_missing_and_says_what(postgres_dsn: str, beside: Beside) -> None:
-    dry = await beside("migrate", "--dsn", postgres_dsn, "--dry-run")
+async def test_it_applies_what_is_missing_and_says_what(empty_dsn: str, beside: Beside) -> None:
+    dry = await beside("migrate", "--dsn", empty_dsn, "--dry-run")
     assert dry.code == 0
     assert dry.out.split() == [word for name in ALL for word in ("missing", name)]
-    done = await beside("migrate", "--dsn", postgres_dsn)
+    done = await beside("migrate", "--dsn", empty_dsn)
     assert done.code == 0
     assert done.out.split() == [word for name in ALL for word in ("applied", name)]
-    again = await beside("migrate", env={"CALLBOARD_DSN": postgres_dsn})
+    again = await beside("migrate", env={"CALLBOARD_DSN": empty_dsn})
     assert again.code == 0
     assert again.out == "the schema is up to date\n"
-    as_json = await beside("migrate", "--dry-run", "--json", "--dsn", postgres_dsn)
+    as_json = await beside("migrate", "--dry-run", "--json", "--dsn", empty_dsn)
     assert as_json.value == {"missing": []}
 
 
-async def test_it_refuses_a_newer_schema(postgres_dsn: str, beside: Beside) -> None:
-    assert (await beside("migrate", "--dsn", postgres_dsn)).code == 0
-    await execute(postgres_dsn, "insert into callboard.schema_migration values (9999, 'later')")
+async def test_it_refuses_a_newer_schema(empty_dsn: str, beside: Beside) -> None:
+    assert (await beside("migrate", "--dsn", empty_dsn)).code == 0
+    await execute(empty_dsn, "insert into callboard.schema_migration values (9999, 'later')")
     for words in (("migrate",), ("migrate", "--dry-run")):
-        refused = await beside(*words, "--dsn", postgres_dsn)
+        refused = await beside(*words, "--dsn", empty_dsn)
         assert refused.code == 3
         assert "is newer than this program" in refused.err
 

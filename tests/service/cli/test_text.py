@@ -20,6 +20,7 @@ from callboard_service.cli.text import (
     show_duration,
     show_instant,
     show_period,
+    show_rate,
     show_span,
     show_time,
 )
@@ -115,3 +116,11 @@ def test_a_cell_has_one_line_without_control_characters(text: str) -> None:
 def test_long_text_ends_in_dots() -> None:
     assert shorten("abcdefgh", 8) == "abcdefgh"
     assert shorten("abcdefghi", 8) == "abcde..."
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [(12345.6, "12,346"), (1234.4, "1,234"), (123.456, "123.5"), (0.25, "0.25"), (0.0, "0")],
+)
+def test_a_rate_is_a_plain_number(rate: float, shown: str) -> None:
+    assert show_rate(rate) == shown

@@ -156,7 +156,6 @@ async def test_a_batch_run_is_what_was_given(store: Store) -> None:
         await tx.insert_batch_run(given)
     async with store.begin() as tx:
         assert await tx.find_batch_runs([5, 6, 7]) == {5: given, 6: plain}
-        assert await tx.batch_runs_of_instance(instance.id) == [given, plain]
     assert await store.get_batch_runs([5, 7]) == {5: given}
     assert await store.list_batch_runs(instance.id) == [given, plain]
     assert await store.list_batch_runs(instance.id + 1) == []
@@ -209,7 +208,7 @@ async def test_a_deleted_instance_leaves_nothing_but_its_runs(store: Store) -> N
         assert await tx.delete_instance(held.instance.id)
     async with store.begin() as tx:
         assert not await tx.delete_instance(held.instance.id)
-        assert await tx.moves_of_instance(held.instance.id) == []
+        assert await tx.ways_of_instance(held.instance.id) == []
     assert await store.get_batch_history(held.instance.id) is None
     assert await store.get_step(step.id) is None
     assert await store.get_batch_runs([held.run.id]) == {}

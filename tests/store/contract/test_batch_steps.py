@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from callboard.domain.batch_instance import InstanceState
+from callboard.domain.batch_partitions import PartitionRecord
 from callboard.domain.batch_step import Checkpoint, Move, StepCounts, StepExecution, StepState
 from callboard.store.contract import Cutoffs, Store
 from callboard.testing import VirtualClock
 from support.batch import (
+    Held,
     changed_step,
     chunk_line,
     held_run,
@@ -77,6 +80,121 @@ async def test_a_history_has_all_steps_however_many_there_are(
     assert history.steps == tuple(steps)
 
 
+async def test_an_outline_has_the_last_execution_of_each_step_and_no_partition_that_has_ended(
+    store: Store,
+) -> None:
+    held = await held_run(store)
+    names = ["b", "a", "a;", "a.b", "a", "\u00e4", "b", "a"]
+    steps = [await _over(store, held, name=name, visit=n + 1) for n, name in enumerate(names)]
+    for name in ("a:a", "a:z", "b:1", "z:1"):
+        await _over(store, held, name=name, manager_id=steps[0].id)
+    async with store.begin() as tx:
+        outline = await tx.outline_of_instance(held.instance.id)
+        assert outline == [steps[2], steps[3], *steps[5:]]
+        assert await tx.outline_of_instance(held.instance.id + 1) == []
+
+
+async def test_an_outline_has_all_that_runs(store: Store) -> None:
+    held = await held_run(store)
+    running = [
+        await stored_step(store, held, name="a"),
+        await stored_step(store, held, name="a:p", manager_id=1),
+        await stored_step(store, held, name="a", visit=2),
+    ]
+    async with store.begin() as tx:
+        assert await tx.outline_of_instance(held.instance.id) == running
+
+
+async def test_partitions_are_counted_by_their_step(store: Store) -> None:
+    held = await held_run(store)
+    one, two, none = [await stored_step(store, held, visit=n) for n in (1, 2, 3)]
+    for number, manager in enumerate((one, one, two)):
+        checkpoint = Checkpoint(counts=ALL_COUNTS)
+        name = f"load:{number}"
+        await stored_step(store, held, name=name, manager_id=manager.id, checkpoint=checkpoint)
+    async with store.begin() as tx:
+        counts = await tx.partition_counts([one, two, none])
+        assert counts == {one.id: ALL_COUNTS.plus(ALL_COUNTS), two.id: ALL_COUNTS}
+        assert await tx.partition_counts([]) == {}
+
+
+async def test_a_step_that_goes_on_knows_what_those_before_it_have_counted(store: Store) -> None:
+    held = await held_run(store)
+    checkpoint = Checkpoint(counts=ALL_COUNTS)
+    first = await _over(store, held, checkpoint=checkpoint)
+    await _over(store, held, checkpoint=checkpoint)  # began afresh
+    second = await _over(store, held, first_id=first.id)
+    third = await stored_step(store, held, first_id=first.id, checkpoint=checkpoint)
+    assert await store.counts_before(third.id) == {first.id: ALL_COUNTS, second.id: StepCounts()}
+    assert await store.counts_before(first.id) == {}
+    assert await store.counts_before(third.id + 1) == {}
+
+
+async def test_the_steps_of_an_instance_come_in_pages_without_partitions(store: Store) -> None:
+    held = await held_run(store)
+    a = await stored_step(store, held, name="a")
+    await stored_step(store, held, name="a:p", manager_id=a.id)
+    b, d = [await stored_step(store, held, name=name) for name in ("b", "d")]
+    assert await store.list_instance_steps(held.instance.id, 2) == [a, b]
+    assert await store.list_instance_steps(held.instance.id, 2, b.id) == [d]
+    assert await store.list_instance_steps(held.instance.id + 1, 2) == []
+
+
+async def test_partitions_come_in_pages_by_name_backwards_as_they_were_executed_last(
+    store: Store,
+) -> None:
+    held = await held_run(store)
+    first = await stored_step(store, held, name="a")
+    await _over(store, held, name="a:1", manager_id=first.id, state=StepState.FAILED)
+    await _over(store, held, name="a:2", manager_id=first.id)
+    await _over(store, held, name="a:1", manager_id=first.id, visit=2)
+    await _over(store, held, name="a;:0", manager_id=first.id)
+    await _over(store, held, name="a:1", manager_id=7)
+    await stored_step(store, held, name="a:\u00e4:1", manager_id=7)
+
+    def record(name: str, manager_id: int, state: StepState, code: str) -> PartitionRecord:
+        return PartitionRecord(name=name, manager_id=manager_id, state=state, exit_code=code)
+
+    records = [
+        record("a:\u00e4:1", 7, StepState.RUNNING, "EXECUTING"),
+        record("a:2", first.id, StepState.SUCCEEDED, "COMPLETED"),
+        record("a:1", 7, StepState.SUCCEEDED, "COMPLETED"),
+    ]
+    assert await store.list_partitions(held.instance.id, "a", 1, 2) == records[:2]
+    assert await store.list_partitions(held.instance.id, "a", 1, 2, "a:2") == records[2:]
+    assert await store.list_partitions(held.instance.id, "b", 1, 2) == []
+
+
+async def test_moves_come_in_pages_by_node_and_visit(store: Store) -> None:
+    held = await held_run(store)
+    places = [("b", 1), ("a", 2), ("a", 10), ("\u00e4", 1)]
+    moves = [Move(node=n, visit=v, code="A", target={"end": "A"}, at=NOW) for n, v in places]
+    await put_moves(store, held.instance, *moves)
+    listed = await store.list_moves(held.instance.id, 3)
+    assert listed == [moves[1], moves[2], moves[0]]
+    assert await store.list_moves(held.instance.id, 3, ("b", 1)) == moves[3:]
+    assert await store.list_moves(held.instance.id + 1, 3) == []
+
+
+async def test_ways_are_told_once_in_the_order_in_which_they_were_taken(store: Store) -> None:
+    held = await held_run(store)
+    ways = [
+        Move(node="b", code="A", target={"to": "a"}),
+        Move(node="a", code="A", target={"to": "b"}),
+        Move(node="a", code="B", target={"to": "b"}),
+    ]
+    taken = [replace(ways[n], visit=visit) for visit, n in enumerate((0, 1, 0, 2, 1), start=1)]
+    await put_moves(store, held.instance, *taken)
+    async with store.begin() as tx:
+        assert await tx.ways_of_instance(held.instance.id) == ways
+
+
+async def _over(store: Store, held: Held, **changes: Any) -> StepExecution:
+    """A step that has come to its end."""
+    values = {"state": StepState.SUCCEEDED, "exit_code": "COMPLETED", "ended_at": NOW, **changes}
+    return await stored_step(store, held, **values)
+
+
 async def test_a_step_that_begins_afresh_is_the_first_of_its_line(store: Store) -> None:
     held = await held_run(store)
     step = await stored_step(store, held)
@@ -123,14 +241,28 @@ def _ended(step: StepExecution) -> StepExecution:
     return replace(step, state=StepState.FAILED, exit_code="LOST", ended_at=NOW)
 
 
-async def test_executions_of_one_step_are_found_by_its_name(store: Store) -> None:
+async def test_the_last_execution_of_a_step_on_a_visit_is_found(store: Store) -> None:
     held = await held_run(store)
-    first = await stored_step(store, held, name="a", visit=1)
-    await stored_step(store, held, name="a:p")
-    second = await stored_step(store, held, name="a", visit=2)
+    await _over(store, held, name="a")
+    last = await _over(store, held, name="a")
+    await stored_step(store, held, name="a:p", manager_id=last.id)
+    round_two = await stored_step(store, held, name="a", visit=2)
     async with store.begin() as tx:
-        assert await tx.steps_named(held.instance.id, "a") == [first, second]
-        assert await tx.steps_named(99, "a") == []
+        assert await tx.last_execution(held.instance.id, "a", 1) == last
+        assert await tx.last_execution(held.instance.id, "a", 2) == round_two
+        assert await tx.last_execution(held.instance.id, "a", 3) is None
+        assert await tx.last_execution(99, "a", 1) is None
+
+
+async def test_executions_of_a_step_are_counted_as_far_as_is_asked(store: Store) -> None:
+    held = await held_run(store)
+    for visit in (1, 2, 3):
+        await stored_step(store, held, name="a", visit=visit)
+    await stored_step(store, held, name="a:p", manager_id=1)
+    async with store.begin() as tx:
+        counts = [await tx.count_executions(held.instance.id, "a", most) for most in (2, 3, 9)]
+        assert counts == [2, 3, 3]
+        assert await tx.count_executions(held.instance.id, "b", 9) == 0
 
 
 async def test_a_lease_runs_until_its_end(store: Store, clock: VirtualClock) -> None:
@@ -235,10 +367,30 @@ async def test_skipped_items_are_listed_by_step_and_by_run(store: Store) -> None
         await save_chunk(line, held, b, b.checkpoint, [make_skipped("3", "read")])
         await save_chunk(line, held, a, a.checkpoint, [make_skipped("4")])
     of_a = await store.list_skipped_items(step_id=a.id, limit=9)
-    assert of_a == [replace(make_skipped(n), step_id=a.id, at=NOW) for n in "124"]
-    of_run = await store.list_skipped_items(run_id=held.run.id, limit=2, after=1)
+    ids = [item.id for item in of_a]
+    assert ids == sorted(set(ids))
+    assert of_a == [
+        replace(make_skipped(n), id=id, step_id=a.id, at=NOW)
+        for n, id in zip("124", ids, strict=True)
+    ]
+    assert await store.list_skipped_items(step_id=a.id, limit=1, after=ids[0]) == of_a[1:2]
+    of_run = await store.list_skipped_items(run_id=held.run.id, limit=2, after=ids[0])
     assert [item.item for item in of_run] == ["2", "3"]
     assert await store.list_skipped_items(run_id=99, limit=9) == []
+
+
+async def test_no_item_comes_twice_where_an_earlier_chunk_commits_between_two_pages(
+    store: Store,
+) -> None:
+    held = await held_run(store)
+    a, b = await stored_step(store, held, name="a:1"), await stored_step(store, held, name="a:2")
+    async with chunk_line(store) as line:
+        async with line.begin(a, epoch=held.epoch) as late:
+            await late.save(a.checkpoint, [make_skipped("late")])
+            await save_chunk(line, held, b, b.checkpoint, [make_skipped("1")])
+            (first,) = await store.list_skipped_items(run_id=held.run.id, limit=1)
+        rest = await store.list_skipped_items(run_id=held.run.id, limit=9, after=first.id)
+    assert (first.item, first.id in {item.id for item in rest}) == ("1", False)
 
 
 async def _closed(store: Store, state: InstanceState) -> int:
@@ -275,6 +427,21 @@ async def test_steps_of_closed_instances_leave_the_history_and_the_identity_stay
     assert await _left(store, instance_id) == (0, 0, 0)
     removed = await store.prune(Cutoffs(ended_runs=after(1)))
     assert (removed["batch_skips"], removed["batch_steps"], removed["batch_moves"]) == (0, 0, 0)
+
+
+async def test_the_runs_of_an_instance_that_was_pruned_keep_their_parameters_alone(
+    store: Store,
+) -> None:
+    instance_id = await _closed(store, InstanceState.SUCCEEDED)
+    (run,) = await store.list_batch_runs(instance_id)
+    kept = replace(run, exit_code="DONE")
+    async with store.begin() as tx:
+        full = replace(kept, context={"sum": 6}, definition={"steps": [], "flow": None})
+        await tx.update_batch_runs([full])
+    await store.prune(Cutoffs(ended_runs=NOW))
+    assert await store.list_batch_runs(instance_id) == [full]
+    await store.prune(Cutoffs(ended_runs=after(1)))
+    assert await store.list_batch_runs(instance_id) == [kept]
 
 
 @pytest.mark.parametrize("state", [InstanceState.FAILED, InstanceState.STOPPED])

@@ -214,7 +214,7 @@ async def test_a_renewal_counts_the_nodes_whose_lease_runs(
     assert renewal.live_nodes == 2
 
 
-async def test_a_renewal_names_the_runs_that_are_to_stop(store: Store) -> None:
+async def test_a_renewal_names_the_runs_that_are_to_stop_and_so_does_a_look(store: Store) -> None:
     job, first, second = (
         await stored_job(store),
         await stored_node(store, "a"),
@@ -227,6 +227,7 @@ async def test_a_renewal_names_the_runs_that_are_to_stop(store: Store) -> None:
     renewal = await renew(store, first)
     assert renewal is not None
     assert renewal.stopping == (mine,)
+    assert await store.stopping_runs(first.epoch) == [mine]
 
 
 async def test_leases_are_judged_by_the_stores_clock(store: Store, clock: VirtualClock) -> None:

@@ -15,17 +15,19 @@ from callboard_service.doors.batch.operation import Operation
 from callboard_service.doors.batch.parameter_document import parameters_json
 from callboard_service.doors.batch.properties import write_properties
 from callboard_service.doors.batch.step_document import step_document, step_text
+from callboard_service.doors.batch.steps_page import StepsPage, link_to, steps_page
 from callboard_service.media import TEXT, first_accepted, text_answer
 from callboard_service.wire.batch import read_recover, read_restart
 
 PROPERTIES: Final = "text/properties"
 
 
-async def get_execution(call: Call[Any]) -> web.Response:
+async def get_execution(call: Call[StepsPage]) -> web.Response:
     execution = await _execution(call)
-    steps = await call.board.operator.steps(call.run_id)
+    steps, following = await steps_page(call, "getExecution")
     documents = await computed(len(steps), lambda: [step_document(step) for step in steps])
-    return json_answer({**execution.to_json(), "stepExecutions": documents})
+    shown = {"stepExecutions": documents, "nextStepExecutions": following}
+    return json_answer({**execution.to_json(), **shown}, headers=link_to(following))
 
 
 async def stop(call: Call[Any]) -> web.Response:
@@ -67,10 +69,10 @@ async def get_parameters(call: Call[Any]) -> web.Response:
     return text_answer(text, kind=kind)
 
 
-async def get_step_summaries(call: Call[Any]) -> web.Response:
-    steps = await call.board.operator.steps(call.run_id)
+async def get_step_summaries(call: Call[StepsPage]) -> web.Response:
+    steps, following = await steps_page(call, "getStepExecutionSummaries")
     texts = await computed(len(steps), lambda: {str(step.id): step_text(step) for step in steps})
-    return json_answer(texts)
+    return json_answer(texts, headers=link_to(following))
 
 
 async def get_context(call: Call[Any]) -> web.Response:
@@ -85,7 +87,14 @@ async def _execution(call: Call[Any]) -> JobExecution:
 _ONE: Final = "/api/executions/{id}"
 
 OPERATIONS: Final = (
-    Operation(method="GET", path=_ONE, name="getExecution", of="run", handle=get_execution),
+    Operation(
+        method="GET",
+        path=_ONE,
+        name="getExecution",
+        of="run",
+        handle=get_execution,
+        query=StepsPage,
+    ),
     Operation(method="POST", path=f"{_ONE}/stop", name="stop", of="run", handle=stop),
     Operation(
         method="POST",
@@ -113,6 +122,7 @@ OPERATIONS: Final = (
         name="getStepExecutionSummaries",
         of="run",
         handle=get_step_summaries,
+        query=StepsPage,
     ),
     Operation(
         method="GET", path=f"{_ONE}/context", name="getContext", of="run", handle=get_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ from callboard_service.doors.glue.job_document import (
 )
 from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.tokens import page_of, page_size, place_of
+from callboard_service.doors.glue.portions import bytes_of_job, page_in_portions
+from callboard_service.doors.glue.tokens import page_size, place_of
 
 
 async def find_job(call: GlueCall, name: str) -> Job:
@@ -121,21 +123,23 @@ async def list_jobs(call: GlueCall) -> Mapping[str, Any]:
 
 async def batch_get_jobs(call: GlueCall) -> Mapping[str, Any]:
     board, own = call.board, JobFilter(group=call.group)
-    jobs, missing = await of_names(call.request["JobNames"], own, board.get_job, board.list_jobs)
+    jobs, missing = await of_names(
+        call.request["JobNames"], own, board.get_job, board.list_jobs, bytes_of_job
+    )
     return {"Jobs": [glue_job(job) for job in jobs], "JobsNotFound": missing}
 
 
 async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Job], str | None]:
-    place, size = place_of(call, str), page_size(call)
-    jobs = await call.board.list_jobs(
-        JobFilter(
-            group=call.group,
-            labels=tags,
-            after=None if place is None else (call.group, place),
-            limit=size + 1,
-        )
+    begin, own = place_of(call, str), JobFilter(group=call.group, labels=tags)
+
+    async def read(last: Job | None, limit: int) -> list[Job]:
+        behind = begin if last is None else last.name
+        after = None if behind is None else (call.group, behind)
+        return await call.board.list_jobs(replace(own, after=after, limit=limit))
+
+    return await page_in_portions(
+        call, page_size(call), read, weigh=bytes_of_job, place=lambda last: last.name
     )
-    return page_of(call, jobs, size, lambda last: last.name)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(

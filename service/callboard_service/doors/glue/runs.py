@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,9 +24,10 @@ from callboard_service.doors.glue.ids import glue_run_id, run_id_of
 from callboard_service.doors.glue.job_checks import check_run_sizes
 from callboard_service.doors.glue.jobs import check_runnable, find_job, job_not_found
 from callboard_service.doors.glue.operation import GlueCall, Operation
+from callboard_service.doors.glue.portions import bytes_of_run, page_in_portions
 from callboard_service.doors.glue.predecessors import predecessors_of
 from callboard_service.doors.glue.run_document import QUEUING, glue_job_run, start_annotations
-from callboard_service.doors.glue.tokens import page_of, page_size, place_of
+from callboard_service.doors.glue.tokens import page_size, place_of
 
 _NOT_THERE: Final = "EntityNotFoundException"
 _ENDED: Final = "JobRunInTerminalStateException"
@@ -128,19 +130,18 @@ async def get_job_run(call: GlueCall) -> Mapping[str, Any]:
 
 
 async def get_job_runs(call: GlueCall) -> Mapping[str, Any]:
-    before_id, size, now = place_of(call, int), page_size(call), call.clock.now()
+    before_id, now = place_of(call, int), call.clock.now()
     job = await find_job(call, call.request["JobName"])
     assert job.created_at is not None
-    runs = await call.board.list_runs(
-        RunFilter(
-            group=call.group,
-            job=job.name,
-            created_from=job.created_at - _SLACK,
-            before_id=before_id,
-            limit=size + 1,
-        )
+    every = RunFilter(group=call.group, job=job.name, created_from=job.created_at - _SLACK)
+
+    async def read(last: Run | None, limit: int) -> list[Run]:
+        before = before_id if last is None else last.id
+        return await call.board.list_runs(replace(every, before_id=before, limit=limit))
+
+    page, token = await page_in_portions(
+        call, page_size(call), read, weigh=bytes_of_run, place=lambda last: last.id
     )
-    page, token = page_of(call, runs, size, lambda last: last.id)
     return {
         "JobRuns": [glue_job_run(run, job, now) for run in page if run.job_id == job.id],
         "NextToken": token,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,8 +22,9 @@ from callboard_service.doors.glue.faults import (
 from callboard_service.doors.glue.jobs import check_runnable, find_job
 from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
+from callboard_service.doors.glue.portions import bytes_of_trigger, page_in_portions
 from callboard_service.doors.glue.tag_checks import check_tags
-from callboard_service.doors.glue.tokens import page_of, page_size, place_of
+from callboard_service.doors.glue.tokens import page_size, place_of
 from callboard_service.doors.glue.trigger_checks import (
     EVENT,
     check_definition,
@@ -143,7 +145,11 @@ async def list_triggers(call: GlueCall) -> Mapping[str, Any]:
 async def batch_get_triggers(call: GlueCall) -> Mapping[str, Any]:
     board, own = call.board, TriggerFilter(group=call.group)
     triggers, missing = await of_names(
-        call.request["TriggerNames"], own, board.get_trigger, board.list_triggers
+        call.request["TriggerNames"],
+        own,
+        board.get_trigger,
+        board.list_triggers,
+        bytes_of_trigger,
     )
     return {
         "Triggers": [glue_trigger(trigger) for trigger in triggers],
@@ -172,18 +178,18 @@ async def _activate(call: GlueCall, name: str) -> None:
 
 
 async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Trigger], str | None]:
-    place, size = _place(call), page_size(call)
-    after, job = (None, await _dependent_job(call)) if place is None else place
-    triggers = await call.board.list_triggers(
-        TriggerFilter(
-            group=call.group,
-            job=job,
-            labels=tags,
-            after=None if after is None else (call.group, after),
-            limit=size + 1,
-        )
+    place = _place(call)
+    begin, job = (None, await _dependent_job(call)) if place is None else place
+    wanted = TriggerFilter(group=call.group, job=job, labels=tags)
+
+    async def read(last: Trigger | None, limit: int) -> list[Trigger]:
+        behind = begin if last is None else last.name
+        after = None if behind is None else (call.group, behind)
+        return await call.board.list_triggers(replace(wanted, after=after, limit=limit))
+
+    return await page_in_portions(
+        call, page_size(call), read, weigh=bytes_of_trigger, place=lambda last: [last.name, job]
     )
-    return page_of(call, triggers, size, lambda last: [last.name, job])
 
 
 def _place(call: GlueCall) -> tuple[str, str | None] | None:

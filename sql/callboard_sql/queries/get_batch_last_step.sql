@@ -1,5 +1,5 @@
--- list_batch_steps_named: the executions of one step of an instance, by id.
--- takes instance_id int8, name text
+-- get_batch_last_step: the last execution of a step of an instance on a visit.
+-- takes instance_id int8, name text, visit int4
 -- returns id int8, instance_id int8, run_id int8, manager_id int8, first_id int8, name text, visit
 --     int4, state text, exit_code text, exit_message text, reads int8, writes int8, filters int8,
 --     commits int8, rollbacks int8, read_skips int8, process_skips int8, write_skips int8, retries
@@ -15,4 +15,6 @@ select
 from callboard.batch_step
 where instance_id = $1
     and name = $2
-order by id;
+    and visit = $3
+order by id desc
+limit 1;
