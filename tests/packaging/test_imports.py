@@ -95,8 +95,10 @@ def test_the_service_loads_botocore_only_when_glue_is_asked_of_it() -> None:
 
 
 BELOW = {
-    "callboard": "asyncpg, orjson, pykka, callboard_sql, callboard.config, callboard.definition",
-    "callboard_service": "aiohttp.web, msgspec, prometheus_client, rich.console, typer, callboard",
+    "callboard": "asyncpg, orjson, pykka, callboard_sql, callboard.definition",
+    "callboard_service": (
+        "aiohttp.web, msgspec, prometheus_client, rich.console, typer, callboard.board"
+    ),
 }
 
 

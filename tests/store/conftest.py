@@ -65,7 +65,7 @@ def contract_databases(postgres_servers: Mapping[str, str]) -> Mapping[str, str]
 
 
 @pytest.fixture(scope="session")
-def empty() -> Iterator[Callable[[str], None]]:
+def empty(contract_databases: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
     """Empties a contract database, on a connection that is kept: to plan it anew takes longer."""
     loop = asyncio.new_event_loop()
     kept: dict[str, asyncpg.Connection[Any]] = {}
@@ -94,12 +94,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_store(backend: str, clock: VirtualClock, empty: Callable[[str], None]) -> StoreFactory:
+def new_store(backend: str, clock: VirtualClock, request: pytest.FixtureRequest) -> StoreFactory:
     """Gives a store on this test's database, not open yet."""
     if backend == "memory:":
         memory = open_store(backend, clock=clock)
         return lambda: memory
-    empty(backend)
+    request.getfixturevalue("empty")(backend)
     return lambda: open_store(backend, clock=clock)
 
 

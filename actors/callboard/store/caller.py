@@ -48,7 +48,7 @@ def is_asynchronous(connection: Any) -> bool:
     """Whether what the connection does has to be awaited."""
     kind = type(connection)
     names = [base.__name__ for base in kind.__mro__]
-    return _driver(kind) == "asyncpg" or any(name.startswith(("Async", "async_")) for name in names)
+    return _BY_DRIVER.get(_driver(kind)) is _on_asyncpg or any(name.startswith(("Async", "async_")) for name in names)
 
 
 def _execute(connection: Any, statement: str, parameters: Sequence[str | None]) -> Any:
@@ -118,6 +118,7 @@ def _named(parameters: Sequence[str | None]) -> dict[str, str | None]:
 
 _BY_DRIVER: Final[dict[str, Callable[[Any, str, Sequence[str | None]], Any]]] = {
     "asyncpg": _on_asyncpg,
+    "callboard": _on_asyncpg,  # a chunk's, which guards one of asyncpg
     "psycopg": _on_psycopg,
     "psycopg2": _on_psycopg,
     "sqlalchemy": _on_sqlalchemy,

@@ -51,8 +51,20 @@ class ChunkConnection:
         self._savepoints += 1
         return Savepoint(self, f"callboard_{self._savepoints}")
 
+    def is_closed(self) -> bool:
+        """Whether it was lost, which its pool may have noticed before."""
+        return self._connection is None or is_closed(self._connection)
+
     def close_to_code(self) -> None:
         self._connection = None
+
+
+def is_closed(connection: Connection) -> bool:
+    """As asyncpg's, also of one that is its pool's no more."""
+    try:
+        return connection.is_closed()
+    except pg.InterfaceError:
+        return True
 
 
 class _Phase(Enum):

@@ -20,7 +20,7 @@ from callboard.clock import Clock
 from callboard.domain.batch_step import Checkpoint, SkippedItem, StepCounts, StepExecution
 from callboard.domain.states import RunState
 from callboard.errors import StoreError, StoreUnavailable, UsageError
-from callboard.store.chunk_connection import ChunkConnection
+from callboard.store.chunk_connection import ChunkConnection, is_closed
 from callboard.store.chunk_pool import MARK, ChunkPool
 from callboard.store.contract_chunks import ChunkTransaction, StepNotHeld
 from callboard.store.postgres_json import to_json, to_json_or_none
@@ -124,7 +124,7 @@ class PostgresChunk:
         self.connection: Any = ChunkConnection(connection)
 
     async def save(self, checkpoint: Checkpoint, skipped: Sequence[SkippedItem] = ()) -> RunState:
-        if _is_closed(self._connection):
+        if is_closed(self._connection):
             raise StoreUnavailable(CLOSED)
         if not self._connection.is_in_transaction():
             raise UsageError(f"{_ENDED}: {_LEAVE}")
@@ -177,13 +177,6 @@ def _can_write(connection: Connection) -> bool:
     said = connection.get_settings()
     names = "in_hot_standby", "default_transaction_read_only"
     return all(getattr(said, name, None) == "off" for name in names)
-
-
-def _is_closed(connection: Connection) -> bool:
-    try:
-        return connection.is_closed()
-    except pg.InterfaceError:  # its pool has taken it back since
-        return True
 
 
 CLOSED: Final = (

@@ -51,7 +51,7 @@ class Cycles:
             HELD if cycle.passes_limited else self._start_of_limited(cycle.due_from),
             self._ids.blocks_ahead(),
         )
-        if not cycle.passes_limited:
+        if cycle.claim and not cycle.passes_limited:
             self._limited_from = head[8] and instant(head[8])
         self._ids.add(head[9])
         return _cycled(cycle, ends, head, rows)

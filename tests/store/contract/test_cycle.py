@@ -532,6 +532,18 @@ async def test_nothing_is_claimed_while_runs_of_a_job_with_a_limit_wait(store: S
     assert len(await claimed_runs(store, node)) == 2
 
 
+async def test_a_run_with_a_limit_that_was_seen_is_remembered_by_cycles_that_claim_nothing(
+    store: Store,
+) -> None:
+    limited = await stored_job(store, "l", max_concurrent_runs=2)
+    node = await stored_node(store)
+    held = await running_run(store, await stored_job(store), node)
+    await stored_run(store, limited, due_at=after(-1))
+    assert (await cycled(store, epoch=node.epoch, claim=5)).is_limited
+    await end_by_cycle(store, held)
+    assert (await cycled(store, epoch=node.epoch, claim=5, due_from=NOW)).is_limited
+
+
 async def test_a_run_with_a_limit_that_is_not_due_stops_no_claim(store: Store) -> None:
     free, limited = await stored_job(store), await stored_job(store, "l", max_concurrent_runs=2)
     node = await stored_node(store)
