@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
+
+import orjson
 
 from callboard import commands as c
 from callboard.clock import Clock
@@ -137,16 +140,25 @@ class BatchJournal:
         await self._ask(c.RecordMoves(run_id=run.id, epoch=_epoch(run), moves=moves))
 
     async def start_child(
-        self, run: Run, step: StepExecution, job: str, arguments: JsonObject
+        self,
+        run: Run,
+        step: StepExecution,
+        job: str,
+        arguments: JsonObject,
+        *,
+        known: int | None = None,
     ) -> int:
         """As in Journal."""
+        if known is not None and (instance := await self._instance_of(known)) is not None:
+            return await self._goes_on(instance)
         new = NewRun(job=job, group=run.group, arguments=arguments)
-        key = f"child {step.instance_id} {step.visit} {step.name}"
+        key = _key_of_child(step, arguments)
         try:
             (first,) = await self._ask(c.StartRuns(runs=(new,), idempotency_key=key))
         except InvalidInput as error:
             raise error.within("runs[0]") from None
-        return await self._goes_on(first.id)
+        instance = await self._instance_of(first.id)
+        return first.id if instance is None else await self._goes_on(instance)
 
     async def wait_child(self, run_id: int) -> Run:
         """As in Journal."""
@@ -195,12 +207,9 @@ class BatchJournal:
             await self._clock.sleep_until(self._clock.monotonic() + max(wait_s, busy_s))
             wait_s = min(2 * wait_s, LOOK_S)
 
-    async def _goes_on(self, first_id: int) -> int:
+    async def _goes_on(self, instance: BatchInstance) -> int:
         """The run of the child's instance that is live, or has succeeded; a new one when the last
         one has failed or was stopped."""
-        instance = await self._instance_of(first_id)
-        if instance is None:
-            return first_id
         if instance.live_run_id is not None:
             return instance.live_run_id
         if instance.state not in (InstanceState.FAILED, InstanceState.STOPPED):
@@ -224,6 +233,13 @@ def _started_meanwhile(refusal: Conflict) -> int:
     if refusal.code != "run_already_running" or not isinstance(run_id, int):
         raise refusal
     return run_id
+
+
+def _key_of_child(step: StepExecution, arguments: JsonObject) -> str:
+    """What an attempt at the step finds the start of the one before by, which it may not know of.
+    A step that is done again may ask for other arguments: that is another run."""
+    text = orjson.dumps([step.name, arguments], default=dict, option=orjson.OPT_SORT_KEYS)
+    return f"child {step.instance_id} {step.visit} {sha256(text).hexdigest()}"
 
 
 def _epoch(run: Run) -> int:

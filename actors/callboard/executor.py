@@ -372,7 +372,7 @@ class Executor(AsyncioActor):
         self._look_in(wait_s)
 
     async def _claim(self, epoch: int, limit: int) -> int:
-        offer, seen = self._offer, self._offer.seen
+        offer, seen, places = self._offer, self._offer.seen, self._places.open
         claim = ClaimRuns(epoch=epoch, limit=limit, standing=True, seen=seen, life=offer.life)
         offer.withdraw()
         try:
@@ -382,6 +382,8 @@ class Executor(AsyncioActor):
             raise
         if self._epoch == epoch:
             offer.make(limit - len(claimed), seen)
+            if self._places.open < places:
+                self._is_unsure = True  # one was taken back meanwhile: too much is offered
             self._take_on(claimed)
             for run in tuple(self._early_stops.values()):
                 self._stop(run)

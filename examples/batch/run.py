@@ -96,9 +96,9 @@ async def watch(board: Callboard, run: Run, stop: asyncio.Event) -> Run:
     while not run.has_ended and run.state != "parked":
         if stop.is_set():
             stop.clear()
-            print("asked to stop: it does at the end of its chunk", flush=True)
             with contextlib.suppress(Conflict):  # it has ended meanwhile
                 await board.operator.stop(run.id)
+                print("asked to stop: it does at the end of its chunk", flush=True)
         run = await board.wait_run(run.id, timeout_s=LOOK_S)
         if run.progress:
             print(f"  {said(run.progress)}", flush=True)

@@ -11,11 +11,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 
+from callboard_service.portions import Contents, Named, Numbered, Read, read_in_portions
 from callboard_service.problems import Refusal
 from callboard_service.wire.shapes import Page
 
@@ -26,7 +27,15 @@ MAX_LIMIT: Final = 1000
 _SUM_BYTES: Final = 9
 _MAX_CURSOR: Final = 2000
 
-Limit: TypeAlias = Annotated[int, msgspec.Meta(description="items at the most", ge=1, le=MAX_LIMIT)]
+Limit: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(
+        description="items at the most; a page of large ones is shorter, `next_cursor` says if "
+        "there are more",
+        ge=1,
+        le=MAX_LIMIT,
+    ),
+]
 Cursor: TypeAlias = Annotated[
     str | None, msgspec.Meta(description="`next_cursor` of the page before")
 ]
@@ -37,22 +46,6 @@ class Paged(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     limit: Limit = 100
     cursor: Cursor = None
-
-
-class Named(Protocol):
-    """What a list has by group and name."""
-
-    @property
-    def group(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-
-class Numbered(Protocol):
-    """What a list has by id."""
-
-    @property
-    def id(self) -> int: ...
 
 
 def place_of(list_name: str, query: Paged) -> list[Any] | None:
@@ -91,8 +84,33 @@ def page_of(
         found: its items, and one more where there is a next page.
         place: of an item, for `cursor_for`.
     """
-    shown = found[: query.limit]
-    cursor = cursor_for(list_name, query, place(shown[-1])) if len(found) > len(shown) else None
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    return _page(list_name, query, shown, has_more, shown_as, place)
+
+
+async def page_by_bytes(
+    list_name: str,
+    query: Paged,
+    read: Read[T],
+    *,
+    contents: Contents[T],
+    shown_as: Callable[[T], R],
+    place: Callable[[T], Sequence[Any]],
+) -> Page[R]:
+    """The page of a list of things that may be large: see `portions`."""
+    shown, has_more = await read_in_portions(query.limit, read, contents)
+    return _page(list_name, query, shown, has_more, shown_as, place)
+
+
+def _page(
+    list_name: str,
+    query: Paged,
+    shown: Sequence[T],
+    has_more: bool,
+    shown_as: Callable[[T], R],
+    place: Callable[[T], Sequence[Any]],
+) -> Page[R]:
+    cursor = cursor_for(list_name, query, place(shown[-1])) if has_more else None
     return Page(items=[shown_as(each) for each in shown], next_cursor=cursor)
 
 

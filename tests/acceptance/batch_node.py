@@ -70,9 +70,9 @@ def hold_journal() -> None:
         return await begin_step(self, run, name, visit, **how)
 
     async def held_start_child(
-        self: PatientJournal, run: Run, step: StepExecution, job: str, arguments: Any
+        self: PatientJournal, run: Run, step: StepExecution, job: str, arguments: Any, **how: Any
     ) -> int:
-        run_id = await start_child(self, run, step, job, arguments)
+        run_id = await start_child(self, run, step, job, arguments, **how)
         await batch_work.hold(run.arguments, f"{step.name}:started")
         return run_id
 

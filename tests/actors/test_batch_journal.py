@@ -122,6 +122,24 @@ async def test_a_child_that_has_failed_is_restarted(
     assert await journal.start_child(run, step, "child", {"day": MONDAY}) == second
 
 
+async def test_a_known_child_is_found_when_nobody_knows_the_key_of_its_start_any_more(
+    node: BatchNode, journal: BatchJournal, run: Run, step: StepExecution
+):
+    """Keys are kept for a day."""
+    first = await journal.start_child(run, step, "child", {"day": MONDAY})
+    async with node.store.begin() as tx:
+        await tx.delete_idempotency(f"child {step.instance_id} {step.visit} {step.name}")
+    found = await journal.start_child(run, step, "child", {"day": MONDAY}, known=first)
+    assert found == first
+
+
+async def test_a_known_child_whose_instance_was_deleted_is_started_anew(
+    journal: BatchJournal, run: Run, step: StepExecution
+):
+    gone = 4711
+    assert await journal.start_child(run, step, "child", {"day": MONDAY}, known=gone) != gone
+
+
 async def test_a_child_that_somebody_else_has_started_is_refused(
     node: BatchNode, journal: BatchJournal, run: Run, step: StepExecution
 ):

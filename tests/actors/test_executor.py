@@ -239,6 +239,22 @@ async def test_an_assigned_run_begins_without_a_claim(stage: Stage) -> None:
     assert stage.store.commands[before:] == []
 
 
+async def test_an_offer_of_a_place_that_was_taken_back_meanwhile_is_withdrawn(stage: Stage) -> None:
+    await stage.gain(due=1)
+    await stage.assign(2, 3)
+    waiting = stage.executor._places.held[1]
+    waiting.lend(True)
+    stage.store.answers = []
+    await stage.tell(Committed(due_at=stage.clock.now()))
+    assert stage.store.of(ClaimRuns)[-1].limit == 1
+    waiting.lend(False)
+    (answer,), stage.store.answers = stage.store.answers, None
+    answer()
+    await stage.clock.settle()
+    assert stage.store.of(HandBack)[-1].keep == {1, 2, 3}
+    assert stage.executor._offer.room == 0
+
+
 async def test_an_offer_that_is_used_up_is_renewed_when_there_are_places(stage: Stage) -> None:
     await stage.gain()
     await stage.assign(1, 2, 3)

@@ -20,7 +20,7 @@ from callboard.domain.states import RunState
 from callboard.runners.handlers import HandlerRegistry
 from callboard.store.memory import MemoryStore
 from callboard.testing import CALM, VirtualClock
-from support.batch_boards import log_of, over, steps_of
+from support.batch_boards import exit_code, log_of, over, steps_of
 from support.boards import all_runs, die
 
 ALONE = replace(CALM, capacity=1, poll_s=5.0)
@@ -363,6 +363,58 @@ async def test_a_parent_of_a_node_that_closes_goes_on_elsewhere_with_the_same_ch
             assert (first.state, second.state) == (StepState.STOPPED, StepState.SUCCEEDED)
     # The child was put back, too, as soon as it looked.
     assert nested.begun == ["child.work", "child.work", "parent.after"]
+
+
+@pytest.fixture
+def works(company: Company) -> asyncio.Event:
+    """Ends the step that works beside the one that waits, which sees no stop."""
+    parent = company.job("parent", JobStep("inner", job=company.job("child", waits=True)))
+    works = asyncio.Event()
+
+    @parent.step
+    async def beside(ctx: StepContext) -> None:
+        company.begun.append("beside")
+        await works.wait()
+
+    parent.flow = Flow(split(Flow("inner"), Flow("beside"), name="both"))
+    return works
+
+
+async def test_a_closing_node_lets_what_works_beside_a_waiting_flow_end(
+    store: MemoryStore, clock: VirtualClock, company: Company, works: asyncio.Event
+) -> None:
+    """Each flow is put down at its own boundary."""
+    async with a_node(store, clock, company, drain_s=1000.0, capacity=2) as one:
+        run = await one.operator.start("parent")
+        await begun(clock, company, "child.work")
+        async with a_node(store, clock, company, node_name="node-2", capacity=2) as two:
+            closing = asyncio.create_task(one.close())
+            await clock.advance(20)
+            assert (await two.get_run(run.id)).node == "node-1"
+            company.gates["child.work"].set()
+            works.set()
+            await clock.run_until(closing.done)
+            end = await ended(two, clock, run)
+            assert (end.state, end.node) == (RunState.SUCCEEDED, "node-2")
+    assert company.begun.count("beside") == 1
+
+
+async def test_a_stop_goes_first_where_one_flow_is_put_down_and_another_works(
+    store: MemoryStore, clock: VirtualClock, company: Company, works: asyncio.Event
+) -> None:
+    async with a_node(store, clock, company, drain_s=1000.0, capacity=2, lease_s=10.0) as one:
+        run = await one.operator.start("parent")
+        await begun(clock, company, "child.work")
+        async with a_node(store, clock, company, node_name="node-2", capacity=2) as two:
+            closing = asyncio.create_task(one.close())
+            await clock.advance(20)
+            await two.operator.stop(run.id)
+            await clock.advance(20)  # a renewal tells of it
+            company.gates["child.work"].set()
+            works.set()
+            await clock.run_until(closing.done)
+            end = await two.get_run(run.id)
+            assert (end.state, end.error, exit_code(end)) == (RunState.STOPPED, None, "STOPPED")
 
 
 async def test_a_parent_whose_node_dies_while_it_waits_is_taken_over(

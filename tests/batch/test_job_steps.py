@@ -74,6 +74,43 @@ async def test_a_restart_restarts_the_child_with_the_parameters_of_the_first_att
     assert family.log == [{"day": "2026-01-05"}, {"day": "2026-01-05"}]
 
 
+async def test_a_step_that_is_done_again_with_other_parameters_is_another_run() -> None:
+    days = iter(["2026-01-05", "2026-02-02"])
+    family = Family()
+    parent = BatchJob("parent")
+    given = JobStep(
+        "child",
+        job=family.child,
+        parameters=lambda ctx: {"day": next(days)},
+        allow_start_if_complete=True,
+    )
+    parent.add(given)
+    fails = iter([True, False])
+
+    @parent.step
+    async def report(ctx: StepContext) -> None:
+        if next(fails):
+            raise ValueError("not yet")
+
+    async with a_board(family.child, parent) as board:
+        assert (await ran_again(board, await ran(board, "parent"))).state is RunState.SUCCEEDED
+    assert family.log == [{"day": "2026-01-05"}, {"day": "2026-02-02"}]
+
+
+async def test_a_restart_under_another_name_goes_on_with_the_same_child() -> None:
+    family = Family()
+    family.fails = True
+    async with a_board(family.child, family.parent) as board:
+        run = await ran(board, "parent")
+        family.fails = False
+        renamed = BatchJob("parent", handler="tests:renamed")
+        renamed.add(JobStep("other", job=family.child))
+        await board.define(renamed)
+        again = await board.operator.restart(run.id, steps={"child": "other"})
+        assert (await over(board, again)).state is RunState.SUCCEEDED
+        assert len(await family.runs(board)) == 2
+
+
 async def test_a_stop_of_the_parent_stops_the_child_and_waits_for_it() -> None:
     family, begun, goes_on = Family(), asyncio.Event(), False
 

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from callboard import transactional
 from callboard.clock import SystemClock
 from callboard.domain.batch_step import (
     Checkpoint,
@@ -341,6 +342,40 @@ async def test_a_savepoint_is_begun_and_ended_as_asyncpgs_transactions_are(lined
     assert await lined.output() == [1, 3]
 
 
+@pytest.mark.parametrize("kind", ["own", "host"], indirect=True)
+async def test_a_generator_that_is_closed_behind_the_chunk_leaves_its_savepoint(
+    lined: Lined,
+) -> None:
+    async def numbers(connection: Any) -> AsyncIterator[int]:
+        async with connection.transaction():
+            async for row in connection.cursor("select generate_series(1, 9)"):
+                yield row[0]
+
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        half_read = numbers(tx.connection)
+        assert await anext(half_read) == 1
+        await tx.save(make_checkpoint(1))
+    await half_read.aclose()  # type: ignore[attr-defined]
+    assert await lined.found() == make_checkpoint(1)
+
+
+@pytest.mark.parametrize("kind", ["own", "host"], indirect=True)
+async def test_a_savepoint_that_is_cancelled_or_timed_out_is_undone_alone(lined: Lined) -> None:
+    async def write(connection: Any, n: int, *, timeout_s: float | None = None) -> None:
+        async with connection.transaction():
+            await connection.execute("insert into output values ($1)", n)
+            await connection.execute("select pg_sleep(60)", timeout=timeout_s)
+
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        await tx.connection.execute("insert into output values (1)")
+        with pytest.raises(TimeoutError):
+            await write(tx.connection, 2, timeout_s=0.01)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(write(tx.connection, 3), 0.05)
+        await tx.save(make_checkpoint(1))
+    assert await lined.output() == [1]
+
+
 @pytest.mark.parametrize("kind", ["own"], indirect=True)
 async def test_a_savepoint_has_the_chunks_isolation_and_one_life(lined: Lined) -> None:
     async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
@@ -532,6 +567,48 @@ async def test_a_lost_connection_undoes_the_chunk_and_the_next_one_has_another(
     assert await lined.output() == []
     assert await lined.found() == Checkpoint()
     assert await save_chunk(lined.line, lined.held, lined.step, make_checkpoint(1))
+
+
+async def end_backend(dsn: str, pid: int) -> None:
+    async with connected(dsn) as connection:
+        await connection.execute("select pg_terminate_backend($1, 5000)", pid)
+
+
+@on_servers
+async def test_a_connection_that_was_lost_says_so_whoever_lent_it(lined: Lined) -> None:
+    """A pool takes a lost one from whoever has it; the error is that of the savepoint's end."""
+
+    async def lose(connection: Any) -> None:
+        async with connection.transaction():
+            await end_backend(lined.dsn, connection.get_server_pid())
+            await connection.execute("select 1")
+
+    async def work() -> None:
+        async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+            assert not tx.connection.is_closed()
+            with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresConnectionError)):
+                await lose(tx.connection)
+            assert tx.connection.is_closed()
+            await tx.save(make_checkpoint(1))
+
+    with pytest.raises(StoreUnavailable):
+        await work()
+    assert await save_chunk(lined.line, lined.held, lined.step, make_checkpoint(1))
+
+
+@pytest.mark.parametrize("kind", ["own", "host"], indirect=True)
+async def test_all_that_asyncpg_does_in_a_transaction_is_done_in_a_chunks(lined: Lined) -> None:
+    async with lined.line.begin(lined.step, epoch=lined.held.epoch) as tx:
+        records = [(n,) for n in range(3)]
+        await tx.connection.copy_records_to_table("output", records=records, columns=["n"])
+        async with tx.connection.transaction():
+            cursor = tx.connection.cursor("select n from output order by n", prefetch=1)
+            assert [row[0] async for row in cursor] == [0, 1, 2]
+        insert = await tx.connection.prepare("insert into output values ($1) returning n")
+        assert await insert.fetchval(3) == 3
+        await transactional.start(tx.connection, lined.held.run.job)
+        await tx.save(make_checkpoint(1))
+    assert await lined.output() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("is_stored", [True, False])

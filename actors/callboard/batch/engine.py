@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard.batch.activity import Activity
 from callboard.batch.context import check_exit_code
-from callboard.batch.follow import follow
+from callboard.batch.follow import PutDown, follow
 from callboard.batch.progress import Pace
 from callboard.batch.session import JobContext, Session
 from callboard.batch.step import Step, ended
@@ -47,10 +47,6 @@ _STATES: Final = {
 DECIDER_FAILED: Final = "DECIDER_FAILED"
 
 
-class _Leaving(BaseException):
-    """The run is put down at a boundary."""
-
-
 class Engine:
     """Of one run; a `follow.Follower`."""
 
@@ -81,7 +77,7 @@ class Engine:
         else:
             try:
                 end = await follow(self._walk(), self)
-            except _Leaving:
+            except PutDown:
                 error = RunError(type="HandedBack", message="put back, for the board closes")
                 return Outcome(state=RunState.QUEUED, error=error, after_s=0.0)
             failure = self._failure(end)
@@ -161,7 +157,7 @@ class Engine:
 
     def _check_leaving(self) -> None:
         if self._is_leaving:
-            raise _Leaving
+            raise PutDown
 
     async def _before(self) -> BaseException | None:
         """What a hook before the first step raised."""

@@ -12,9 +12,14 @@ from callboard.domain.batch_walk import Walk
 from callboard.domain.batch_way import Decide, FlowEnd, Left, RunSplit, RunStep, Todo, Trail, Work
 
 
+class PutDown(BaseException):
+    """The way ends here for now: the run goes on elsewhere, from this boundary on."""
+
+
 class Follower(Protocol):
-    """Who does the work that a walk comes to. What it raises ends the walk, and all flows beside
-    it: the run is not held any more."""
+    """Who does the work that a walk comes to. PutDown ends a walk when the flows beside it have
+    come to boundaries of their own; all else that is raised ends these, too: the run is not held
+    any more."""
 
     @property
     def is_stopping(self) -> bool:
@@ -39,7 +44,11 @@ class Follower(Protocol):
 
 
 async def follow(walk: Walk, steps: Follower, trail: Trail | None = None) -> FlowEnd:
-    """How the flow ended, when everything on its way has."""
+    """How the flow ended, when everything on its way has.
+
+    Raises:
+        PutDown: it has not.
+    """
     todo: Todo = walk.start(trail)
     while not isinstance(todo, FlowEnd):
         if steps.is_stopping:
@@ -60,11 +69,24 @@ async def _do(walk: Walk, steps: Follower, todo: Work) -> Left | FlowEnd:
             return await _split(walk, steps, todo)
 
 
-async def _split(walk: Walk, steps: Follower, todo: RunSplit) -> Left:
-    """All flows are awaited, whichever fails."""
-    works = [partial(follow, flow, steps, todo.trail) for flow in todo.flows]
-    ends = await side_by_side(works, name=f"split.{todo.name}", activity=steps.activity)
+async def _split(walk: Walk, steps: Follower, todo: RunSplit) -> Left | FlowEnd:
+    """All flows are awaited, whichever fails or is put down."""
+    works = [partial(_beside, flow, steps, todo.trail) for flow in todo.flows]
+    found = await side_by_side(works, name=f"split.{todo.name}", activity=steps.activity)
+    ends = [end for end in found if end is not None]
+    if len(ends) < len(found):
+        if steps.is_stopping:  # asked meanwhile: a stop goes first
+            return walk.stop(todo)
+        raise PutDown
     left = walk.join(todo, ends)
     if left.moves:
         await steps.record(left.moves)
     return left
+
+
+async def _beside(walk: Walk, steps: Follower, trail: Trail) -> FlowEnd | None:
+    """As `follow`; None: it was put down."""
+    try:
+        return await follow(walk, steps, trail)
+    except PutDown:
+        return None

@@ -1,7 +1,8 @@
 """JobStep: a step that is a run of another batch job, and waits for it.
 
-The other job's parameters are made on the first attempt, and stored before its run is started: a
-restart goes on with the same instance, which is restarted itself where it failed or was stopped.
+The other job's parameters are made on the first attempt, and stored before its run is started; the
+run's id is stored behind that. A restart goes on with the same instance, also days later and under
+another name of the step; that is restarted itself where it failed or was stopped.
 How it ends is how the step ends: its exit code is the step's, a failed one fails it, a stopped one
 stops it. A run that is parked waits for an operator, so the step fails, and says why. When the run
 of the step is asked to stop, the other one is asked to, and awaited.
@@ -85,8 +86,13 @@ class JobStep(Step):
             ctx.state[PARAMETERS] = dict(await self._made(ctx))
             await ctx.save()
         parameters = ctx.state[PARAMETERS]
-        run_id = await ctx.journal.start_child(ctx.run, ctx.execution, self.job, parameters)
-        ctx.state[RUN_ID] = run_id
+        known = ctx.state.get(RUN_ID)
+        run_id = await ctx.journal.start_child(
+            ctx.run, ctx.execution, self.job, parameters, known=known
+        )
+        if run_id != known:
+            ctx.state[RUN_ID] = run_id
+            await ctx.save()
         ctx.log.info(
             "waits for run %d of job %s, which needs a place on a node (this run lends its own, "
             "while it only waits) and room within the limits of its job, if it has any "

@@ -97,12 +97,20 @@ class Journal(Protocol):
         ...
 
     async def start_child(
-        self, run: Run, step: StepExecution, job: str, arguments: JsonObject
+        self,
+        run: Run,
+        step: StepExecution,
+        job: str,
+        arguments: JsonObject,
+        *,
+        known: int | None = None,
     ) -> int:
-        """Id of the run of another batch job of the group; the same again for the same step of the
-        instance. One that has failed or was stopped is restarted, one that succeeded is answered
-        as it is.
+        """Id of the run of another batch job of the group; for a day the same again for the same
+        step of the instance. One that has failed or was stopped is restarted, one that succeeded
+        is answered as it is.
 
+        Args:
+            known: what an earlier call gave: its instance is gone on with, unless that is gone.
         Raises:
             Conflict, InvalidInput, NotFound: as of any start.
         """

@@ -50,9 +50,9 @@ class PatientJournal:
         await self._ask(lambda: self._journal.record_moves(run, moves))
 
     async def start_child(
-        self, run: Run, step: StepExecution, job: str, arguments: JsonObject
+        self, run: Run, step: StepExecution, job: str, arguments: JsonObject, **how: Any
     ) -> int:
-        return await self._ask(lambda: self._journal.start_child(run, step, job, arguments))
+        return await self._ask(lambda: self._journal.start_child(run, step, job, arguments, **how))
 
     async def wait_child(self, run_id: int) -> Run:
         return await self._ask(lambda: self._journal.wait_child(run_id))

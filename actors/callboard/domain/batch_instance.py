@@ -94,14 +94,6 @@ class BatchHistory:
     """By id, that is oldest first."""
     moves: tuple[Move, ...] = ()
 
-    def latest(self, name: str, visit: int) -> StepExecution | None:
-        """The last execution of the step on that visit."""
-        found = None
-        for step in self.steps:
-            if step.name == name and step.visit == visit:
-                found = step
-        return found
-
     def move(self, node: str, visit: int) -> Move | None:
         for move in self.moves:
             if move.node == node and move.visit == visit:

@@ -1,7 +1,8 @@
 """Statements on a caller's own connection, whatever its driver, in whatever transaction it has.
 
-Callers bring a connection of asyncpg, of psycopg (2 or 3) or of SQLAlchemy, synchronous or not. All
-parameters of such statements are texts, or None: the drivers disagree on everything else.
+Callers bring a connection of asyncpg (a chunk's is one), of psycopg (2 or 3) or of SQLAlchemy,
+synchronous or not. All parameters of such statements are texts, or None: the drivers disagree on
+everything else.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
 from callboard.errors import UsageError
+from callboard.store.chunk_connection import ChunkConnection
 from callboard_sql import load
 
 Rows: TypeAlias = "Sequence[Sequence[Any]]"
@@ -48,7 +50,7 @@ def is_asynchronous(connection: Any) -> bool:
     """Whether what the connection does has to be awaited."""
     kind = type(connection)
     names = [base.__name__ for base in kind.__mro__]
-    return _BY_DRIVER.get(_driver(kind)) is _on_asyncpg or any(name.startswith(("Async", "async_")) for name in names)
+    return _driver(kind) == "asyncpg" or any(name.startswith(("Async", "async_")) for name in names)
 
 
 def _execute(connection: Any, statement: str, parameters: Sequence[str | None]) -> Any:
@@ -64,6 +66,8 @@ def _execute(connection: Any, statement: str, parameters: Sequence[str | None]) 
 
 def _driver(kind: type) -> str:
     """The first known package among those of the class and its bases: users derive from them."""
+    if kind is ChunkConnection:
+        return "asyncpg"
     packages = [base.__module__.partition(".")[0] for base in kind.__mro__]
     return next((name for name in packages if name in _BY_DRIVER), packages[0])
 
@@ -118,7 +122,6 @@ def _named(parameters: Sequence[str | None]) -> dict[str, str | None]:
 
 _BY_DRIVER: Final[dict[str, Callable[[Any, str, Sequence[str | None]], Any]]] = {
     "asyncpg": _on_asyncpg,
-    "callboard": _on_asyncpg,  # a chunk's, which guards one of asyncpg
     "psycopg": _on_psycopg,
     "psycopg2": _on_psycopg,
     "sqlalchemy": _on_sqlalchemy,

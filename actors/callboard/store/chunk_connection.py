@@ -52,7 +52,7 @@ class ChunkConnection:
         return Savepoint(self, f"callboard_{self._savepoints}")
 
     def is_closed(self) -> bool:
-        """Whether it was lost, which its pool may have noticed before."""
+        """Whether the chunk has ended, or it was lost, which its pool may have noticed before."""
         return self._connection is None or is_closed(self._connection)
 
     def close_to_code(self) -> None:
@@ -108,4 +108,6 @@ class Savepoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is GeneratorExit and self._connection.is_closed():
+            return  # a generator that was left half read, and is closed behind the chunk
         await (self.commit() if error is None else self.rollback())

@@ -11,12 +11,14 @@ import msgspec
 from aiohttp import web
 
 from callboard.domain.batch_restart import PlannedStep
+from callboard.domain.batch_step import StepExecution
 from callboard.errors import Conflict, FieldProblem
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.media import TEXT, text_answer, wants_text
 from callboard_service.native.runs import OneRun
 from callboard_service.native.tagged import tagged_answer
-from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.paging import Paged, by_id, page_by_bytes, page_of, place_of
+from callboard_service.portions import of_steps
 from callboard_service.problems import bad_query
 from callboard_service.wire.batch import (
     ContextResource,
@@ -72,10 +74,17 @@ async def get_parameters(call: Call[OneRun]) -> web.Response:
 async def list_steps(call: Call[StepsQuery]) -> web.Response:
     query = call.query
     place = place_of("steps", query)
-    steps = await call.board.operator.list_steps(
-        call.run_id, limit=query.limit + 1, after=place[0] if place else 0
+    begin = place[0] if place else 0
+
+    async def read(last: StepExecution | None, limit: int) -> list[StepExecution]:
+        after = begin if last is None else last.id
+        return await call.board.operator.list_steps(call.run_id, limit=limit, after=after)
+
+    return json_answer(
+        await page_by_bytes(
+            "steps", query, read, contents=of_steps, shown_as=step_resource, place=by_id
+        )
     )
-    return json_answer(page_of("steps", query, steps, shown_as=step_resource, place=by_id))
 
 
 async def get_context(call: Call[OneRun]) -> web.Response:

@@ -17,7 +17,8 @@ from callboard_service.native.definition import (
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.native.stored import find_or_none, stored_answer
-from callboard_service.paging import Paged, by_name, page_of, place_of
+from callboard_service.paging import Paged, by_name, page_by_bytes, place_of
+from callboard_service.portions import in_order_of_names, of_calendars
 from callboard_service.preconditions import (
     check_absent,
     expected_version,
@@ -48,15 +49,17 @@ async def create_calendar(call: Call[IntoGroup]) -> web.Response:
 async def list_calendars(call: Call[CalendarsQuery]) -> web.Response:
     query = call.query
     place = place_of("calendars", query)
-    calendars = await call.board.list_calendars(
-        CalendarFilter(
-            group=query.group,
-            after=(place[0], place[1]) if place else None,
-            limit=query.limit + 1,
-        )
-    )
+    wanted = CalendarFilter(group=query.group, after=(place[0], place[1]) if place else None)
+    read = in_order_of_names(call.board.list_calendars, wanted)
     return json_answer(
-        page_of("calendars", query, calendars, shown_as=calendar_resource, place=by_name)
+        await page_by_bytes(
+            "calendars",
+            query,
+            read,
+            contents=of_calendars,
+            shown_as=calendar_resource,
+            place=by_name,
+        )
     )
 
 

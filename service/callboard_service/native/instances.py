@@ -13,7 +13,8 @@ from callboard.errors import NotFound
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import KnownName
 from callboard_service.native.tagged import tagged_answer
-from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.paging import Paged, by_id, page_by_bytes, page_of, place_of
+from callboard_service.portions import of_instances
 from callboard_service.preconditions import check_unchanged, content_tag
 from callboard_service.wire.batch import InstanceResource, instance_resource
 from callboard_service.wire.batch_totals import TotalsResource, totals_resource
@@ -48,13 +49,24 @@ class InstanceRunsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
 async def list_instances(call: Call[InstancesQuery]) -> web.Response:
     query = call.query
     place = place_of("instances", query)
-    found = await call.board.operator.instances(
-        call.name,
-        group=query.group,
-        limit=query.limit + 1,
-        before_id=place[0] if place else None,
+    begin = place[0] if place else None
+
+    async def read(last: BatchInstance | None, limit: int) -> list[BatchInstance]:
+        before_id = begin if last is None else last.id
+        return await call.board.operator.instances(
+            call.name, group=query.group, limit=limit, before_id=before_id
+        )
+
+    return json_answer(
+        await page_by_bytes(
+            "instances",
+            query,
+            read,
+            contents=of_instances,
+            shown_as=instance_resource,
+            place=by_id,
+        )
     )
-    return json_answer(page_of("instances", query, found, shown_as=instance_resource, place=by_id))
 
 
 async def get_instance(call: Call[OneInstance]) -> web.Response:

@@ -11,7 +11,8 @@ from callboard.domain.names import DEFAULT_GROUP
 from callboard.store.contract import RunFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import KnownName
-from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.paging import Paged, by_id, page_by_bytes, place_of
+from callboard_service.portions import newest_first, of_runs
 from callboard_service.wire.runs import RunResource, run_resource
 from callboard_service.wire.shapes import Page
 from callboard_service.wire.state_words import StateWord, states_of
@@ -29,18 +30,23 @@ class JobRunsQuery(Paged, kw_only=True, forbid_unknown_fields=True):
 async def list_job_runs(call: Call[JobRunsQuery]) -> web.Response:
     query = call.query
     place = place_of("job_runs", query)
-    runs = await call.board.list_runs(
-        RunFilter(
-            group=query.group,
-            job=call.name,
-            states=states_of(query.state),
-            before_id=place[0] if place else None,
-            limit=query.limit + 1,
-        )
+    wanted = RunFilter(
+        group=query.group,
+        job=call.name,
+        states=states_of(query.state),
+        before_id=place[0] if place else None,
     )
-    if not runs:
+    page = await page_by_bytes(
+        "job_runs",
+        query,
+        newest_first(call.board.list_runs, wanted),
+        contents=of_runs,
+        shown_as=run_resource,
+        place=by_id,
+    )
+    if not page.items:
         await call.board.get_job(query.group, call.name)
-    return json_answer(page_of("job_runs", query, runs, shown_as=run_resource, place=by_id))
+    return json_answer(page)
 
 
 ROUTES: Final = (

@@ -20,7 +20,8 @@ from callboard_service.native.definition import (
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.native.stored import find_or_none, stored_answer
-from callboard_service.paging import Paged, by_name, page_of, place_of
+from callboard_service.paging import Paged, by_name, page_by_bytes, place_of
+from callboard_service.portions import in_order_of_names, of_jobs
 from callboard_service.preconditions import (
     check_absent,
     expected_version,
@@ -58,17 +59,19 @@ async def create_job(call: Call[IntoGroup]) -> web.Response:
 async def list_jobs(call: Call[JobsQuery]) -> web.Response:
     query = call.query
     place = place_of("jobs", query)
-    jobs = await call.board.list_jobs(
-        JobFilter(
-            group=query.group,
-            kind=query.kind,
-            disabled=query.disabled,
-            labels=labels_of(query.label),
-            after=(place[0], place[1]) if place else None,
-            limit=query.limit + 1,
+    wanted = JobFilter(
+        group=query.group,
+        kind=query.kind,
+        disabled=query.disabled,
+        labels=labels_of(query.label),
+        after=(place[0], place[1]) if place else None,
+    )
+    read = in_order_of_names(call.board.list_jobs, wanted)
+    return json_answer(
+        await page_by_bytes(
+            "jobs", query, read, contents=of_jobs, shown_as=job_resource, place=by_name
         )
     )
-    return json_answer(page_of("jobs", query, jobs, shown_as=job_resource, place=by_name))
 
 
 async def get_job(call: Call[InGroup]) -> web.Response:

@@ -14,7 +14,8 @@ from callboard.store.contract import RunFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import IntoGroup, KnownName, Waiting
 from callboard_service.native.one_run import done_answer, run_answer, waited
-from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.paging import Paged, by_id, page_by_bytes, place_of
+from callboard_service.portions import newest_first, of_runs
 from callboard_service.problems import bad_query
 from callboard_service.wire.run_inputs import (
     NewRunsInput,
@@ -83,20 +84,26 @@ async def list_runs(call: Call[RunsQuery]) -> web.Response:
         since, until = instant(query.from_, "from"), instant(query.until, "until")
     except InvalidInput as error:
         raise bad_query(error.problems) from None
-    runs = await call.board.list_runs(
-        RunFilter(
-            group=query.group,
-            job=query.job,
-            trigger=query.trigger,
-            states=states_of(query.state),
-            created_from=since,
-            created_until=until,
-            chain_id=query.chain_id,
-            before_id=place[0] if place else None,
-            limit=query.limit + 1,
+    wanted = RunFilter(
+        group=query.group,
+        job=query.job,
+        trigger=query.trigger,
+        states=states_of(query.state),
+        created_from=since,
+        created_until=until,
+        chain_id=query.chain_id,
+        before_id=place[0] if place else None,
+    )
+    return json_answer(
+        await page_by_bytes(
+            "runs",
+            query,
+            newest_first(call.board.list_runs, wanted),
+            contents=of_runs,
+            shown_as=run_resource,
+            place=by_id,
         )
     )
-    return json_answer(page_of("runs", query, runs, shown_as=run_resource, place=by_id))
 
 
 async def get_run(call: Call[RunQuery]) -> web.Response:

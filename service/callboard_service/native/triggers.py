@@ -17,7 +17,8 @@ from callboard_service.native.definition import (
 )
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.native.stored import find_or_none, stored_answer
-from callboard_service.paging import Paged, by_name, page_of, place_of
+from callboard_service.paging import Paged, by_name, page_by_bytes, place_of
+from callboard_service.portions import in_order_of_names, of_triggers
 from callboard_service.preconditions import check_absent, expected_version
 from callboard_service.wire.many_triggers import NewTriggersInput, read_triggers
 from callboard_service.wire.run_inputs import (
@@ -60,17 +61,17 @@ async def create_triggers(call: Call[IntoGroup]) -> web.Response:
 async def list_triggers(call: Call[TriggersQuery]) -> web.Response:
     query = call.query
     place = place_of("triggers", query)
-    triggers = await call.board.list_triggers(
-        TriggerFilter(
-            group=query.group,
-            job=query.job,
-            state=query.state and query.state.value,
-            after=(place[0], place[1]) if place else None,
-            limit=query.limit + 1,
-        )
+    wanted = TriggerFilter(
+        group=query.group,
+        job=query.job,
+        state=query.state and query.state.value,
+        after=(place[0], place[1]) if place else None,
     )
+    read = in_order_of_names(call.board.list_triggers, wanted)
     return json_answer(
-        page_of("triggers", query, triggers, shown_as=trigger_resource, place=by_name)
+        await page_by_bytes(
+            "triggers", query, read, contents=of_triggers, shown_as=trigger_resource, place=by_name
+        )
     )
 
 

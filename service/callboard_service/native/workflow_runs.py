@@ -12,7 +12,8 @@ from callboard.domain.workflow import WorkflowRun
 from callboard.store.contract import WorkflowRunFilter
 from callboard_service.call import Call, Route, json_answer
 from callboard_service.native.groups import InGroup, KnownName
-from callboard_service.paging import Paged, by_id, page_of, place_of
+from callboard_service.paging import Paged, by_id, page_by_bytes, place_of
+from callboard_service.portions import newest_first, of_workflow_runs
 from callboard_service.wire.shapes import Page
 from callboard_service.wire.workflows import (
     PropertiesInput,
@@ -51,16 +52,19 @@ async def start_workflow(call: Call[InGroup]) -> web.Response:
 async def list_workflow_runs(call: Call[WorkflowRunsQuery]) -> web.Response:
     query = call.query
     place = place_of("workflow_runs", query)
-    runs = await call.board.list_workflow_runs(
-        WorkflowRunFilter(
-            group=query.group,
-            workflow=call.name,
-            before_id=place[0] if place else None,
-            limit=query.limit + 1,
-        )
+    wanted = WorkflowRunFilter(
+        group=query.group, workflow=call.name, before_id=place[0] if place else None
     )
+    read = newest_first(call.board.list_workflow_runs, wanted)
     return json_answer(
-        page_of("workflow_runs", query, runs, shown_as=workflow_run_resource, place=by_id)
+        await page_by_bytes(
+            "workflow_runs",
+            query,
+            read,
+            contents=of_workflow_runs,
+            shown_as=workflow_run_resource,
+            place=by_id,
+        )
     )
 
 

@@ -19,7 +19,8 @@ from callboard_service.native.definition import (
 from callboard_service.native.groups import InGroup, IntoGroup, KnownName
 from callboard_service.native.jobs import labels_of
 from callboard_service.native.stored import find_or_none, stored_answer
-from callboard_service.paging import Paged, by_name, page_of, place_of
+from callboard_service.paging import Paged, by_name, page_by_bytes, place_of
+from callboard_service.portions import in_order_of_names, of_workflows
 from callboard_service.preconditions import check_absent, expected_version
 from callboard_service.wire.shapes import JsonMap, Page
 from callboard_service.wire.workflows import (
@@ -48,16 +49,21 @@ async def create_workflow(call: Call[IntoGroup]) -> web.Response:
 async def list_workflows(call: Call[WorkflowsQuery]) -> web.Response:
     query = call.query
     place = place_of("workflows", query)
-    workflows = await call.board.list_workflows(
-        WorkflowFilter(
-            group=query.group,
-            labels=labels_of(query.label),
-            after=(place[0], place[1]) if place else None,
-            limit=query.limit + 1,
-        )
+    wanted = WorkflowFilter(
+        group=query.group,
+        labels=labels_of(query.label),
+        after=(place[0], place[1]) if place else None,
     )
+    read = in_order_of_names(call.board.list_workflows, wanted)
     return json_answer(
-        page_of("workflows", query, workflows, shown_as=workflow_resource, place=by_name)
+        await page_by_bytes(
+            "workflows",
+            query,
+            read,
+            contents=of_workflows,
+            shown_as=workflow_resource,
+            place=by_name,
+        )
     )
 
 

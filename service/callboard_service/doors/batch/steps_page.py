@@ -11,6 +11,7 @@ from callboard.domain.batch_step import StepExecution
 from callboard.domain.run import MAX_RUN_ID
 from callboard_service.call import Call
 from callboard_service.doors.batch.operation import route_of
+from callboard_service.portions import of_steps, read_in_portions
 
 MOST: Final = 1000
 
@@ -34,10 +35,14 @@ async def steps_page(
         Conflict: not_batch.
     """
     after, count = call.query.after, call.query.count
-    steps = await call.board.operator.list_steps(call.run_id, limit=count + 1, after=after)
-    if len(steps) <= count:
-        return steps, None
-    page = steps[:count]
+
+    async def read(last: StepExecution | None, limit: int) -> list[StepExecution]:
+        behind = after if last is None else last.id
+        return await call.board.operator.list_steps(call.run_id, limit=limit, after=behind)
+
+    page, has_more = await read_in_portions(count, read, of_steps)
+    if not has_more:
+        return page, None
     place = call.url(route_of(operation), id=str(call.run_id))
     return page, f"{place}?after={page[-1].id}&count={count}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,8 +22,8 @@ from callboard_service.doors.glue.job_document import (
 )
 from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.portions import bytes_of_job, page_in_portions
-from callboard_service.doors.glue.tokens import page_size, place_of
+from callboard_service.doors.glue.tokens import page_by_bytes, place_of
+from callboard_service.portions import bytes_of, in_order_of_names, of_jobs
 
 
 async def find_job(call: GlueCall, name: str) -> Job:
@@ -124,21 +123,24 @@ async def list_jobs(call: GlueCall) -> Mapping[str, Any]:
 async def batch_get_jobs(call: GlueCall) -> Mapping[str, Any]:
     board, own = call.board, JobFilter(group=call.group)
     jobs, missing = await of_names(
-        call.request["JobNames"], own, board.get_job, board.list_jobs, bytes_of_job
+        call.request["JobNames"],
+        own,
+        board.get_job,
+        board.list_jobs,
+        lambda job: bytes_of(of_jobs([job])),
     )
     return {"Jobs": [glue_job(job) for job in jobs], "JobsNotFound": missing}
 
 
 async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Job], str | None]:
-    begin, own = place_of(call, str), JobFilter(group=call.group, labels=tags)
-
-    async def read(last: Job | None, limit: int) -> list[Job]:
-        behind = begin if last is None else last.name
-        after = None if behind is None else (call.group, behind)
-        return await call.board.list_jobs(replace(own, after=after, limit=limit))
-
-    return await page_in_portions(
-        call, page_size(call), read, weigh=bytes_of_job, place=lambda last: last.name
+    place = place_of(call, str)
+    after = None if place is None else (call.group, place)
+    wanted = JobFilter(group=call.group, labels=tags, after=after)
+    return await page_by_bytes(
+        call,
+        in_order_of_names(call.board.list_jobs, wanted),
+        contents=of_jobs,
+        place=lambda last: last.name,
     )
 
 

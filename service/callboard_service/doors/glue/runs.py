@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,10 +23,10 @@ from callboard_service.doors.glue.ids import glue_run_id, run_id_of
 from callboard_service.doors.glue.job_checks import check_run_sizes
 from callboard_service.doors.glue.jobs import check_runnable, find_job, job_not_found
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.portions import bytes_of_run, page_in_portions
 from callboard_service.doors.glue.predecessors import predecessors_of
 from callboard_service.doors.glue.run_document import QUEUING, glue_job_run, start_annotations
-from callboard_service.doors.glue.tokens import page_size, place_of
+from callboard_service.doors.glue.tokens import page_by_bytes, place_of
+from callboard_service.portions import newest_first, of_runs
 
 _NOT_THERE: Final = "EntityNotFoundException"
 _ENDED: Final = "JobRunInTerminalStateException"
@@ -133,14 +132,17 @@ async def get_job_runs(call: GlueCall) -> Mapping[str, Any]:
     before_id, now = place_of(call, int), call.clock.now()
     job = await find_job(call, call.request["JobName"])
     assert job.created_at is not None
-    every = RunFilter(group=call.group, job=job.name, created_from=job.created_at - _SLACK)
-
-    async def read(last: Run | None, limit: int) -> list[Run]:
-        before = before_id if last is None else last.id
-        return await call.board.list_runs(replace(every, before_id=before, limit=limit))
-
-    page, token = await page_in_portions(
-        call, page_size(call), read, weigh=bytes_of_run, place=lambda last: last.id
+    wanted = RunFilter(
+        group=call.group,
+        job=job.name,
+        created_from=job.created_at - _SLACK,
+        before_id=before_id,
+    )
+    page, token = await page_by_bytes(
+        call,
+        newest_first(call.board.list_runs, wanted),
+        contents=of_runs,
+        place=lambda last: last.id,
     )
     return {
         "JobRuns": [glue_job_run(run, job, now) for run in page if run.job_id == job.id],

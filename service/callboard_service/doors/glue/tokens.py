@@ -16,6 +16,7 @@ import orjson
 from callboard.domain.run import MAX_RUN_ID
 from callboard_service.doors.glue.faults import invalid_input
 from callboard_service.doors.glue.operation import GlueCall
+from callboard_service.portions import Contents, Read, read_in_portions
 
 T = TypeVar("T")
 
@@ -63,6 +64,18 @@ def page_of(
     if len(found) <= size:
         return found, None
     return found[:size], next_token(call, place(found[size - 1]))
+
+
+async def page_by_bytes(
+    call: GlueCall, read: Read[T], *, contents: Contents[T], place: Callable[[T], Any]
+) -> tuple[Sequence[T], str | None]:
+    """The page of things that may be large (see `portions`), and the token of the rest.
+
+    Args:
+        place: as page_of's.
+    """
+    page, has_more = await read_in_portions(page_size(call), read, contents)
+    return page, next_token(call, place(page[-1])) if has_more else None
 
 
 def _told(token: str) -> Any:

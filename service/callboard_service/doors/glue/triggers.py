@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,9 +21,8 @@ from callboard_service.doors.glue.faults import (
 from callboard_service.doors.glue.jobs import check_runnable, find_job
 from callboard_service.doors.glue.many import of_names
 from callboard_service.doors.glue.operation import GlueCall, Operation
-from callboard_service.doors.glue.portions import bytes_of_trigger, page_in_portions
 from callboard_service.doors.glue.tag_checks import check_tags
-from callboard_service.doors.glue.tokens import page_size, place_of
+from callboard_service.doors.glue.tokens import page_by_bytes, place_of
 from callboard_service.doors.glue.trigger_checks import (
     EVENT,
     check_definition,
@@ -39,6 +37,7 @@ from callboard_service.doors.glue.trigger_document import (
     updated_trigger,
 )
 from callboard_service.doors.glue.workflows import workflow_not_found
+from callboard_service.portions import bytes_of, in_order_of_names, of_triggers
 
 
 async def find_trigger(call: GlueCall, name: str) -> Trigger:
@@ -149,7 +148,7 @@ async def batch_get_triggers(call: GlueCall) -> Mapping[str, Any]:
         own,
         board.get_trigger,
         board.list_triggers,
-        bytes_of_trigger,
+        lambda trigger: bytes_of(of_triggers([trigger])),
     )
     return {
         "Triggers": [glue_trigger(trigger) for trigger in triggers],
@@ -179,16 +178,14 @@ async def _activate(call: GlueCall, name: str) -> None:
 
 async def _page(call: GlueCall, tags: Mapping[str, str]) -> tuple[Sequence[Trigger], str | None]:
     place = _place(call)
-    begin, job = (None, await _dependent_job(call)) if place is None else place
-    wanted = TriggerFilter(group=call.group, job=job, labels=tags)
-
-    async def read(last: Trigger | None, limit: int) -> list[Trigger]:
-        behind = begin if last is None else last.name
-        after = None if behind is None else (call.group, behind)
-        return await call.board.list_triggers(replace(wanted, after=after, limit=limit))
-
-    return await page_in_portions(
-        call, page_size(call), read, weigh=bytes_of_trigger, place=lambda last: [last.name, job]
+    name, job = (None, await _dependent_job(call)) if place is None else place
+    after = None if name is None else (call.group, name)
+    wanted = TriggerFilter(group=call.group, job=job, labels=tags, after=after)
+    return await page_by_bytes(
+        call,
+        in_order_of_names(call.board.list_triggers, wanted),
+        contents=of_triggers,
+        place=lambda last: [last.name, job],
     )
 
 
