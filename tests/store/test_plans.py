@@ -313,57 +313,45 @@ PLANNED = [name for name, indexes in EXPECTED.items() if indexes and name not in
 
 
 @pytest.fixture(scope="module")
-def full_database(postgres_servers: Mapping[str, str]) -> Iterator[str]:
-    """A database with some 50,000 rows in each table, on PostgreSQL 18."""
+def newest_server(postgres_servers: Mapping[str, str]) -> str:
     if "18" not in postgres_servers:
         pytest.skip("PostgreSQL 18 is not installed")
-    dsn = asyncio.run(_filled(postgres_servers["18"]))
+    return postgres_servers["18"]
+
+
+@pytest.fixture(scope="module")
+def full_database(newest_server: str) -> Iterator[str]:
+    """A database with some 50,000 rows in each table."""
+    dsn = asyncio.run(_analyzed(newest_server, FILL))
     yield dsn
     asyncio.run(drop_database(dsn))
 
 
-async def _filled(server_dsn: str) -> str:
-    dsn = await migrated_database(server_dsn)
-    async with opened(dsn), connected(dsn) as connection:
-        await connection.execute(FILL)
-        await connection.execute("vacuum analyze")
-    return dsn
-
-
 @pytest.fixture(scope="module")
-def empty_database(postgres_servers: Mapping[str, str]) -> Iterator[str]:
+def empty_database(newest_server: str) -> Iterator[str]:
     """A database whose tables were analyzed when nothing was in them."""
-    if "18" not in postgres_servers:
-        pytest.skip("PostgreSQL 18 is not installed")
-    dsn = asyncio.run(_analyzed(postgres_servers["18"]))
+    dsn = asyncio.run(_analyzed(newest_server))
     yield dsn
     asyncio.run(drop_database(dsn))
 
 
-async def _analyzed(server_dsn: str) -> str:
-    dsn = await migrated_database(server_dsn)
-    async with opened(dsn), connected(dsn) as connection:
-        await connection.execute("vacuum analyze")
-    return dsn
-
-
 @pytest.fixture(scope="module")
-def skewed_databases(postgres_servers: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+def skewed_databases(newest_server: str) -> Iterator[Mapping[str, str]]:
     """Databases, by state, in which 20,000 runs are all in that state."""
-    if "18" not in postgres_servers:
-        pytest.skip("PostgreSQL 18 is not installed")
-    states = ("queued", "running")
-    dsns = {state: asyncio.run(_skewed(postgres_servers["18"], state)) for state in states}
+    dsns = {
+        state: asyncio.run(_analyzed(newest_server, SKEW.format(state=state)))
+        for state in ("queued", "running")
+    }
     yield dsns
     for dsn in dsns.values():
         asyncio.run(drop_database(dsn))
 
 
-async def _skewed(server_dsn: str, state: str) -> str:
+async def _analyzed(server_dsn: str, *filled_by: str) -> str:
     dsn = await migrated_database(server_dsn)
     async with opened(dsn), connected(dsn) as connection:
-        await connection.execute(SKEW.format(state=state))
-        await connection.execute("vacuum analyze")
+        for statement in (*filled_by, "vacuum analyze"):
+            await connection.execute(statement)
     return dsn
 
 

@@ -36,8 +36,8 @@ async def list_queues(
         output.table(QUEUE_COLUMNS, [queue_row(each, utc=output.utc) for each in page["items"]])
 
 
-@api_command(app, "show")
-async def show_queue(session: Session, name: Name, group: Group = None) -> None:
+@api_command(app, "get")
+async def get_queue(session: Session, name: Name, group: Group = None) -> None:
     """Show a queue, and how many runs wait and run in it."""
     from callboard_service.cli.client import path_of
 

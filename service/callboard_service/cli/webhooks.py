@@ -30,8 +30,8 @@ async def list_webhooks(session: Session, group: AnyGroup = None, limit: Limit =
         session.output.table(WEBHOOK_COLUMNS, [webhook_row(each) for each in page["items"]])
 
 
-@api_command(app, "show")
-async def show_webhook(session: Session, name: Name, group: Group = None) -> None:
+@api_command(app, "get")
+async def get_webhook(session: Session, name: Name, group: Group = None) -> None:
     """Show a webhook."""
     from callboard_service.cli.client import path_of
 

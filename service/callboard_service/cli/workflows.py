@@ -50,8 +50,8 @@ async def list_workflows(
         session.output.table(WORKFLOW_COLUMNS, [workflow_row(each) for each in page["items"]])
 
 
-@api_command(app, "show")
-async def show_workflow(session: Session, name: Name, group: Group = None) -> None:
+@api_command(app, "get")
+async def get_workflow(session: Session, name: Name, group: Group = None) -> None:
     """Show a workflow."""
     from callboard_service.cli.client import path_of
 

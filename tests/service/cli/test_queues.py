@@ -18,11 +18,11 @@ def test_a_queue_is_put_listed_shown_paused_resumed_and_deleted(
     rows = [row.split() for row in callboard("queues", "list").out.splitlines()]
     assert [name, "default", "5", "10"] in [row[:4] for row in rows]
     assert "state     paused\n" in callboard("queues", "pause", name).out
-    shown = callboard("queues", "show", name).out
+    shown = callboard("queues", "get", name).out
     assert "queued    0\nrunning   0\n" in shown
     assert "state     open\n" in callboard("queues", "resume", name).out
     assert callboard("queues", "delete", name).err == f"deleted the queue {name}\n"
-    assert callboard("queues", "show", name).code == 3
+    assert callboard("queues", "get", name).code == 3
 
 
 def test_a_rate_that_is_none_is_refused_with_an_example(callboard: Callboard, name: str) -> None:

@@ -61,14 +61,14 @@ def test_a_workflow_is_created_listed_shown_replaced_and_deleted(
     put(callboard, "workflows", document)
     listed = callboard("workflows", "list", "--label", f"of:{name}").out.splitlines()
     assert listed[1].split() == [name, "default", "any", "number", "day=1", "region=eu", "-"]
-    assert facts(callboard("workflows", "show", name))["properties"] == "day=1 region=eu"
+    assert facts(callboard("workflows", "get", name))["properties"] == "day=1 region=eu"
     changed = json.dumps({"name": name, "max_concurrent_runs": 2})
     assert callboard("workflows", "create", "-", stdin=changed).code == 3
     replaced = callboard("workflows", "create", "-", "--replace", stdin=changed)
     assert (facts(replaced)["at once"], facts(replaced)["version"]) == ("2", "2")
-    assert callboard("workflows", "show", name, "--json").value["max_concurrent_runs"] == 2
+    assert callboard("workflows", "get", name, "--json").value["max_concurrent_runs"] == 2
     assert callboard("workflows", "delete", name).err == f"deleted the workflow {name}\n"
-    assert callboard("workflows", "show", name).code == 3
+    assert callboard("workflows", "get", name).code == 3
 
 
 def test_a_run_is_started_waited_for_and_listed(callboard: Callboard, make_workflow: Make) -> None:
