@@ -17,6 +17,7 @@ from callboard.domain.json import JsonObject
 from callboard.domain.run import NewRun, Run, StopMode
 from callboard.domain.states import RunState
 from callboard.errors import Conflict, InvalidInput, NotFound
+from callboard.pages import all_pages
 from callboard.runtime import Command
 
 R = TypeVar("R")
@@ -81,19 +82,18 @@ class BatchJournal:
 
     async def partitions(self, step: StepExecution) -> list[PartitionRecord]:
         """As in Journal."""
-        found: list[PartitionRecord] = []
-        while True:
-            ask = c.ListPartitions(
+
+        async def page(last: PartitionRecord | None) -> list[PartitionRecord]:
+            command = c.ListPartitions(
                 instance_id=step.instance_id,
                 step=step.name,
                 visit=step.visit,
                 limit=PAGE,
-                before=found[-1].name if found else "",
+                before="" if last is None else last.name,
             )
-            page = await self._ask(ask)
-            found += page
-            if len(page) < PAGE:
-                return found
+            return await self._ask(command)
+
+        return await all_pages(page, PAGE)
 
     async def counts_before(self, step: StepExecution) -> dict[int, StepCounts]:
         """As in Journal."""
@@ -177,23 +177,19 @@ class BatchJournal:
                 raise
 
     async def _steps(self, instance_id: int) -> list[StepExecution]:
-        steps: list[StepExecution] = []
-        while True:
-            after = steps[-1].id if steps else 0
-            ask = c.ListInstanceSteps(instance_id=instance_id, limit=PAGE, after=after)
-            page = await self._ask(ask)
-            steps += page
-            if len(page) < PAGE:
-                return steps
+        async def page(last: StepExecution | None) -> list[StepExecution]:
+            after = 0 if last is None else last.id
+            command = c.ListInstanceSteps(instance_id=instance_id, limit=PAGE, after=after)
+            return await self._ask(command)
+
+        return await all_pages(page, PAGE)
 
     async def _moves(self, instance_id: int) -> list[Move]:
-        moves: list[Move] = []
-        while True:
-            after = (moves[-1].node, moves[-1].visit) if moves else NO_MOVE
-            page = await self._ask(c.ListMoves(instance_id=instance_id, limit=PAGE, after=after))
-            moves += page
-            if len(page) < PAGE:
-                return moves
+        async def page(last: Move | None) -> list[Move]:
+            after = NO_MOVE if last is None else (last.node, last.visit)
+            return await self._ask(c.ListMoves(instance_id=instance_id, limit=PAGE, after=after))
+
+        return await all_pages(page, PAGE)
 
     async def _ended(self, run_id: int) -> Run:
         wait_s = FIRST_LOOK_S

@@ -122,7 +122,7 @@ class Partition(Step):
                 given = await given
         plan = plan_of(given, f"{self.name}.plan")
         for entry in plan:
-            _check_secrets(entry, f"{self.name}.plan", ctx.session.masked)
+            _check_secrets(entry, f"{self.name}.plan", ctx.output.masking)
         return plan
 
     async def _partition(self, ctx: StepContext, entry: JsonObject, stop: LocalStop) -> _Part:

@@ -182,7 +182,7 @@ class BatchRunner:
             job_state=State(
                 _batch_run(history, attempt.run)[1],
                 name="job_state",
-                masked=None if context.output.mask is None else context.output.masked,
+                masked=context.output.masking,
             ),
             output=context.output,
             log=context.log,

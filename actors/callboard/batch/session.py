@@ -12,7 +12,7 @@ from callboard.batch.activity import Activity
 from callboard.batch.journal import Journal
 from callboard.batch.mirror import Mirror
 from callboard.batch.outages import Patience
-from callboard.batch.state import Masked, State
+from callboard.batch.state import State
 from callboard.clock import Clock
 from callboard.domain.batch_instance import BatchHistory
 from callboard.domain.batch_step import StepCounts, StepExecution
@@ -57,11 +57,6 @@ class Session:
     @property
     def is_stopping(self) -> bool:
         return self.stop.is_set()
-
-    @property
-    def masked(self) -> Masked | None:
-        """Takes the run's secrets out of a text; None: it has none."""
-        return None if self.output.mask is None else self.output.masked
 
     async def known_counts(self, step: StepExecution) -> Mapping[int, StepCounts]:
         """What the board knows that the executions have counted whose work this one goes on with,

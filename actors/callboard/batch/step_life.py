@@ -84,7 +84,7 @@ async def begin_step(
     if pace is None:
         pace = Pace(name, done=0, output=session.output, clock=session.clock)
         pace.expected = execution.expected
-    masked = session.masked
+    masked = session.output.masking
     checkpoints = Checkpoints(
         session.line,
         execution,

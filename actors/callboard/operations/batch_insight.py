@@ -24,6 +24,7 @@ from callboard.errors import NotFound
 from callboard.operations.asking import found
 from callboard.operations.batch_next import Asked
 from callboard.operations.computing import computed
+from callboard.pages import all_pages
 from callboard.store.contract import JobFilter, RunFilter
 
 PAGE: Final = 1000
@@ -246,13 +247,11 @@ class BatchInsight:
         return await self._board._ask(c.GetRun(run_id=instance.live_run_id))
 
     async def _all_steps(self, run_id: int) -> list[StepExecution]:
-        steps: list[StepExecution] = []
-        while True:
-            after = steps[-1].id if steps else 0
-            page = await self._board._ask(c.ListSteps(run_id=run_id, limit=PAGE, after=after))
-            steps += page
-            if len(page) < PAGE:
-                return steps
+        async def page(last: StepExecution | None) -> list[StepExecution]:
+            after = 0 if last is None else last.id
+            return await self._board._ask(c.ListSteps(run_id=run_id, limit=PAGE, after=after))
+
+        return await all_pages(page, PAGE)
 
     async def _batch_run(self, run_id: int) -> Run:
         run = await self._board.get_run(run_id)

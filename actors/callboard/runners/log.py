@@ -140,6 +140,11 @@ class RunLog:
             progress, self._progress = self._progress, None
         return progress
 
+    @property
+    def masking(self) -> Callable[[str], str] | None:
+        """`masked`; None: the run has no secrets."""
+        return None if self.mask is None else self.masked
+
     def masked(self, text: str) -> str:
         """The text without the run's secrets, for those who show it elsewhere."""
         return text if self.mask is None else self.mask.cut_text(text)

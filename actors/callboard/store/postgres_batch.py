@@ -10,6 +10,7 @@ from typing import Final
 from callboard.domain.batch_instance import BatchHistory, BatchInstance, BatchRun
 from callboard.domain.batch_step import StepExecution
 from callboard.errors import TransactionConflict
+from callboard.pages import all_pages
 from callboard.store import postgres_steps
 from callboard.store.postgres_json import to_json, to_json_or_none
 from callboard.store.rows_batch import batch_run_from_row, instance_from_row
@@ -132,13 +133,12 @@ async def history(sql: Statements, instance_id: int) -> BatchHistory | None:
 
 async def _steps_of_run(sql: Statements, run_id: int) -> list[StepExecution]:
     """In pages: very many partitions at once would block the event loop."""
-    steps: list[StepExecution] = []
-    while True:
-        after = steps[-1].id if steps else 0
-        page = await postgres_steps.list_steps(sql, run_id, STEPS_PAGE, after)
-        steps += page
-        if len(page) < STEPS_PAGE:
-            return steps
+
+    async def page(last: StepExecution | None) -> list[StepExecution]:
+        after = 0 if last is None else last.id
+        return await postgres_steps.list_steps(sql, run_id, STEPS_PAGE, after)
+
+    return await all_pages(page, STEPS_PAGE)
 
 
 async def origin(sql: Statements) -> str:

@@ -106,11 +106,11 @@ async def restart(
     idempotency_key: Key = None,
 ) -> ExitCode:
     """Go on where a failed or stopped run got to, in a new run of its instance."""
-    from callboard_service.cli.client import path_of
+    from callboard_service.cli.client import idempotency_headers, path_of
 
     body = {"steps": parse_mapping(step, drop)}
     answer = await session.api.post(
-        path_of("runs", run, "restart"), body, None, _headers(idempotency_key)
+        path_of("runs", run, "restart"), body, None, idempotency_headers(idempotency_key)
     )
     return await _show(session, answer.body, wait=wait)
 
@@ -181,14 +181,14 @@ async def _start(
     key: str | None,
     group: str | None,
 ) -> ExitCode:
-    from callboard_service.cli.client import path_of
+    from callboard_service.cli.client import idempotency_headers, path_of
     from callboard_service.cli.failures import Refused
 
     query = {"group": group}
     body = {"arguments": await _arguments(session, job, given, query)}
     path = path_of("jobs", job, *where)
     try:
-        answer = await session.api.post(path, body, query, _headers(key))
+        answer = await session.api.post(path, body, query, idempotency_headers(key))
     except Refused as refusal:
         raise refusal.with_fixes(quoting_fixes(given)) from None
     return await _show(session, answer.body, wait=wait)
@@ -224,7 +224,3 @@ async def _show(session: Session, body: bytes, *, wait: bool) -> ExitCode:
     if not session.output.as_json:
         session.output.note(f"run {run['id']} of {run['job']}, instance {run['instance_id']}")
     return tell_end(session, await watch_run(session, run["id"]))
-
-
-def _headers(key: str | None) -> dict[str, str]:
-    return {} if key is None else {"Idempotency-Key": key}

@@ -74,6 +74,20 @@ class ApiClient:
     ) -> Answer:
         return await self.request("POST", path, body=body, query=query, headers=headers)
 
+    async def create(
+        self, kind: str, document: Mapping[str, Any], group: str | None, *, replace: bool
+    ) -> Answer:
+        """Create a job, a trigger ..., or put it in the place of one of the same name.
+
+        Args:
+            kind: the plural, as it is in paths.
+        """
+        name, own_group = document.get("name"), document.get("group")
+        if not (replace and isinstance(name, str) and name):
+            return await self.post(path_of(kind), document, {"group": group})
+        query = {"group": group or (own_group if isinstance(own_group, str) else None)}
+        return await self.request("PUT", path_of(kind, name), query=query, body=document)
+
     async def request(
         self,
         method: str,
@@ -162,6 +176,11 @@ class ApiClient:
 def path_of(*parts: str | int) -> str:
     """The path under /v1 whose segments are the given names."""
     return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
+
+
+def idempotency_headers(key: str | None) -> dict[str, str]:
+    """What makes a repeated request with this key be done once; None: nothing does."""
+    return {} if key is None else {"Idempotency-Key": key}
 
 
 def _checked(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -72,15 +72,9 @@ async def create_job(
     E.g. {"name": "hello", "kind": "command", "spec": {"shell": "echo hello"}}
     or {"name": "load", "kind": "script", "spec": {"location": "s3://etl/load.py"}}
     """
-    from callboard_service.cli.client import path_of
     from callboard_service.cli.input import read_object
 
-    job = read_object(file)
-    query = {"group": group or _text(job.get("group"))}
-    if replace and (name := _text(job.get("name"))):
-        answer = await session.api.request("PUT", path_of("jobs", name), query=query, body=job)
-    else:
-        answer = await session.api.post(path_of("jobs"), job, {"group": group})
+    answer = await session.api.create("jobs", read_object(file), group, replace=replace)
     _show(session, answer.body)
 
 
@@ -128,7 +122,3 @@ def _show(session: Session, body: bytes) -> None:
         if rows := parameter_rows(job):
             session.output.line("")
             session.output.table(PARAMETER_COLUMNS, rows)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

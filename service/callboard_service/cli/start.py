@@ -46,7 +46,7 @@ async def start(
     With --wait its stdout goes to stdout and the rest to stderr; retries are runs of their own and
     not waited for.
     """
-    from callboard_service.cli.client import path_of
+    from callboard_service.cli.client import idempotency_headers, path_of
     from callboard_service.cli.failures import Refused
     from callboard_service.cli.runs import show_run
 
@@ -56,7 +56,7 @@ async def start(
         "unique_key": unique_key,
         "priority": priority,
     }
-    headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    headers = idempotency_headers(idempotency_key)
     path = path_of("jobs", job, "runs")
     try:
         answer = await session.api.post(path, body, {"group": group}, headers)

@@ -235,7 +235,6 @@ async def create_trigger(
     E.g. callboard triggers create nightly --cron "0 2 * * *" --zone Europe/Prague --job load
     """
     from callboard_service.cli.arguments import parse_arguments
-    from callboard_service.cli.client import path_of
     from callboard_service.cli.input import read_object
     from callboard_service.cli.trigger_options import (
         check_one_schedule,
@@ -284,14 +283,7 @@ async def create_trigger(
         document["description"] = description
     if inactive:
         document["start_on_create"] = False
-    known = document.get("name")
-    if replace and isinstance(known, str) and known:
-        query = {"group": group or document.get("group")}
-        answer = await session.api.request(
-            "PUT", path_of("triggers", known), query=query, body=document
-        )
-    else:
-        answer = await session.api.post(path_of("triggers"), document, {"group": group})
+    answer = await session.api.create("triggers", document, group, replace=replace)
     _show(session, answer.body)
 
 

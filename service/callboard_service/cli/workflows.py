@@ -72,17 +72,9 @@ async def create_workflow(
 
     E.g. {"name": "load", "max_concurrent_runs": 1, "properties": {"region": "eu"}}
     """
-    from callboard_service.cli.client import path_of
     from callboard_service.cli.input import read_object
 
-    workflow = read_object(file)
-    name, own_group = workflow.get("name"), workflow.get("group")
-    if replace and isinstance(name, str) and name:
-        query = {"group": group or (own_group if isinstance(own_group, str) else None)}
-        path = path_of("workflows", name)
-        answer = await session.api.request("PUT", path, query=query, body=workflow)
-    else:
-        answer = await session.api.post(path_of("workflows"), workflow, {"group": group})
+    answer = await session.api.create("workflows", read_object(file), group, replace=replace)
     _show_workflow(session, answer.body)
 
 
@@ -110,11 +102,11 @@ async def start_workflow(
 
     E.g. callboard workflows start load day=2026-01-05 --wait
     """
-    from callboard_service.cli.client import path_of
+    from callboard_service.cli.arguments import parse_texts
+    from callboard_service.cli.client import idempotency_headers, path_of
 
-    headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-    body = {"properties": _properties(properties)}
-    path = path_of("workflows", name, "runs")
+    body = {"properties": parse_texts(properties)}
+    path, headers = path_of("workflows", name, "runs"), idempotency_headers(idempotency_key)
     answer = await session.api.post(path, body, {"group": group}, headers)
     return await _show(session, answer.value, wait=wait)
 
@@ -174,18 +166,13 @@ async def resume_workflow_run(
 @api_command(app, "set")
 async def set_properties(session: Session, run: RunId, properties: Properties = None) -> None:
     """Lay properties over those of a workflow run."""
+    from callboard_service.cli.arguments import parse_texts
     from callboard_service.cli.client import path_of
 
-    body = {"properties": _properties(properties)}
+    body = {"properties": parse_texts(properties)}
     path = path_of("workflow-runs", run, "properties")
     answer = await session.api.request("PUT", path, body=body)
     await _show(session, answer.value, wait=False)
-
-
-def _properties(given: list[str] | None) -> dict[str, str]:
-    from callboard_service.cli.arguments import parse_texts
-
-    return parse_texts(given)
 
 
 def _show_workflow(session: Session, body: bytes) -> None:
